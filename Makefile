@@ -1,0 +1,80 @@
+# Heliograph. `make serve` is all that a newcomer needs; `make check` is all that a change needs.
+#
+# Each step leaves a stamp in .make/ and runs again only when what it reads has changed.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+STAMP  := .make
+WEB    := web/dist/index.html
+NODE   := PATH="$(CURDIR)/$(BIN):$$PATH"
+
+# The locks name exact versions, hashed; PyTorch and what it pulls differ by platform and come first.
+RUNTIME := $(STAMP)/runtime
+DEV     := $(STAMP)/dev
+MODULES := web/node_modules/.package-lock.json
+
+.PHONY: serve test check lint web lock bench clean help
+
+help:            ## Show this list.
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: [^#]*## /\t/' | expand -t 12
+
+serve: $(RUNTIME) $(WEB)   ## Make the environment, build the client, serve on http://127.0.0.1:9292.
+	$(BIN)/python -m server serve $(ARGS)
+
+test: $(DEV) $(WEB)        ## Make the same environment and run every test but the slow ones.
+	$(BIN)/python -m pytest -m "not slow and not gpu and not browser" $(ARGS)
+
+check: lint                ## Every linter, type checker and test. The one command before a commit.
+	$(BIN)/python -m pytest -m "not gpu" -n 2 --dist loadfile $(ARGS)
+
+lint: $(DEV) $(WEB)        ## Formatters, linters, type checkers, and the web client's own checks.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	cd web && $(NODE) npm run --silent check
+
+web: $(WEB)                ## Build the web client.
+
+bench: $(DEV) $(WEB)       ## Measure what docs/benchmarks.md claims, with its peers in the same run.
+	$(BIN)/python -m tests.bench $(ARGS)
+
+lock: $(DEV)               ## Choose versions anew and write the locks.
+	$(BIN)/python requirements/lock.py
+
+clean:                     ## Remove everything that was made here.
+	rm -rf $(VENV) $(STAMP) web/node_modules web/dist build dist server/data *.egg-info
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Heliograph needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMP)/torch: requirements/torch.txt requirements/main.txt | $(BIN)/python
+	@mkdir -p $(STAMP)
+	$(PIP) install -r requirements/torch.txt
+	@touch $@
+
+$(RUNTIME): $(STAMP)/torch requirements/main.txt
+	$(PIP) install --require-hashes --no-deps -r requirements/main.txt
+	@touch $@
+
+$(DEV): $(RUNTIME) requirements/dev.txt
+	$(PIP) install --require-hashes --no-deps -r requirements/dev.txt
+	@touch $@
+
+$(STAMP)/node: requirements/node.txt | $(BIN)/python
+	@mkdir -p $(STAMP)
+	@command -v npm >/dev/null && node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' \
+	  || $(PIP) install --require-hashes --no-deps -r requirements/node.txt
+	@touch $@
+
+$(MODULES): web/package-lock.json | $(STAMP)/node
+	cd web && $(NODE) npm ci --no-audit --no-fund --loglevel=error
+
+WEB_SOURCES := $(shell find web/src web/public web/index.html web/*.ts web/*.json -type f 2>/dev/null)
+
+$(WEB): $(MODULES) $(WEB_SOURCES)
+	cd web && $(NODE) npm run --silent build
+	@touch $@

@@ -1,0 +1,191 @@
+"""Settings: defaults < YAML file < ``HELIOGRAPH_*`` environment < command-line flags.
+
+``load`` is the only reader of the environment. Each value knows its source. Knows no paths
+inside the data directory (``core.paths``) and no HTTP.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+
+import msgspec
+import yaml
+from msgspec import Meta, Struct
+from platformdirs import user_config_path, user_data_path
+
+from core.errors import ConfigRefused, Problem
+
+Source = Literal["default", "file", "environment", "flag", "runtime"]
+LIVE = frozenset({"log_level", "language", "preview_rate", "trash_days"})  # may change running
+SECRET = frozenset({"token"})
+_PREFIX = "HELIOGRAPH_"
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every setting of the server. The names are those of the flags and the environment."""
+
+    host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="TCP port; 0 picks a free one.")] = 9292
+    data_dir: Annotated[str, Meta(description="Where the database, pictures and models live.")] = ""
+    models_dirs: Annotated[
+        list[str], Meta(description="Further folders that are scanned for models.")
+    ] = []
+    device: Annotated[
+        str,
+        Meta(
+            pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+            description="Where models run: auto, cpu, mps, cuda, cuda:1.",
+        ),
+    ] = "auto"
+    dtype: Annotated[
+        Literal["auto", "float32", "bfloat16", "float16"],
+        Meta(description="Number format of the weights; auto fits the device."),
+    ] = "auto"
+    threads: Annotated[
+        int, Meta(ge=0, le=256, description="CPU threads of the engine; 0 means all cores.")
+    ] = 0
+    token: Annotated[
+        str, Meta(description="A token with all scopes; needed on any but a loopback address.")
+    ] = ""
+    allowed_hosts: Annotated[
+        list[str], Meta(description="Further names in Host and Origin, for a reverse proxy.")
+    ] = []
+    language: Annotated[
+        str, Meta(pattern=r"^[a-zA-Z-]{2,12}$", description="Language of messages by default.")
+    ] = "en"
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"], Meta(description="What is logged.")
+    ] = "INFO"
+    log_format: Annotated[
+        Literal["human", "json"], Meta(description="Lines for people or for machines.")
+    ] = "human"
+    queue_max: Annotated[int, Meta(ge=1, description="Jobs that may wait; more get 503.")] = 100_000
+    in_flight: Annotated[
+        int, Meta(ge=1, le=16, description="Graph jobs the engine may hold at once.")
+    ] = 8
+    preview_rate: Annotated[
+        float, Meta(ge=0, le=30, description="Previews a second and job; 0 turns them off.")
+    ] = 8.0
+    preview_size: Annotated[
+        int, Meta(ge=32, le=512, description="Longest side of a preview, in pixels.")
+    ] = 256
+    cache_mb: Annotated[int, Meta(ge=0, description="Memory for the outputs of nodes, in MiB.")] = (
+        256
+    )
+    ram_mb: Annotated[
+        int, Meta(ge=0, description="Memory for idle models in RAM, in MiB; 0 means half of it.")
+    ] = 0
+    max_pixels: Annotated[
+        int, Meta(ge=4096, description="Largest picture that may be asked for, in pixels.")
+    ] = 16_777_216
+    disk_floor_mb: Annotated[
+        int, Meta(ge=0, description="Free disk space below which the queue pauses, in MiB.")
+    ] = 512
+    trash_days: Annotated[
+        int, Meta(ge=0, le=3650, description="Days until deleted pictures are gone for good.")
+    ] = 30
+    fact_retention: Annotated[
+        int, Meta(ge=1000, description="Events that can be replayed after a reconnect.")
+    ] = 200_000
+    stop_seconds: Annotated[
+        float, Meta(ge=0, le=600, description="Seconds a running job gets when the server stops.")
+    ] = 10.0
+    fake_engine: Annotated[
+        bool, Meta(description="Run the scripted engine without torch: for tests and load.")
+    ] = False
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """The settings in force and where each of them came from."""
+
+    settings: Settings
+    sources: dict[str, Source]
+
+
+def load(
+    flags: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+    file: Path | None = None,
+) -> Config:
+    """Read every source and validate the result at once.
+
+    :param file: a YAML file; without it ``heliograph.yaml`` of the user's configuration folder,
+        if there is one.
+    :raises ConfigRefused: with every problem found: unknown keys, wrong types, values out of range.
+    """
+    environ = os.environ if environ is None else environ
+    layers: list[tuple[Source, Mapping[str, Any]]] = [
+        ("file", _read_file(file or _named_file(environ), must_exist=file is not None)),
+        ("environment", _read_environ(environ)),
+        ("flag", {key: value for key, value in (flags or {}).items() if value is not None}),
+    ]
+    values: dict[str, Any] = {}
+    sources: dict[str, Source] = dict.fromkeys(Settings.__struct_fields__, "default")
+    problems: list[Problem] = []
+    for source, layer in layers:
+        for key, value in layer.items():
+            if key not in sources:
+                problems.append(
+                    Problem(code="unknown_setting", pointer=f"/{key}", params={"source": source})
+                )
+                continue
+            try:
+                values[key] = convert(key, value)
+            except msgspec.ValidationError as error:
+                problems.append(
+                    Problem(
+                        code="bad_setting",
+                        pointer=f"/{key}",
+                        params={"source": source, "reason": str(error)},
+                    )
+                )
+            sources[key] = source
+    if problems:
+        raise ConfigRefused(problems=tuple(problems))
+    values["data_dir"] = str(
+        Path(values.get("data_dir") or user_data_path("heliograph")).expanduser().absolute()
+    )
+    return Config(settings=Settings(**values), sources=sources)
+
+
+def convert(name: str, value: Any) -> Any:
+    """Turn a value, or the text of one, into the type of the setting ``name``.
+
+    :raises msgspec.ValidationError: with the reason.
+    """
+    hint = get_type_hints(Settings, include_extras=True)[name]
+    if isinstance(value, str) and msgspec.json.schema(hint).get("type") == "array":
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    return msgspec.convert(value, hint, strict=not isinstance(value, str))
+
+
+def _named_file(environ: Mapping[str, str]) -> Path:
+    named = environ.get(_PREFIX + "CONFIG")
+    return Path(named) if named else user_config_path("heliograph") / "heliograph.yaml"
+
+
+def _read_file(file: Path, *, must_exist: bool) -> dict[str, Any]:
+    if not must_exist and not file.is_file():
+        return {}
+    try:
+        content = yaml.safe_load(file.read_text("utf-8"))
+    except (OSError, UnicodeError, yaml.YAMLError) as error:
+        problem = Problem(code="bad_config_file", params={"file": str(file), "reason": str(error)})
+        raise ConfigRefused(problems=(problem,)) from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        problem = Problem(
+            code="bad_config_file", params={"file": str(file), "reason": "no mapping"}
+        )
+        raise ConfigRefused(problems=(problem,))
+    return {str(key): value for key, value in content.items()}
+
+
+def _read_environ(environ: Mapping[str, str]) -> dict[str, str]:
+    return {
+        key.removeprefix(_PREFIX).lower(): value
+        for key, value in environ.items()
+        if key.startswith(_PREFIX) and key != _PREFIX + "CONFIG"
+    }

@@ -1,0 +1,1 @@
+"""Pure functions over graphs: nothing here waits, reads a file or knows a model."""

@@ -1,0 +1,94 @@
+"""Jobs and batches, as clients see them, and the table of allowed transitions."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from core.errors import Problem
+from core.records.graph import Graph, Json
+
+JobKind = Literal["graph", "training", "task"]
+JobStatus = Literal["queued", "running", "succeeded", "failed", "canceled", "quarantined"]
+
+ENDED: frozenset[str] = frozenset({"succeeded", "failed", "canceled", "quarantined"})
+TRANSITIONS: dict[str, frozenset[str]] = {
+    "queued": frozenset({"running", "canceled"}),
+    "running": frozenset({"queued", "succeeded", "failed", "canceled", "quarantined"}),
+    "succeeded": frozenset(),
+    "failed": frozenset(),
+    "canceled": frozenset(),
+    "quarantined": frozenset(),
+}  # running → queued only by recovery
+
+
+class Progress(Struct, frozen=True, kw_only=True):
+    """How far a running job is."""
+
+    step: int = 0
+    steps: int = 0
+    phase: str = ""
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """One unit of work in the queue."""
+
+    id: str
+    batch: str
+    kind: JobKind = "graph"
+    owner: str
+    status: JobStatus
+    priority: int = 0
+    position: Annotated[
+        int | None, Meta(description="Place in the queue, 0 first; null once claimed.")
+    ] = None
+    attempt: int = 0
+    created: str
+    started: str | None = None
+    ended: str | None = None
+    seconds: Annotated[float | None, Meta(description="Engine time of the last attempt.")] = None
+    progress: Progress = Progress()
+    eta_seconds: float | None = None
+    overrides: Annotated[
+        dict[str, Json], Meta(description="This job's cell: axis label → value.")
+    ] = {}
+    images: list[str] = []
+    error: Problem | None = None
+    degraded: Annotated[list[str], Meta(description="Rungs of the memory ladder taken.")] = []
+
+
+class Axis(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One swept setting and its values."""
+
+    setting: Annotated[str, Meta(min_length=1, max_length=128)]
+    node: Annotated[str | None, Meta(description="Node id; null for a recipe's field.")] = None
+    values: "list[Json] | Span"
+
+
+class Span(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A run of numbers: start, start + step, …"""
+
+    start: float | int
+    count: Annotated[int, Meta(ge=1, le=10_000)]
+    step: float | int = 1
+
+
+class Sweep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Axes and how they combine."""
+
+    axes: Annotated[list[Axis], Meta(max_length=8)]
+    mode: Literal["product", "zip"] = "product"
+
+
+class Batch(Struct, frozen=True, kw_only=True):
+    """Jobs that were asked for together; the graph is stored here, once."""
+
+    id: str
+    count: int
+    counts: Annotated[dict[str, int], Meta(description="Jobs by status.")]
+    axes: list[Axis] = []
+    recipe: dict[str, Json] | None = None
+    graph: Graph
+    created: str
+    ended: str | None = None
+    eta_seconds: float | None = None
+    owner: str

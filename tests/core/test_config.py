@@ -1,0 +1,84 @@
+"""Each source of settings wins over the one before it, and says so."""
+
+from pathlib import Path
+
+import pytest
+
+from core import config
+from core.config import ConfigRefused
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "heliograph.yaml"
+    file.write_text(text, "utf-8")
+    return file
+
+
+def test_without_any_source_every_value_is_a_default(tmp_path: Path) -> None:
+    made = config.load(environ={}, file=write(tmp_path, ""))
+    assert made.settings.port == 9292
+    assert set(made.sources.values()) == {"default"}
+
+
+def test_the_file_wins_over_the_default(tmp_path: Path) -> None:
+    made = config.load(environ={}, file=write(tmp_path, "port: 1000"))
+    assert (made.settings.port, made.sources["port"]) == (1000, "file")
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    made = config.load(environ={"HELIOGRAPH_PORT": "2000"}, file=write(tmp_path, "port: 1000"))
+    assert (made.settings.port, made.sources["port"]) == (2000, "environment")
+
+
+def test_a_flag_wins_over_the_environment(tmp_path: Path) -> None:
+    file = write(tmp_path, "port: 1000")
+    made = config.load({"port": 3000}, {"HELIOGRAPH_PORT": "2000"}, file)
+    assert (made.settings.port, made.sources["port"]) == (3000, "flag")
+
+
+def test_a_flag_that_was_not_given_hides_nothing(tmp_path: Path) -> None:
+    made = config.load({"port": None}, {"HELIOGRAPH_PORT": "2000"}, write(tmp_path, ""))
+    assert made.sources["port"] == "environment"
+
+
+def test_lists_and_truths_are_read_from_the_environment(tmp_path: Path) -> None:
+    environ = {"HELIOGRAPH_MODELS_DIRS": "/a, /b", "HELIOGRAPH_FAKE_ENGINE": "true"}
+    made = config.load(environ=environ, file=write(tmp_path, ""))
+    assert made.settings.models_dirs == ["/a", "/b"]
+    assert made.settings.fake_engine is True
+
+
+def test_the_environment_can_name_the_file(tmp_path: Path) -> None:
+    file = write(tmp_path, "steps_not_a_setting: 1")
+    with pytest.raises(ConfigRefused) as refused:
+        config.load(environ={"HELIOGRAPH_CONFIG": str(file)})
+    assert refused.value.problems[0].pointer == "/steps_not_a_setting"
+
+
+def test_every_problem_is_told_at_once_with_its_source(tmp_path: Path) -> None:
+    file = write(tmp_path, "port: 70000\nno_such: 1")
+    with pytest.raises(ConfigRefused) as refused:
+        config.load({"in_flight": 99}, {"HELIOGRAPH_DEVICE": "abacus"}, file)
+    told = {(p.pointer, p.code, p.params["source"]) for p in refused.value.problems}
+    assert told == {
+        ("/port", "bad_setting", "file"),
+        ("/no_such", "unknown_setting", "file"),
+        ("/device", "bad_setting", "environment"),
+        ("/in_flight", "bad_setting", "flag"),
+    }
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "a: [", "\x00"])
+def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigRefused):
+        config.load(environ={}, file=write(tmp_path, text))
+
+
+def test_a_named_file_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(ConfigRefused):
+        config.load(environ={}, file=tmp_path / "missing.yaml")
+
+
+def test_the_data_directory_is_absolute(tmp_path: Path) -> None:
+    made = config.load({"data_dir": "here"}, {}, write(tmp_path, ""))
+    assert Path(made.settings.data_dir).is_absolute()
