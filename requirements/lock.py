@@ -25,7 +25,7 @@ def _compile(name: str, requirements: str, *options: str) -> None:
 def main() -> None:
     """Write main.txt (what runs), dev.txt (what runs and what checks) and node.txt."""
     project = tomllib.loads((_HERE.parent / "pyproject.toml").read_text("utf-8"))["project"]
-    runtime = "\n".join(need for need in project["dependencies"] if not need.startswith("torch>"))
+    runtime = "\n".join(project["dependencies"])
     _compile("main.txt", runtime)
     both = runtime + "\n" + (_HERE / "dev.in").read_text("utf-8")
     _compile("dev.txt", both, "--constraint", str(_HERE / "main.txt"))

@@ -1,0 +1,77 @@
+"""What a graph draws, in the words people search by. Walks back from a sink; runs nothing."""
+
+from collections.abc import Iterator
+
+from core.records.graph import Graph, GraphNode, Json
+from core.records.image import ImageFacts
+
+SINK = "image.save"
+
+
+def describe(graph: Graph, sink: str | None = None) -> ImageFacts:
+    """Collect the facts of the picture that a sink saves; of the first one without ``sink``.
+
+    What a wire fills is not known before the run and stays null, as does what is not there.
+    """
+    nodes = {node.id: node for node in graph.nodes}
+    start = next(
+        (node for node in graph.nodes if node.type == SINK and sink in (None, node.id)), None
+    )
+    if start is None:
+        return ImageFacts()
+    sample = _nearest(nodes, start, "latent.sample")
+    if sample is None:
+        return ImageFacts()
+    positive = _nearest(nodes, _source(nodes, sample, "positive"), "prompt.encode")
+    negative = _nearest(nodes, _source(nodes, sample, "negative"), "prompt.encode")
+    model = _nearest(nodes, _source(nodes, sample, "model"), "model.load")
+    return ImageFacts(
+        prompt=_text(positive, "prompt"),
+        negative_prompt=_text(negative, "prompt"),
+        model=_text(model, "checkpoint"),
+        seed=_whole(sample, "seed"),
+        steps=_whole(sample, "steps"),
+        sampler=_text(sample, "sampler"),
+        guidance_scale=_number(sample, "guidance_scale"),
+    )
+
+
+def _source(nodes: dict[str, GraphNode], node: GraphNode, port: str) -> GraphNode | None:
+    link = node.inputs.get(port)
+    return nodes.get(link[0]) if link else None
+
+
+def _nearest(nodes: dict[str, GraphNode], start: GraphNode | None, type_: str) -> GraphNode | None:
+    """Find the node of a type that is fewest wires up from ``start``, itself included."""
+    return next((node for node in _upstream(nodes, start) if node.type == type_), None)
+
+
+def _upstream(nodes: dict[str, GraphNode], start: GraphNode | None) -> Iterator[GraphNode]:
+    level = [start] if start else []
+    seen = {node.id for node in level}
+    while level:
+        yield from level
+        above = [source for node in level for source, _ in node.inputs.values()]
+        fresh = [name for name in dict.fromkeys(above) if name in nodes and name not in seen]
+        seen.update(fresh)
+        level = [nodes[name] for name in fresh]
+
+
+def _value(node: GraphNode | None, setting: str) -> Json:
+    return node.settings.get(setting) if node and setting not in node.inputs else None
+
+
+def _text(node: GraphNode | None, setting: str) -> str | None:
+    value = _value(node, setting)
+    return value if isinstance(value, str) else None
+
+
+def _whole(node: GraphNode | None, setting: str) -> int | None:
+    value = _value(node, setting)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _number(node: GraphNode | None, setting: str) -> float | None:
+    value = _value(node, setting)
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if plain else None

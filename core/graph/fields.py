@@ -1,0 +1,153 @@
+"""Flat requests, checked field by field, so that every problem is told at once.
+
+Knows structs and JSON values; knows neither nodes nor recipes.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import NODEFAULT, Struct
+from msgspec.structs import FieldInfo
+
+from core.errors import Invalid, Params, Problem
+from core.records.graph import Json
+
+MAX_INT = 2**53 - 1  # the largest integer that a browser holds exactly
+MAX_DEPTH = 64  # of lists and objects in one value
+MAX_PROBLEMS = 100
+
+_LENGTH = re.compile(r"of length <= (\d+)")
+_AT = re.compile(r"^(?P<reason>.*) - at (?:`key` in )?`\$(?P<path>.*)`$", re.DOTALL)
+
+S = TypeVar("S", bound=Struct)
+
+
+class Fault(Struct, frozen=True):
+    """What is wrong with one value: the code, the place below it (``.a[0]``), the parameters."""
+
+    code: str
+    path: str
+    params: Params
+
+
+def decode_all(fields: Mapping[str, Json], type_: type[S], pointer: str = "") -> S:
+    """Turn a decoded JSON object into a struct, or say everything that is wrong with it.
+
+    :param pointer: JSON pointer of the object itself, put before every problem's.
+    :raises Invalid: with a problem for each bad, missing and unknown field (at most 100).
+    """
+    if not isinstance(fields, Mapping):
+        problem = Problem(code="bad_field", pointer=pointer, params={"reason": "Expected `object`"})
+        raise Invalid(problems=(problem,))
+    problems: list[Problem] = []
+    known = {field.encode_name: field for field in msgspec.structs.fields(type_)}
+    for name, value in fields.items():
+        field = known.get(name)
+        if field is None:
+            problems.append(
+                Problem(code="unknown_field", pointer=join(pointer, name), params={"field": name})
+            )
+            continue
+        for fault in value_faults(value, field.type):
+            code = "bad_field" if fault.code == "bad_value" else fault.code
+            problems.append(
+                Problem(
+                    code=code,
+                    pointer=join(pointer, name) + pointer_of(fault.path),
+                    params={"field": name, **fault.params},
+                )
+            )
+    problems += (
+        Problem(code="missing_field", pointer=join(pointer, name), params={"field": name})
+        for name, field in known.items()
+        if name not in fields and is_required(field)
+    )
+    if problems:
+        raise Invalid(problems=tuple(problems[:MAX_PROBLEMS]))
+    try:
+        return msgspec.convert(fields, type_)
+    except msgspec.ValidationError as error:  # a rule of the struct's own __post_init__
+        problem = Problem(code="bad_field", pointer=pointer, params={"reason": str(error)})
+        raise Invalid(problems=(problem,)) from error
+
+
+def is_required(field: FieldInfo) -> bool:
+    """Say whether a struct's field has no default."""
+    return field.default is NODEFAULT and field.default_factory is NODEFAULT
+
+
+def value_faults(value: Json, type_: Any) -> list[Fault]:
+    """List what is wrong with one value: not JSON, or not of the type.
+
+    msgspec stops at the first mistake inside a value, so this says one thing for each.
+    """
+    found = list(unfit(value))
+    if found:
+        return found[:1]
+    try:
+        msgspec.convert(value, type_)
+    except msgspec.ValidationError as error:
+        return [_fault(str(error))]
+    return []
+
+
+def unfit(value: Json, path: str = "", depth: int = 0) -> Iterator[Fault]:
+    """Find what JSON, SQLite or a browser could not hold: NaN, 2⁶⁴, lone surrogates, NUL."""
+    if isinstance(value, list | tuple | dict):
+        if depth >= MAX_DEPTH:
+            yield Fault("too_deep", path, {"limit": MAX_DEPTH})
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                yield from unfit(key, path, depth + 1)
+                yield from unfit(item, f"{path}.{key}", depth + 1)
+        else:
+            for index, item in enumerate(value):
+                yield from unfit(item, f"{path}[{index}]", depth + 1)
+    elif (code := _unfit_plain(value)) is not None:
+        yield Fault(code, path, {"limit": MAX_INT} if code == "number_too_large" else {})
+
+
+def _unfit_plain(value: Json) -> str | None:
+    if isinstance(value, str):
+        return None if _encodable(value) and "\0" not in value else "bad_text"
+    if isinstance(value, float):
+        return None if math.isfinite(value) else "number_not_finite"
+    if isinstance(value, int):
+        return None if -MAX_INT <= value <= MAX_INT else "number_too_large"
+    return None if value is None else "not_json"
+
+
+def join(pointer: str, *names: str | int) -> str:
+    """Append names to a JSON pointer, escaped as RFC 6901 §3 asks."""
+    return pointer + "".join(
+        "/"
+        + (str(name).replace("~", "~0").replace("/", "~1") if isinstance(name, str) else f"{name}")
+        for name in names
+    )
+
+
+def pointer_of(path: str) -> str:
+    """Turn the tail of an error's path, ``.loras[0].weight``, into a JSON pointer."""
+    return re.sub(r"\[(\d+)\]|\.", lambda found: "/" + (found[1] or ""), path)
+
+
+def _fault(text: str) -> Fault:
+    found = _AT.match(text)
+    reason, path = (found["reason"], found["path"]) if found else (text, "")
+    too_long = _LENGTH.search(reason)
+    if too_long:
+        return Fault("too_long", path, {"limit": int(too_long[1]), "reason": reason})
+    return Fault("bad_value", path, {"reason": reason})
+
+
+def _encodable(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,175 @@
+"""A model as a folder, in diffusers' layout: kind, family, size and wishes.
+
+Reads small JSON files within bounds and lets none of them name code. Knows no weights.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from core.errors import Invalid
+from core.library import detect
+from core.library.detect import Detected
+from core.records.model import ModelDefaults, ModelKind
+
+OWN = "heliograph.json"
+INDEX = "model_index.json"
+_MAX_JSON = 1024 * 1024  # bytes
+_MAX_FILES = 4096  # of one model
+_CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_LIBRARIES = frozenset({None, "diffusers", "transformers", "stable_diffusion"})
+_FORBIDDEN = ("auto_map", "custom_pipelines", "_attn_implementation_internal")
+_PIPELINES = (  # start of the class name, family, does the width of the text say more
+    ("StableDiffusionXL", "sdxl", True),
+    ("StableDiffusion3", "sd3", False),
+    ("Flux", "flux", False),
+    ("StableDiffusion", "sd1", True),
+    ("", detect.UNKNOWN, False),
+)
+_PARTS: dict[str, ModelKind] = {  # class of a single part → kind
+    "ControlNetModel": "controlnet",
+    "FluxControlNetModel": "controlnet",
+    "SD3ControlNetModel": "controlnet",
+    "AutoencoderKL": "vae",
+    "AutoencoderTiny": "vae",
+}
+
+
+class Own(Struct, frozen=True, kw_only=True):
+    """What ``heliograph.json`` beside a model says; unknown fields are for newer versions."""
+
+    name: str = ""
+    family: str = ""
+    defaults: ModelDefaults = ModelDefaults()
+
+
+class Folder(Struct, frozen=True, kw_only=True):
+    """A model's folder."""
+
+    name: str
+    kind: ModelKind
+    family: str
+    bytes: int
+    mtime: float  # of the newest file, seconds
+    defaults: ModelDefaults
+    files: tuple[tuple[str, int, int], ...]  # relative name, bytes, mtime in nanoseconds; sorted
+
+
+def is_model(path: Path) -> bool:
+    """Say whether a folder looks like one model."""
+    if (path / INDEX).is_file():
+        return True
+    return (path / "config.json").is_file() and any(path.glob("*.safetensors"))
+
+
+def read_folder(path: Path) -> Folder | None:
+    """Tell what a folder holds; None for one that is no model of a kind we know.
+
+    :raises Invalid: ``model_config_not_allowed`` for a configuration that names code or a
+        library of its own; ``model_config_invalid`` for one that cannot be read.
+    """
+    found = _pipeline(path) if (path / INDEX).is_file() else _part(path)
+    if found is None:
+        return None
+    own = _own(path / OWN)
+    files = tuple(sorted(_files(path)))
+    return Folder(
+        name=own.name or path.name,
+        kind=found.kind,
+        family=own.family or found.family,
+        bytes=sum(size for _, size, _ in files),
+        mtime=max((mtime for _, _, mtime in files), default=0) / 1e9,
+        defaults=own.defaults,
+        files=files,
+    )
+
+
+def _pipeline(path: Path) -> Detected:
+    index = _json(path / INDEX)
+    class_name = str(index.get("_class_name", ""))
+    for name, value in index.items():
+        if name.startswith("_") or not isinstance(value, list):
+            continue
+        if len(value) != 2 or value[0] not in _LIBRARIES or not _plain_class(value[1]):
+            raise _not_allowed(f"{INDEX}: {name}")
+        if (path / name / "config.json").is_file():
+            _json(path / name / "config.json")
+    if not _CLASS.fullmatch(class_name):
+        raise _not_allowed(f"{INDEX}: _class_name")
+    family, by_width = next(
+        (family, by_width) for start, family, by_width in _PIPELINES if class_name.startswith(start)
+    )
+    unet = path / "unet" / "config.json"
+    if by_width and unet.is_file():
+        width = _json(unet).get("cross_attention_dim")
+        width = width[0] if isinstance(width, list) and width else width
+        family = detect.CONTEXT_FAMILIES.get(width, family) if type(width) is int else family
+    return Detected("checkpoint", family)
+
+
+def _part(path: Path) -> Detected | None:
+    config = _json(path / "config.json")
+    kind = _PARTS.get(str(config.get("_class_name", "")))
+    if kind is None:
+        return None
+    width = config.get("cross_attention_dim")
+    family = detect.CONTEXT_FAMILIES.get(width, "") if type(width) is int else ""
+    return Detected(kind, family or detect.UNKNOWN)
+
+
+def _plain_class(name: object) -> bool:
+    return name is None or (isinstance(name, str) and _CLASS.fullmatch(name) is not None)
+
+
+def _own(path: Path) -> Own:
+    if not path.is_file():
+        return Own()
+    try:
+        return msgspec.convert(_json(path), Own)
+    except msgspec.ValidationError as error:
+        raise Invalid("model_config_invalid", file=path.name, reason=str(error)) from error
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """Read a small JSON object that asks for no code.
+
+    :raises Invalid: as ``read_folder``.
+    """
+    try:
+        with open(path, "rb") as file:
+            text = file.read(_MAX_JSON + 1)
+        content = json.loads(text) if len(text) <= _MAX_JSON else None
+    except (OSError, ValueError, RecursionError) as error:
+        raise Invalid("model_config_invalid", file=path.name, reason="unreadable") from error
+    if not isinstance(content, dict):
+        raise Invalid("model_config_invalid", file=path.name, reason="no object")
+    for name in _FORBIDDEN:
+        if content.get(name):
+            raise _not_allowed(f"{path.name}: {name}")
+    return content
+
+
+def _files(path: Path) -> Iterator[tuple[str, int, int]]:
+    count = 0
+    for folder, folders, names in os.walk(path):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in names:
+            file = Path(folder, name)
+            try:
+                status = file.stat()
+            except OSError:
+                continue
+            count += 1
+            if count > _MAX_FILES:
+                raise Invalid("model_config_invalid", file=path.name, reason="too many files")
+            yield file.relative_to(path).as_posix(), status.st_size, status.st_mtime_ns
+
+
+def _not_allowed(what: str) -> Invalid:
+    return Invalid("model_config_not_allowed", what=what)

@@ -1,0 +1,292 @@
+"""Recipes: a flat request in, a graph that fits out, or every problem at once."""
+
+from typing import Any, ClassVar
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.errors import Invalid
+from core.graph import fields, recipes, sweep
+from core.graph.catalogue import Catalogue
+from core.graph.check import check
+from core.records.graph import Graph
+from core.records.job import Axis, Span, Sweep
+from core.records.model import ModelDefaults
+
+FOX: dict[str, Any] = {"prompt": "a fox", "model": "starter", "seed": 7}
+NONE = ModelDefaults()
+
+API_BODY = b"""
+{"prompt": "a red fox on a blue background", "negative_prompt": "", "model": "starter",
+ "width": null, "height": null, "steps": null, "guidance_scale": null, "sampler": null,
+ "scheduler": null, "seed": null, "count": 1, "init_image": null, "mask_image": null,
+ "strength": 0.75, "loras": [], "control": [], "clip_skip": 0, "board": null, "priority": 0,
+ "exact": false}
+"""
+
+
+def settings(graph: Graph, id_: str) -> dict[str, Any]:
+    return next(one.settings for one in graph.nodes if one.id == id_)
+
+
+def problems(name: str, request: dict[str, Any], **options: Any) -> list[tuple[str, str]]:
+    with pytest.raises(Invalid) as caught:
+        recipes.build(name, request, NONE, **options)
+    return [(one.code, one.pointer) for one in caught.value.problems]
+
+
+class TestTextToImage:
+    def test_the_body_of_the_contract_makes_a_graph_that_fits(
+        self, catalogue: Catalogue, defaults: ModelDefaults
+    ) -> None:
+        built = recipes.build("txt2img", msgspec.json.decode(API_BODY), defaults)
+        assert check(built.graph, catalogue) == []
+
+    def test_the_nodes_have_readable_names(self) -> None:
+        built = recipes.build("txt2img", FOX, NONE)
+        assert [one.id for one in built.graph.nodes] == [
+            "model", "positive", "negative", "start", "sample", "decode", "save",
+        ]  # fmt: skip
+
+    def test_every_field_reaches_its_setting(self) -> None:
+        built = recipes.build(
+            "txt2img",
+            {
+                "prompt": "a fox", "negative_prompt": "rain", "model": "starter", "width": 64,
+                "height": 128, "steps": 3, "guidance_scale": 2, "sampler": "ddim",
+                "scheduler": "karras", "seed": 5, "clip_skip": 1,
+            },
+            NONE,
+        )  # fmt: skip
+        assert settings(built.graph, "model") == {"checkpoint": "starter"}
+        assert settings(built.graph, "positive") == {"prompt": "a fox", "clip_skip": 1}
+        assert settings(built.graph, "negative") == {"prompt": "rain", "clip_skip": 1}
+        assert settings(built.graph, "start") == {"width": 64, "height": 128}
+        assert settings(built.graph, "sample") == {
+            "seed": 5, "steps": 3, "guidance_scale": 2, "sampler": "ddim", "schedule": "karras",
+            "strength": 1.0,
+        }  # fmt: skip
+
+    def test_null_means_the_models_own_default(self, defaults: ModelDefaults) -> None:
+        built = recipes.build("txt2img", FOX, defaults)
+        assert settings(built.graph, "start") == {"width": 64, "height": 64}
+        assert settings(built.graph, "sample")["steps"] == 12
+        assert settings(built.graph, "sample")["guidance_scale"] == 4.0
+        assert settings(built.graph, "sample")["sampler"] == "euler"
+
+    def test_a_model_that_says_nothing_gets_safe_values(self) -> None:
+        built = recipes.build("txt2img", FOX, NONE)
+        assert settings(built.graph, "start") == {"width": 512, "height": 512}
+        assert settings(built.graph, "sample") == {
+            "seed": 7, "steps": 20, "guidance_scale": 7.5, "sampler": "default",
+            "schedule": "default", "strength": 1.0,
+        }  # fmt: skip
+
+    def test_zero_is_a_value_and_not_the_default(self, defaults: ModelDefaults) -> None:
+        built = recipes.build("txt2img", {**FOX, "guidance_scale": 0, "seed": 0}, defaults)
+        assert settings(built.graph, "sample")["guidance_scale"] == 0
+        assert settings(built.graph, "sample")["seed"] == 0
+
+    def test_a_null_seed_is_drawn_and_told(self) -> None:
+        request = {**FOX, "seed": None}
+        drawn = {recipes.build("txt2img", request, NONE).fields["seed"] for _ in range(8)}
+        assert len(drawn) > 1
+        assert all(isinstance(seed, int) and 0 <= seed < 2**32 for seed in drawn)
+
+    def test_the_completed_fields_make_the_same_graph_again(self, defaults: ModelDefaults) -> None:
+        first = recipes.build("txt2img", {**FOX, "seed": None}, defaults)
+        again = recipes.build("txt2img", first.fields, NONE)
+        assert again.graph == first.graph
+
+    def test_the_fields_of_the_job_are_taken_and_left_to_the_caller(self) -> None:
+        request = {**FOX, "count": 4, "board": "b", "priority": 3, "exact": True}
+        built = recipes.build("txt2img", request, NONE)
+        assert built.graph == recipes.build("txt2img", FOX, NONE).graph
+        assert "count" not in built.fields
+
+
+class TestImageToImage:
+    REQUEST: ClassVar[dict[str, Any]] = {**FOX, "init_image": "01J", "strength": 0.4}
+
+    def test_the_picture_is_loaded_resized_encoded_and_drawn_anew(
+        self, catalogue: Catalogue
+    ) -> None:
+        built = recipes.build("img2img", self.REQUEST, NONE, source=(500, 333))
+        assert check(built.graph, catalogue) == []
+        assert settings(built.graph, "image") == {"image": "01J"}
+        assert settings(built.graph, "sample")["strength"] == 0.4
+        links = {one.id: one.inputs for one in built.graph.nodes}
+        assert links["resize"] == {"image": ("image", "out")}
+        assert links["start"] == {"vae": ("model", "vae"), "image": ("resize", "out")}
+        assert links["sample"]["latent"] == ("start", "out")
+
+    @pytest.mark.parametrize(
+        ("asked", "source", "size"),
+        [
+            ((None, None), (512, 512), (512, 512)),
+            ((None, None), (500, 333), (496, 336)),
+            ((None, None), (3, 5), (8, 8)),
+            ((None, None), (8192, 4096), (4096, 2048)),
+            ((None, None), (16_384, 1), (4096, 8)),
+            ((256, None), (512, 1024), (256, 512)),
+            ((None, 256), (512, 1024), (128, 256)),
+            ((4096, None), (1, 16_384), (4096, 4096)),
+            ((64, 128), (500, 333), (64, 128)),
+            ((None, None), None, (512, 512)),
+            ((64, None), None, (64, 512)),
+        ],
+    )
+    def test_the_size_is_the_one_asked_for_or_near_the_source(
+        self,
+        asked: tuple[int | None, int | None],
+        source: tuple[int, int] | None,
+        size: tuple[int, int],
+    ) -> None:
+        request = {**self.REQUEST, "width": asked[0], "height": asked[1]}
+        built = recipes.build("img2img", request, NONE, source=source)
+        assert settings(built.graph, "resize") == {"width": size[0], "height": size[1]}
+
+    def test_without_a_picture_it_is_refused(self) -> None:
+        assert problems("img2img", FOX) == [("missing_field", "/init_image")]
+        assert problems("img2img", {**FOX, "init_image": None}) == [
+            ("missing_field", "/init_image")
+        ]
+
+
+class TestProblems:
+    def test_every_problem_is_told_at_once_with_its_pointer(self) -> None:
+        bad = {
+            "prompt": 3, "steps": 0, "guidance_scale": 101, "width": 7, "height": 4104,
+            "seed": -1, "strength": 2, "count": 65, "clip_skip": 13, "promt": "x",
+            "loras": [{"model": "a"}, {"model": "b", "weight": "heavy"}],
+        }  # fmt: skip
+        assert problems("txt2img", bad, pointer="/recipe") == [
+            ("bad_field", "/recipe/prompt"),
+            ("bad_field", "/recipe/steps"),
+            ("bad_field", "/recipe/guidance_scale"),
+            ("bad_field", "/recipe/width"),
+            ("bad_field", "/recipe/height"),
+            ("bad_field", "/recipe/seed"),
+            ("bad_field", "/recipe/strength"),
+            ("bad_field", "/recipe/count"),
+            ("bad_field", "/recipe/clip_skip"),
+            ("unknown_field", "/recipe/promt"),
+            ("bad_field", "/recipe/loras/1/weight"),
+        ]
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [("loras", [{"model": "a"}]), ("control", [{"image": "x"}]), ("mask_image", "01J")],
+    )
+    def test_a_field_without_nodes_is_refused_and_never_ignored(
+        self, field: str, value: Any
+    ) -> None:
+        assert problems("txt2img", {**FOX, field: value}) == [("not_supported_yet", f"/{field}")]
+
+    def test_an_empty_list_or_null_asks_for_nothing(self) -> None:
+        recipes.build("txt2img", {**FOX, "loras": [], "control": [], "mask_image": None}, NONE)
+
+    def test_a_picture_for_a_recipe_without_one_is_refused(self) -> None:
+        assert problems("txt2img", {**FOX, "init_image": "01J"}) == [
+            ("not_in_recipe", "/init_image")
+        ]
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("width", 0), ("width", -8), ("width", 2**63), ("height", 12), ("width", "64"),
+            ("width", 64.0), ("steps", 501), ("steps", True), ("guidance_scale", -0.1),
+            ("guidance_scale", float("nan")), ("strength", float("inf")), ("seed", 2**53),
+            ("seed", 1.5), ("count", 0), ("sampler", ""), ("sampler", "x" * 65),
+            ("prompt", "\0"), ("prompt", "\ud800"), ("model", ""), ("init_image", "x" * 65),
+        ],
+    )  # fmt: skip
+    def test_a_value_out_of_range_is_refused(self, field: str, value: Any) -> None:
+        ((_, pointer),) = problems("txt2img", {**FOX, field: value})
+        assert pointer == f"/{field}"
+
+    def test_a_prompt_over_sixteen_kib_is_too_long(self) -> None:
+        assert problems("txt2img", {**FOX, "prompt": "x" * 16_385}) == [("too_long", "/prompt")]
+        recipes.build("txt2img", {**FOX, "prompt": "x" * 16_384}, NONE)
+
+    def test_more_than_sixty_four_loras_are_too_long(self) -> None:
+        loras = [{"model": "a"}] * 65
+        assert problems("txt2img", {**FOX, "loras": loras}) == [("too_long", "/loras")]
+
+    def test_a_missing_prompt_and_a_missing_model_are_told(self) -> None:
+        assert problems("txt2img", {}) == [("missing_field", "/prompt")]
+        assert problems("txt2img", {"prompt": ""}) == [("no_model", "/model")]
+
+    def test_an_unknown_recipe_is_told(self) -> None:
+        assert problems("txt2vid", FOX, pointer="/recipe") == [("unknown_recipe", "/recipe/name")]
+
+    def test_something_else_than_an_object_is_told(self) -> None:
+        with pytest.raises(Invalid):
+            fields.decode_all([1], recipes.Generate)  # type: ignore[arg-type]
+
+
+class TestTable:
+    @pytest.mark.parametrize("name", recipes.RECIPES)
+    def test_every_recipe_shows_its_fields_as_a_schema(self, name: str) -> None:
+        recipe = recipes.RECIPES[name]
+        (document,) = msgspec.json.schema_components([recipe.fields])[1].values()
+        assert document["description"]
+        shared = set(recipe.fields.__struct_fields__) & set(recipes.Generate.__struct_fields__)
+        assert shared == set(recipe.fields.__struct_fields__)
+
+    @pytest.mark.parametrize("name", recipes.RECIPES)
+    def test_every_field_is_bound_to_settings_that_are_there(
+        self, name: str, catalogue: Catalogue
+    ) -> None:
+        request = {**FOX, "init_image": "x"} if name == "img2img" else FOX
+        built = recipes.build(name, request, NONE)
+        assert built.bindings.keys() == set(recipes.RECIPES[name].fields.__struct_fields__)
+        types = {one.id: one.type for one in built.graph.nodes}
+        for field, targets in built.bindings.items():
+            assert targets, field
+            for node, setting in targets:
+                assert setting in settings(built.graph, node)
+                assert catalogue.nodes[types[node]]
+
+    @pytest.mark.parametrize("name", recipes.RECIPES)
+    def test_a_binding_leads_where_the_recipe_puts_the_value(self, name: str) -> None:
+        request = {**FOX, "init_image": "x"} if name == "img2img" else FOX
+        built = recipes.build(name, request, NONE)
+        for field, targets in built.bindings.items():
+            for node, setting in targets:
+                assert settings(built.graph, node)[setting] == built.fields[field]
+
+    def test_the_recipe_of_a_request_is_told_by_its_picture(self) -> None:
+        assert recipes.choose(recipes.Generate(prompt="x")) == "txt2img"
+        assert recipes.choose(recipes.Generate(prompt="x", init_image="y")) == "img2img"
+
+
+def test_a_sweep_over_fields_makes_graphs_that_fit(catalogue: Catalogue) -> None:
+    built = recipes.build("txt2img", FOX, NONE)
+    asked = Sweep(
+        axes=[
+            Axis(setting="seed", values=Span(start=1, count=3)),
+            Axis(setting="prompt", values=["a cat", "a dog"]),
+            Axis(setting="width", values=[64, 128]),
+        ]
+    )
+    axes = sweep.bind(built.graph, asked, built.bindings, catalogue)
+    graphs = [sweep.apply(built.graph, axes, cell) for cell in sweep.cells(axes, "product")]
+    assert len(graphs) == 12
+    assert all(check(one, catalogue) == [] for one in graphs)
+
+
+values = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.none())
+
+
+@given(request=st.dictionaries(st.sampled_from(recipes.Generate.__struct_fields__), values))
+def test_any_request_is_built_or_refused_with_problems(request: dict[str, Any]) -> None:
+    try:
+        built = recipes.build("txt2img", request, NONE)
+    except Invalid as refused:
+        assert refused.problems
+        assert all(problem.pointer for problem in refused.problems)
+    else:
+        assert built.graph.nodes
