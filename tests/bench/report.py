@@ -1,0 +1,59 @@
+"""Rows of measurements, shown as a table and kept in docs/benchmarks.md."""
+
+import os
+import platform
+import re
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One claim: what was measured, beside what, and what it should be."""
+
+    what: str
+    value: float
+    unit: str = ""
+    target: float | None = None  # at most; None where there is none
+    beside: str = ""  # the peer of the same run, in words and figures
+
+    def met(self) -> str:
+        """Say whether the target holds."""
+        if self.target is None:
+            return ""
+        return "yes" if self.value <= self.target else "**no**"
+
+
+def median_ratio(ours: Sequence[float], peers: Sequence[float]) -> float:
+    """Give the median of the ratios pair by pair: a machine that drifts slows both of a pair."""
+    return statistics.median(a / b for a, b in zip(ours, peers, strict=True))
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Lay the rows out in Markdown."""
+    lines = [
+        "| what | measured | target | met | beside, in the same run |",
+        "|---|--:|--:|---|---|",
+    ]
+    for row in rows:
+        target = "" if row.target is None else f"≤ {row.target:g} {row.unit}".strip()
+        value = f"{row.value:.3g} {row.unit}".strip()
+        lines.append(f"| {row.what} | {value} | {target} | {row.met()} | {row.beside} |")
+    return "\n".join(lines)
+
+
+def write(section: str, rows: Sequence[Row]) -> None:
+    """Put a section's table into the page, in place of its last one."""
+    stamp = f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {platform.machine()}"
+    body = f"<!-- {section} -->\n{stamp}\n\n{table(rows)}\n<!-- /{section} -->"
+    page = PAGE.read_text("utf-8")
+    pattern = re.compile(f"<!-- {section} -->.*?<!-- /{section} -->", re.DOTALL)
+    if pattern.search(page):
+        PAGE.write_text(pattern.sub(lambda _: body, page), "utf-8")
+    else:
+        PAGE.write_text(f"{page.rstrip()}\n\n## {section.capitalize()}\n\n{body}\n", "utf-8")

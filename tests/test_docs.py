@@ -1,0 +1,118 @@
+"""Docs are tests: what a client may meet has a docstring, an entry on the page, and words."""
+
+import ast
+import re
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+import pytest
+
+from core import errors
+from core.config import Settings
+from core.graph.catalogue import Catalogue
+from core.ipc.messages import AnyCommand, AnyReport
+from core.paths import shipped
+from core.records.events import AnyFact, AnyFrame
+
+ROOT = Path(__file__).resolve().parent.parent
+LANGUAGES = sorted(path.stem for path in (ROOT / "i18n").glob("*.json"))
+RAISES = re.compile(r"[a-z][a-z0-9_]+")
+
+
+def words(language: str) -> dict[str, str]:
+    text = (ROOT / "i18n" / f"{language}.json").read_text("utf-8")
+    return msgspec.json.decode(text, type=dict[str, str])
+
+
+def catalogue() -> Catalogue:
+    return msgspec.json.decode(shipped("catalogue.json").read_bytes(), type=Catalogue)
+
+
+def codes() -> set[str]:
+    """Collect every code: of the tree's classes, and each one given where an error is made."""
+    kinds = {name for name, kind in vars(errors).items() if isinstance(kind, type)}
+    found = {
+        kind.code
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, errors.HeliographError)
+    }
+    for path in (*(ROOT / "core").rglob("*.py"), *(ROOT / "server").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            name = ast.unparse(node.func).rpartition(".")[2]
+            given = [word.value for word in node.keywords if word.arg == "code"]
+            if name in kinds and name != "Problem":
+                given += node.args[:1]
+            found |= {
+                arg.value
+                for arg in given
+                if isinstance(arg, ast.Constant) and isinstance(arg.value, str)
+            }
+    return found
+
+
+@pytest.mark.parametrize("kind", get_args(AnyFact | AnyFrame), ids=lambda kind: kind.__name__)
+def test_every_event_is_explained_and_has_words(kind: Any) -> None:
+    assert kind.__doc__
+    assert f"events.{kind.__struct_config__.tag}" in words("en")
+
+
+@pytest.mark.parametrize("kind", get_args(AnyCommand | AnyReport), ids=lambda kind: kind.__name__)
+def test_every_command_and_report_is_explained(kind: Any) -> None:
+    assert kind.__doc__
+
+
+def test_every_error_has_words() -> None:
+    missing = {code for code in codes() if f"errors.{code}" not in words("en")}
+    assert missing == set()
+
+
+@pytest.mark.parametrize("name", Settings.__struct_fields__)
+def test_every_setting_is_described_and_has_words(name: str) -> None:
+    properties = msgspec.json.schema(Settings)["$defs"]["Settings"]["properties"]
+    assert properties[name]["description"]
+    assert f"settings.{name}" in words("en")
+
+
+def test_every_node_is_explained_and_has_a_title() -> None:
+    for spec in catalogue().nodes.values():
+        assert spec.doc, spec.type
+        assert f"nodes.{spec.type}.title" in words("en"), spec.type
+
+
+def test_every_setting_of_a_node_is_described() -> None:
+    silent = [
+        f"{spec.type}.{name}"
+        for spec in catalogue().nodes.values()
+        for name, schema in spec.settings.get("properties", {}).items()
+        if not schema.get("description")
+    ]
+    assert silent == []
+
+
+def test_there_are_the_four_first_languages() -> None:
+    assert {"en", "de", "ja", "ar"} <= set(LANGUAGES)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_language_says_everything_with_the_same_placeholders(language: str) -> None:
+    plural = re.compile(r"_(zero|one|two|few|many|other)$")
+    source, other = words("en"), words(language)
+    assert {plural.sub("", key) for key in source} == {plural.sub("", key) for key in other}
+    names = re.compile(r"\{(\w+)\}")
+    wrong = [
+        key
+        for key, text in other.items()
+        if not set(names.findall(text)) <= set(names.findall(source.get(key, text))) | {"count"}
+    ]
+    assert wrong == []
+
+
+def test_the_readme_draws_the_tree_as_it_is() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for folder in ("core", "server", "web", "i18n", "migrations", "tests", "starter"):
+        assert f"{folder}/" in readme
+    for path in re.findall(r"^\s+(\w+)/ ", readme.split("```")[-2], re.MULTILINE):
+        assert list(ROOT.glob(f"**/{path}")), path
