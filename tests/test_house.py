@@ -27,6 +27,7 @@ ALLOWED_FILES: dict[str, str] = {
 }
 ALLOWED_BROAD = {  # where `except Exception` stands, as the conventions allow
     "core/engine/loop.py": "the engine's job thread",
+    "core/engine/diffusion/sampler.py": "the loop's thread does the work of job threads",
     "core/engine/runner.py": "the engine's job thread",
     "core/engine/registry.py": "the import of a user's node",
     "server/websocket.py": "the top of a socket",
@@ -107,7 +108,7 @@ def test_nothing_is_caught_that_is_not_named(path: Path) -> None:
         node.lineno
         for node in ast.walk(parse(path))
         if isinstance(node, ast.ExceptHandler)
-        and (node.type is None or ast.unparse(node.type) == "Exception")
+        and (node.type is None or re.search(r"\bException\b", ast.unparse(node.type)))
     ]
     assert broad == [] or name_of(path) in ALLOWED_BROAD
 

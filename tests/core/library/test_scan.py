@@ -3,6 +3,7 @@
 import json
 import os
 import struct
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -217,13 +218,20 @@ class TestScan:
         safetensors(tmp_path / "fox.safetensors")
         assert len(scan.scan([("gone", tmp_path / "gone"), ("models", tmp_path)])) == 1
 
-    @pytest.mark.skipif(
-        not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads everything"
-    )
-    def test_an_unreadable_folder_is_passed_over(self, tmp_path: Path) -> None:
-        safetensors(tmp_path / "fox.safetensors")
-        (tmp_path / "locked").mkdir(mode=0)
-        assert len(scan.scan([("models", tmp_path)])) == 1
+    @pytest.mark.skipif(os.name == "nt", reason="folders have no such modes there")
+    def test_an_unreadable_folder_is_passed_over(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:  # where any user may look
+            root = Path(folder)
+            root.chmod(0o755)
+            safetensors(root / "fox.safetensors")
+            (root / "locked").mkdir(mode=0)
+            user = os.geteuid()
+            if user == 0:
+                os.seteuid(65534)  # root reads everything
+            try:
+                assert len(scan.scan([("models", root)])) == 1
+            finally:
+                os.seteuid(user)
 
     def test_a_dangling_link_and_a_hidden_folder_are_passed_over(self, tmp_path: Path) -> None:
         (tmp_path / "gone.safetensors").symlink_to(tmp_path / "nowhere")
