@@ -1,0 +1,109 @@
+"""How jobs enter the queue: the callables of ``Queue.add`` and ``Queue.retry``."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from core.errors import Conflict, Invalid, QueueFull
+from core.graph.sweep import MAX_JOBS
+from core.ids import new_id
+from core.jobs import share
+from core.records.events import BatchQueued, JobQueued
+from core.records.job import ENDED
+from core.store import batches, clients, counters, designs, line
+from core.store.transaction import Transaction
+from core.store.work import Added, NewBatch
+
+CLOCK = "clock"  # a setting of the database: the fair share's virtual time
+
+
+def accept(tx: Transaction, new: NewBatch, cells: Sequence[str], limit: int) -> Added:
+    """Store a batch with all its jobs, or find the one that its idempotency key made before.
+
+    :param cells: as ``designs.indices`` writes them.
+    :param limit: jobs that may wait in all.
+    """
+    connection = tx.connection
+    if new.idempotency is not None:
+        known = batches.known(tx, new.owner, new.idempotency[0])
+        if known is not None:
+            return _again(tx, known, new.idempotency[1])
+    waiting = counters.value(connection, "jobs.queued")
+    if waiting + len(cells) > limit:
+        raise QueueFull(waiting=waiting, limit=limit)
+    client = clients.enter(connection, new.client or new.owner)
+    batch = new_id()
+    row = batches.insert(tx, new, batch, client.row, len(cells))
+    if new.idempotency is not None:
+        batches.remember(tx, new.owner, *new.idempotency, row)
+    ids = line.insert(tx, new, row, client.row, cells)
+    start = client.start
+    if client.queued == 0:
+        start = share.entered(start, counters.setting(connection, CLOCK, float) or 0.0)
+    settle(tx, client.row, start)
+    if len(cells) > 1:
+        tx.fact(BatchQueued(owner=new.owner, batch=batch, count=len(cells), priority=new.priority))
+    else:
+        tx.fact(
+            JobQueued(
+                owner=new.owner, job=ids[0], batch=batch, kind=new.kind, priority=new.priority
+            )
+        )
+    return Added(batch=batch, count=len(cells), jobs=ids)
+
+
+def checked(new: NewBatch) -> list[str]:
+    """Write the cells of a batch as they are stored, before any transaction.
+
+    :raises Invalid: ``too_many_jobs`` as soon as there is one too many, ``no_jobs``.
+    """
+    drawn = []
+    for cell in new.cells:
+        drawn.append(cell)
+        if len(drawn) > MAX_JOBS:
+            raise Invalid("too_many_jobs", count=len(drawn), limit=MAX_JOBS)
+    if not drawn:
+        raise Invalid("no_jobs")
+    return designs.indices(new.axes, drawn)
+
+
+def again(tx: Transaction, job: str, owner: str | None, limit: int) -> Added:
+    """Ask for an ended job again: a new batch of one, with its graph and its one cell."""
+    old = line.get(tx.connection, job, owner)
+    if old.status not in ENDED:
+        raise Conflict("job_not_ended", status=old.status)
+    design = designs.get(tx.connection, old.batch)
+    cell = designs.values(design.axes, old.cell)
+    new = NewBatch(
+        owner=old.owner,
+        client=clients.name(tx.connection, old.client),
+        kind=old.kind,
+        graph=design.graph,
+        recipe=design.recipe,
+        axes=[
+            msgspec.structs.replace(axis, values=(value,))
+            for axis, value in zip(design.bound(), cell, strict=True)
+        ],
+        cells=[cell],
+        priority=old.priority,
+        board=design.board,
+        request_id=design.request_id,
+        exact=design.exact,
+        cost=old.cost,
+    )
+    return accept(tx, new, checked(new), limit)
+
+
+def settle(tx: Transaction, client: int, start: float) -> None:
+    """Store a client's start, and the rank that its first job gives it."""
+    first = clients.first(tx.connection, client)
+    priority = 0 if first is None else -first.turn
+    clients.place(tx.connection, client, start, share.rank(start, priority))
+
+
+def _again(tx: Transaction, known: tuple[str, int], body: str) -> Added:
+    if known[0] != body:
+        raise Conflict("idempotency_mismatch")
+    head = batches.head(tx.connection, known[1])
+    jobs = line.first_of(tx.connection, known[1])
+    return Added(batch=head.id, count=head.count, jobs=jobs, repeated=True)

@@ -1,0 +1,280 @@
+"""The only loop that takes a job from the queue and gives it to the engine.
+
+Beside it: cancels that the engine ignores, and the disk's floor. What the engine answers is
+``core.jobs.reports``'s. Knows no HTTP.
+"""
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import anyio
+from anyio import TASK_STATUS_IGNORED, to_thread
+from anyio.abc import TaskStatus
+
+from core.config import Settings
+from core.errors import DiskFull, EngineUnavailable, Problem, Unavailable
+from core.events.bus import Bus
+from core.graph import check, sweep
+from core.graph.catalogue import Catalogue
+from core.ipc.frames import FrameError
+from core.ipc.messages import Cancel, RunGraph
+from core.jobs.executor import Executor
+from core.jobs.flight import Flight
+from core.jobs.imprint import imprint
+from core.jobs.outcome import Outcomes
+from core.jobs.queue import Claimed, Finished, Queue
+from core.jobs.reports import Reports
+from core.jobs.resolve import Resolver
+from core.paths import Layout
+from core.records.job import Progress
+from core.store.database import Database
+
+log = logging.getLogger(__name__)
+
+_TICK = 1.0  # seconds between two looks at canceled jobs
+_PATIENCE = 10.0  # seconds without progress that a canceled job gets
+_CANCEL_CAP = 60.0  # seconds that it gets in any case
+_DISK_TICK = 5.0
+_EARLY = 256
+_RETRY = 5.0  # seconds until a claim is tried again on a full disk
+_MIB = 1 << 20
+
+
+class Dispatcher:
+    """Take jobs from the queue and give them to the engine; store what it reports.
+
+    One object for the server: ``await group.start(executor.run)``, then
+    ``await group.start(dispatcher.run)``. At the end: ``dispatcher.close()`` (claims no more),
+    ``await executor.stop(grace)``, ``await dispatcher.wait_ended()``: the last report is stored.
+
+    :param roots: label of a model folder → where it lies.
+    :param on_catalogue: called with each new catalogue of the engine; must not wait.
+    """
+
+    def __init__(
+        self,
+        *,
+        queue: Queue,
+        executor: Executor,
+        db: Database,
+        bus: Bus,
+        layout: Layout,
+        settings: Settings,
+        roots: Mapping[str, Path] | None = None,
+        on_catalogue: Callable[[Catalogue], None] = lambda catalogue: None,
+    ) -> None:
+        self._queue = queue
+        self._executor = executor
+        self._db = db
+        self._layout = layout
+        self._settings = settings
+        self._resolver = Resolver(layout, roots or {})
+        self._flights: dict[str, Flight] = {}
+        self._bell = anyio.Event()
+        self._closed = False
+        self._ended = anyio.Event()
+        self._outcomes = Outcomes(queue, layout)
+        self._early: dict[str, float] = {}  # canceled between their claim and their flight
+        self._reports = Reports(
+            queue=queue,
+            executor=executor,
+            db=db,
+            bus=bus,
+            outcomes=self._outcomes,
+            flights=self._flights,
+            freed=self._ring,
+            on_catalogue=on_catalogue,
+        )
+
+    @property
+    def progress(self) -> dict[str, Progress]:
+        """Say how far each job is that the engine has."""
+        return {job: flight.progress for job, flight in self._flights.items()}
+
+    async def run(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
+        """Work until the executor has ended and its last report is stored."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._listen)
+            group.start_soon(self._feed)
+            group.start_soon(self._watch_cancels)
+            group.start_soon(self._watch_disk)
+            task_status.started()
+            try:
+                await self._reports.run()
+            finally:
+                self._ended.set()
+            group.cancel_scope.cancel()
+
+    async def wait_ended(self) -> None:
+        """Return once the executor has ended and its last report is stored."""
+        await self._ended.wait()
+
+    def cancel(self, job: str) -> None:
+        """Ask the engine to stop a job; call after ``queue.cancel`` said ``canceling``.
+
+        A job that the engine does not have is no error. One that makes no progress for 10
+        seconds afterwards costs the engine its life, and the job is canceled all the same.
+        """
+        flight = self._flights.get(job)
+        if flight is None:
+            self._early[job] = time.monotonic()
+            if len(self._early) > _EARLY:
+                del self._early[next(iter(self._early))]
+            return
+        if flight.canceled is None:
+            flight.canceled = time.monotonic()
+        if flight.generation == self._executor.generation:
+            try:
+                self._executor.send(Cancel(job=job))
+            except EngineUnavailable:
+                log.debug("the engine ended before the cancel", extra={"job": job})
+
+    def close(self) -> None:
+        """Claim nothing more; what runs may end."""
+        self._closed = True
+        self._ring()
+
+    def _ring(self) -> None:
+        self._bell.set()
+
+    async def _listen(self) -> None:
+        while True:
+            await self._queue.wait()
+            self._ring()
+
+    async def _feed(self) -> None:
+        while not self._closed:
+            bell = self._bell = anyio.Event()
+            room = self._settings.in_flight - len(self._flights)
+            claimed: list[Claimed] = []
+            if room > 0 and self._executor.state == "ready":
+                generation = self._executor.generation
+                try:
+                    claimed = await self._queue.claim(generation, room, alone=not self._flights)
+                except DiskFull:
+                    with anyio.move_on_after(_RETRY):
+                        await self._pause()
+                        await bell.wait()
+                    continue
+                await self._take(claimed, generation)
+            if not claimed:
+                await bell.wait()
+
+    async def _take(self, claimed: list[Claimed], generation: int) -> None:
+        """Send claimed jobs, in order. All of them are in flight from the start."""
+        now = time.monotonic()
+        for one in claimed:
+            begun = self._flights[one.job] = Flight(one.job, one.owner, generation, now)
+            begun.canceled = self._early.pop(one.job, None)
+        for one in claimed:
+            flight = self._flights.get(one.job)
+            if flight is None:  # its engine was lost meanwhile
+                continue
+            try:
+                problem = await self._prepare(one, flight)
+            except Unavailable as error:  # the database was too slow, or is being closed
+                log.warning("job not prepared: %s", error, extra={"job": one.job})
+                await self._give_back(flight)
+                continue
+            if problem is not None:
+                await self._refuse(flight, problem)
+            elif flight.canceled is not None:
+                await self._drop(flight, Finished(
+                    job=one.job, generation=generation, status="canceled"
+                ))  # fmt: skip
+            else:
+                await self._send(one, flight)
+
+    async def _prepare(self, claimed: Claimed, flight: Flight) -> Problem | None:
+        """Apply the cell, check against the engine's present catalogue, find what is named."""
+        catalogue = self._executor.catalogue
+        if catalogue is None:
+            return None  # the engine was lost; sending says so
+        graph = sweep.apply(claimed.graph, claimed.axes, claimed.cell)
+        if problems := check.check(graph, catalogue):
+            return problems[0]
+        resources, problems = await self._db.read(
+            lambda connection: self._resolver.resolve(connection, graph, catalogue)
+        )
+        flight.graph, flight.resources = graph, resources
+        return problems[0] if problems else None
+
+    async def _send(self, claimed: Claimed, flight: Flight) -> None:
+        try:
+            if flight.graph is None or flight.generation != self._executor.generation:
+                raise EngineUnavailable(state="restarting")
+            command = RunGraph(
+                job=claimed.job,
+                graph=flight.graph,
+                resources=flight.resources,
+                metadata=imprint(claimed, flight),
+                request_id=claimed.request_id,
+                exact=claimed.exact,
+                alone=claimed.alone,
+            )
+            self._executor.send(command)
+        except EngineUnavailable:
+            await self._give_back(flight)
+        except FrameError:
+            await self._refuse(flight, Problem(code="command_too_large"))
+        else:
+            flight.moved = time.monotonic()
+            log.info(
+                "job started", extra={
+                    "job": claimed.job, "request_id": claimed.request_id, "action": "job.started",
+                },
+            )  # fmt: skip
+
+    async def _give_back(self, flight: Flight) -> None:
+        self._flights.pop(flight.job, None)
+        await self._outcomes.release(flight.generation, [flight.job], "engine_lost")
+
+    async def _refuse(self, flight: Flight, problem: Problem) -> None:
+        await self._drop(flight, Finished(
+            job=flight.job, generation=flight.generation, status="failed", error=problem
+        ))  # fmt: skip
+
+    async def _drop(self, flight: Flight, finished: Finished) -> None:
+        """End a job that never reached the engine."""
+        self._flights.pop(flight.job, None)
+        await self._outcomes.end(finished)
+        self._ring()
+
+    async def _watch_cancels(self) -> None:
+        while True:
+            await anyio.sleep(_TICK)
+            now = time.monotonic()
+            for flight in self._flights.values():
+                if flight.canceled is None or flight.generation != self._executor.generation:
+                    continue
+                silent = now - max(flight.moved, flight.canceled)
+                if silent > _PATIENCE or now - flight.canceled > _CANCEL_CAP:
+                    log.warning("cancel ignored: the engine is ended", extra={"job": flight.job})
+                    self._executor.kill("cancel_ignored")
+                    break
+
+    async def _watch_disk(self) -> None:
+        floor = self._settings.disk_floor_mb * _MIB
+        while True:
+            usage = await to_thread.run_sync(shutil.disk_usage, self._layout.root)
+            if usage.free < floor:
+                await self._pause()
+            elif usage.free >= 2 * floor and (await self._queue.state()).reason == "disk_full":
+                await self._resume()
+            await anyio.sleep(_DISK_TICK)
+
+    async def _pause(self) -> None:
+        try:
+            if await self._queue.pause("disk_full"):
+                log.warning("disk full: the queue pauses", extra={"action": "queue.paused"})
+        except DiskFull:
+            log.warning("disk full, even for saying so")
+
+    async def _resume(self) -> None:
+        try:
+            await self._queue.resume("disk_full")
+        except DiskFull:
+            log.warning("disk full, though there seems to be room")

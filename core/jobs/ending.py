@@ -1,0 +1,191 @@
+"""How jobs end, or go back to where they waited: the other callables of ``Queue``."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from core.errors import Conflict, Problem
+from core.jobs import share
+from core.jobs.admission import settle
+from core.jobs.eta import Pace
+from core.records.events import BatchEnded, JobEnded, JobRetried
+from core.records.job import ENDED
+from core.store import batches, clients, counters, images, line
+from core.store.line import Row
+from core.store.place import PACE
+from core.store.transaction import Transaction
+from core.store.work import Finished, Requeued
+
+Reason = Literal["engine_lost", "server_restart", "disk_full"]
+Terminal = Literal["succeeded", "failed", "canceled", "quarantined"]
+CRASHES = 2  # alone in the engine: then the job is quarantined
+# A server that is killed tells nothing of who did it, so its jobs are only tried again; but a
+# job that was found running this often is tried alone, and in the end no more.
+STARTS_UNTIL_ALONE = 4
+STARTS_UNTIL_QUARANTINE = 8
+
+
+def finish(tx: Transaction, boot: str, finished: Finished) -> bool:
+    """Store pictures, status and facts of a job that still runs under (boot, generation)."""
+    job = line.get(tx.connection, finished.job)
+    if (job.status, job.boot, job.generation) != ("running", boot, finished.generation):
+        return False
+    head = batches.head(tx.connection, job.batch)
+    drawn = [
+        images.insert(tx, new, owner=job.owner, job=job.id, batch=head.id, board=head.board).id
+        for new in finished.images
+    ]
+    _measure(tx, job, finished)
+    end(
+        tx,
+        job,
+        finished.status,
+        seconds=finished.seconds,
+        drawn=drawn,
+        error=finished.error,
+        degraded=finished.degraded,
+    )
+    return True
+
+
+def end(
+    tx: Transaction,
+    job: Row,
+    status: Terminal,
+    *,
+    seconds: float | None = None,
+    drawn: Sequence[str] = (),
+    error: Problem | None = None,
+    degraded: Sequence[str] = (),
+) -> None:
+    """End one job, with the fact of it, and of its batch if that was the last of several."""
+    changed = line.end(tx, job, status, seconds=seconds, error=error, degraded=degraded)
+    assert changed  # read in this very transaction
+    client = clients.get(tx.connection, job.client)
+    settle(tx, client.row, share.ended(client.start, job.charge, seconds or 0.0))
+    batch = batches.head(tx.connection, job.batch)
+    tx.fact(
+        JobEnded(
+            owner=job.owner,
+            job=job.id,
+            batch=batch.id,
+            status=status,
+            seconds=seconds,
+            images=list(drawn),
+            error=error,
+            degraded=list(degraded),
+        )
+    )
+    counts = batches.end(tx, job.batch)
+    if counts is not None and batch.count > 1:
+        tx.fact(BatchEnded(owner=job.owner, batch=batch.id, counts=counts))
+
+
+def back(
+    tx: Transaction,
+    job: Row,
+    reason: Reason,
+    *,
+    suspect: bool = False,
+    crashes: int | None = None,
+    counted: bool = True,
+) -> None:
+    """Put a running job back into the queue, where it stood.
+
+    :param counted: whether the attempt stays counted.
+    """
+    changed = line.back(
+        tx,
+        job,
+        suspect=suspect or job.suspect,
+        crashes=job.crashes if crashes is None else crashes,
+        attempt=job.attempt if counted else job.attempt - 1,
+    )
+    assert changed  # read in this very transaction
+    client = clients.get(tx.connection, job.client)
+    settle(tx, client.row, share.ended(client.start, job.charge, 0.0))
+    batch = batches.head(tx.connection, job.batch)
+    tx.fact(JobRetried(owner=job.owner, job=job.id, batch=batch.id, reason=reason))
+
+
+def crashed(tx: Transaction, boot: str, generation: int, error: Problem) -> Requeued:
+    """Take back what ran in an engine that died; blame a job that was alone."""
+    jobs = line.running(tx.connection, boot, generation)
+    done = _Sorted()
+    for job in jobs:
+        crashes = job.crashes + (len(jobs) == 1)
+        if job.canceling:
+            end(tx, job, "canceled")
+            done.canceled.append(job.id)
+        elif crashes >= CRASHES:
+            end(tx, job, "quarantined", error=error)
+            done.quarantined.append(job.id)
+        else:
+            back(tx, job, "engine_lost", suspect=True, crashes=crashes)
+            done.queued.append(job.id)
+    return done.requeued()
+
+
+def release(
+    tx: Transaction, boot: str, generation: int, only: Sequence[str] | None, reason: Reason
+) -> Requeued:
+    """Take back jobs that are not to blame; their attempt does not count."""
+    done = _Sorted()
+    for job in line.running(tx.connection, boot, generation):
+        if only is not None and job.id not in only:
+            continue
+        if job.canceling:
+            end(tx, job, "canceled")
+            done.canceled.append(job.id)
+        else:
+            back(tx, job, reason, counted=False)
+            done.queued.append(job.id)
+    return done.requeued()
+
+
+def recover(tx: Transaction, boot: str) -> Requeued:
+    """Take back what an earlier run of the server left running."""
+    done = _Sorted()
+    for job in line.stray(tx.connection, boot):
+        if job.canceling:
+            end(tx, job, "canceled")
+            done.canceled.append(job.id)
+        elif job.attempt >= STARTS_UNTIL_QUARANTINE:
+            end(tx, job, "quarantined", error=Problem(code="engine_lost", params={"exit": None}))
+            done.quarantined.append(job.id)
+        else:
+            back(tx, job, "server_restart", suspect=job.attempt >= STARTS_UNTIL_ALONE)
+            done.queued.append(job.id)
+    return done.requeued()
+
+
+def cancel(tx: Transaction, job: str, owner: str | None) -> Literal["canceled", "canceling"]:
+    """End a waiting job; note it of a running one."""
+    found = line.get(tx.connection, job, owner)
+    if found.status in ENDED:
+        raise Conflict("job_ended", status=found.status)
+    if found.status == "running":
+        line.mark_canceling(tx, found.row)
+        return "canceling"
+    end(tx, found, "canceled")
+    return "canceled"
+
+
+class _Sorted:
+    """Ids of jobs by what became of them."""
+
+    def __init__(self) -> None:
+        self.queued: list[str] = []
+        self.canceled: list[str] = []
+        self.quarantined: list[str] = []
+
+    def requeued(self) -> Requeued:
+        return Requeued(queued=self.queued, canceled=self.canceled, quarantined=self.quarantined)
+
+
+def _measure(tx: Transaction, job: Row, finished: Finished) -> None:
+    pace = counters.setting(tx.connection, PACE, Pace) or Pace()
+    if finished.status == "succeeded" and job.started is not None:
+        pace = pace.measured(started=job.started, ended=tx.now, cost=job.cost)
+    else:
+        pace = pace.passed(tx.now)
+    counters.set_setting(tx.connection, PACE, pace)

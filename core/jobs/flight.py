@@ -1,0 +1,67 @@
+"""A job in flight: between its claim and its last report. Knows no queue and no engine."""
+
+from core.graph.catalogue import Resources
+from core.graph.describe import describe
+from core.ipc.messages import JobProgressed
+from core.records.events import JobProgress
+from core.records.graph import Graph
+from core.records.image import ImageFacts
+from core.records.job import Progress
+
+_WEIGHT = 0.3  # of the newest step in the running mean of seconds a step
+
+
+class Flight:
+    """What the server remembers of a job that the engine has."""
+
+    def __init__(self, job: str, owner: str, generation: int, now: float) -> None:
+        self.job = job
+        self.owner = owner
+        self.generation = generation
+        self.graph: Graph | None = None  # with its cell applied, once resolved
+        self.resources: Resources = {}
+        self.progress = Progress(phase="waiting")
+        self.canceled: float | None = None  # when somebody asked to
+        self.moved = now  # when it last made progress
+        self._stepped: tuple[str | None, float] | None = None  # (node, time) of its last step
+        self._pace: float | None = None  # seconds a step
+
+    def advance(self, report: JobProgressed, now: float) -> JobProgress:
+        """Note progress; give the frame that shows it, with the seconds that are left."""
+        self.moved = now
+        self.progress = Progress(step=report.step, steps=report.steps, phase=report.phase)
+        left: float | None = None
+        if report.phase == "step":
+            if self._stepped is not None and self._stepped[0] == report.node:
+                took = now - self._stepped[1]
+                pace = took if self._pace is None else self._pace
+                self._pace = pace + _WEIGHT * (took - pace)
+            self._stepped = (report.node, now)
+            if self._pace is not None:
+                left = round(self._pace * (report.steps - report.step), 2)
+        return JobProgress(
+            job=self.job,
+            node=report.node,
+            phase=report.phase,
+            step=report.step,
+            steps=report.steps,
+            eta_seconds=left,
+        )
+
+    def facts(self, sink: str | None = None) -> ImageFacts:
+        """Say what makes the picture that a sink saves; models by name, not by id."""
+        if self.graph is None:
+            return ImageFacts()
+        facts = describe(self.graph, sink)
+        known = self.resources.get(facts.model or "")
+        if known is None or not known.name:
+            return facts
+        return ImageFacts(
+            prompt=facts.prompt,
+            negative_prompt=facts.negative_prompt,
+            model=known.name,
+            seed=facts.seed,
+            steps=facts.steps,
+            sampler=facts.sampler,
+            guidance_scale=facts.guidance_scale,
+        )

@@ -1,0 +1,149 @@
+"""How a job's last report is stored: pictures first, then one transaction. Knows no engine."""
+
+import logging
+from collections.abc import Sequence
+
+import anyio
+from anyio import CapacityLimiter, to_thread
+
+from core.errors import DiskFull, NotFound, Problem, Unavailable
+from core.ipc.messages import JobCanceled, JobDone, JobFailed
+from core.jobs import gallery
+from core.jobs.ending import Reason
+from core.jobs.flight import Flight
+from core.jobs.queue import Finished, NewImage, Queue
+from core.paths import Layout
+
+log = logging.getLogger(__name__)
+
+_DISK = CapacityLimiter(8)  # threads that check and move pictures
+_RETRY = 5.0  # seconds until a full disk is tried again
+
+Last = JobDone | JobFailed | JobCanceled
+
+
+class Outcomes:
+    """Stores how jobs ended, or gives them back to the queue."""
+
+    def __init__(self, queue: Queue, layout: Layout) -> None:
+        self._queue = queue
+        self._layout = layout
+
+    async def store(self, report: Last, generation: int, flight: Flight | None) -> None:
+        """Store a job's last report.
+
+        :param flight: what is known of it; ``None`` for a job that this engine should not have.
+        """
+        match report:
+            case JobDone():
+                await self._done(report, generation, flight)
+            case JobFailed():
+                await self._failed(report, generation)
+            case JobCanceled():
+                await self._canceled(report, generation, flight)
+
+    async def end(self, finished: Finished, placed: Sequence[NewImage] = ()) -> None:
+        """Finish a job in the queue; unlink its pictures when nobody wants them any more.
+
+        On a full disk the job goes back to the queue, which pauses.
+        """
+        try:
+            if await self._queue.finish(finished):
+                return
+        except DiskFull:
+            await self.release(finished.generation, [finished.job], "disk_full")
+        except (NotFound, Unavailable) as error:  # deleted meanwhile; or the server closes
+            log.warning("job not stored: %s", error, extra={"job": finished.job})
+        await to_thread.run_sync(gallery.remove, self._layout, placed, limiter=_DISK)
+
+    async def release(self, generation: int, jobs: Sequence[str] | None, reason: Reason) -> None:
+        """Give jobs back to the queue, however long the disk stays full.
+
+        :param jobs: ids; all of that generation without it.
+        """
+        while True:
+            try:
+                await self._queue.release(generation, jobs, reason)
+                if reason == "disk_full":
+                    await self._queue.pause("disk_full")
+                return
+            except DiskFull:
+                log.warning("disk full: released jobs wait to be stored")
+                await anyio.sleep(_RETRY)
+            except Unavailable:  # the server closes; the next start finds them running
+                return
+
+    async def sweep(self, jobs: Sequence[str]) -> None:
+        """Unlink what a dead engine left in staging of the jobs that it had."""
+        await to_thread.run_sync(self._unlink, jobs, limiter=_DISK)
+
+    def _unlink(self, jobs: Sequence[str]) -> None:
+        for job in jobs:
+            for file in self._layout.staging.glob(f"{job}-*"):
+                file.unlink(missing_ok=True)
+
+    async def _done(self, report: JobDone, generation: int, flight: Flight | None) -> None:
+        if flight is None or flight.generation != generation:
+            await to_thread.run_sync(gallery.discard, self._layout, report.images, limiter=_DISK)
+            return
+        try:
+            placed = await to_thread.run_sync(
+                gallery.place, self._layout, report.images, flight.facts, limiter=_DISK
+            )
+        except DiskFull:
+            await self.release(generation, [report.job], "disk_full")
+            return
+        except gallery.ImageDamaged as error:
+            problem = Problem(code=error.name, params=error.params)
+            await self.end(self._finished(report, generation, "failed", problem))
+            return
+        log.info(
+            "job succeeded in %.2f s with %d pictures", report.seconds, len(placed),
+            extra={"job": report.job, "action": "job.ended", "peak_bytes": report.peak_bytes},
+        )  # fmt: skip
+        await self.end(
+            Finished(
+                job=report.job,
+                generation=generation,
+                status="succeeded",
+                seconds=report.seconds,
+                images=placed,
+                degraded=report.degraded,
+            ),
+            placed,
+        )
+
+    async def _failed(self, report: JobFailed, generation: int) -> None:
+        log.warning(
+            "job failed: %s %s", report.code, report.detail[-4000:],
+            extra={"job": report.job, "action": "job.ended"},
+        )  # fmt: skip
+        if report.code == DiskFull.code:
+            await self.release(generation, [report.job], "disk_full")
+            return
+        problem = Problem(
+            code=report.code, node=report.node, path=report.path, params=report.params
+        )
+        await self.end(self._finished(report, generation, "failed", problem))
+
+    async def _canceled(self, report: JobCanceled, generation: int, flight: Flight | None) -> None:
+        if flight is None or flight.canceled is None:  # a stopping engine cancels what it runs
+            await self.release(generation, [report.job], "server_restart")
+            return
+        await self.end(self._finished(report, generation, "canceled"))
+
+    @staticmethod
+    def _finished(
+        report: JobDone | JobFailed | JobCanceled,
+        generation: int,
+        status: str,
+        error: Problem | None = None,
+    ) -> Finished:
+        return Finished(
+            job=report.job,
+            generation=generation,
+            status=status,  # type: ignore[arg-type]  # one of the three
+            seconds=report.seconds,
+            error=error,
+            degraded=[] if isinstance(report, JobCanceled) else report.degraded,
+        )

@@ -1,0 +1,97 @@
+"""Names in settings become files: model → path, hash, family; picture → path, hash.
+
+So that the engine never asks back. Reads the store; runs nothing.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+from pathlib import Path
+
+from core.blobs import Blobs
+from core.errors import NotFound, Problem
+from core.graph import settings
+from core.graph.catalogue import IMAGE_FORMATS, Catalogue, Resource, Resources
+from core.paths import Layout
+from core.records.graph import Graph
+from core.store import images, models
+
+_KINDS = frozenset(
+    {"checkpoint", "lora", "vae", "controlnet", "ip_adapter", "embedding", "upscaler"}
+)
+
+
+class Resolver:
+    """Finds what the settings of graphs name.
+
+    :param roots: label of a model folder → where it lies.
+    """
+
+    def __init__(self, layout: Layout, roots: Mapping[str, Path]) -> None:
+        self._layout = layout
+        self._blobs = Blobs(layout.blobs)
+        self._roots = roots
+
+    def resolve(
+        self, connection: sqlite3.Connection, graph: Graph, catalogue: Catalogue
+    ) -> tuple[Resources, list[Problem]]:
+        """Find every model and picture of a graph; list those that are not there.
+
+        The graph is expected to be one that ``check`` accepts under the same catalogue.
+        """
+        found: Resources = {}
+        problems: list[Problem] = []
+        for place, node in enumerate(graph.nodes):
+            for reference in settings.references(
+                catalogue.nodes[node.type].settings, node.settings
+            ):
+                value, format_ = reference.value, reference.format
+                if value in found and found[value].kind == format_:
+                    continue
+                resource = (
+                    self._image(connection, value, format_)
+                    if format_ in IMAGE_FORMATS
+                    else self._model(connection, value, format_)
+                )
+                if resource is not None:
+                    found[value] = resource
+                    continue
+                steps = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in reference.path)
+                pointer = "/".join(str(step) for step in reference.path)
+                problems.append(
+                    Problem(
+                        code="unknown_image" if format_ in IMAGE_FORMATS else "unknown_model",
+                        pointer=f"/nodes/{place}/settings/{pointer}",
+                        node=node.id,
+                        path=f"$.settings{steps}",
+                        params={"name": value, "kind": format_},
+                    )
+                )
+        return found, problems
+
+    def _model(self, connection: sqlite3.Connection, value: str, format_: str) -> Resource | None:
+        kind = format_ if format_ in _KINDS else None
+        model = models.find(connection, value, kind)  # type: ignore[arg-type]  # one of _KINDS
+        if model is None:
+            return None
+        file = models.file(connection, model.id)
+        root = self._roots.get(file.root)
+        if root is None:
+            return None
+        path = root / file.file
+        return Resource(
+            id=model.id,
+            kind=format_,
+            path=str(path),
+            identity=file.sha256 or file.identity or f"{path}+{file.bytes}+{file.changed}",
+            family=model.family,
+            name=model.name,
+            format=model.format,
+        )
+
+    def _image(self, connection: sqlite3.Connection, value: str, format_: str) -> Resource | None:
+        try:
+            file = images.file(connection, value)
+        except NotFound:
+            return None
+        path = self._blobs.path(file.sha256) if file.blob else self._layout.image(file.id)
+        return Resource(id=file.id, kind=format_, path=str(path), identity=file.sha256)
