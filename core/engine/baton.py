@@ -1,0 +1,124 @@
+"""The baton: one fair, priority-aware lock for the device, held for one step at a time.
+
+Knows who holds the device and in which phase. Knows nothing of what is done with it.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+_SLICE = 0.1  # seconds between two looks at a waiter's job
+_CREDIT = 10.0  # seconds of device time that lower priorities can be owed, or owe
+
+
+class Cancelled(BaseException):
+    """Raised in a job's thread where it was canceled; no ``except Exception`` swallows it."""
+
+
+class _Ticket:
+    def __init__(self, phase: str, priority: int) -> None:
+        self.phase = phase
+        self.priority = priority
+
+
+class Baton:
+    """A lock for the device: first come first served, interactive work (0) before training (-1).
+
+    Lower priorities are guaranteed ``share`` of the device's time while higher ones wait too, so
+    they never starve.
+    """
+
+    def __init__(self, share: float = 0.2) -> None:
+        self._condition = threading.Condition()
+        self._rate = share / (1 - share)
+        self._credit = 0.0  # seconds owed to lower priorities
+        self._waiting: list[_Ticket] = []  # in order of arrival
+        self._holder: _Ticket | None = None
+        self._aside: list[str] = []  # phases of slow work that needs no device, newest last
+        self._moved = time.monotonic()
+
+    @contextmanager
+    def hold(
+        self,
+        job: str,
+        phase: str,
+        priority: int = 0,
+        check: Callable[[], None] | None = None,
+    ) -> Iterator[None]:
+        """Have the device for one step. Not reentrant: a holder that asks again waits for ever.
+
+        :param job: for people who debug; the baton is fair between threads, not between jobs.
+        :param phase: what is done: "load", "encode", "step", "decode", "train", …
+        :param check: called while waiting, ten times a second; may raise to give up.
+        """
+        ticket = _Ticket(phase, priority)
+        self._take(ticket, check)
+        since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._give(ticket, time.monotonic() - since)
+
+    @contextmanager
+    def aside(self, phase: str) -> Iterator[None]:
+        """Name slow work that needs no device, such as reading weights from disk."""
+        with self._condition:
+            self._aside.append(phase)
+        self.moved()
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._aside.remove(phase)
+            self.moved()
+
+    def moved(self) -> None:
+        """Note that something moved; the server kills an engine in which nothing does."""
+        self._moved = time.monotonic()
+
+    def phase(self) -> str:
+        """Say what holds the device, else what is done beside it, else "idle"."""
+        holder, aside = self._holder, self._aside[-1:]
+        return holder.phase if holder else aside[0] if aside else "idle"
+
+    def age(self) -> float:
+        """Give the seconds since anything moved."""
+        return time.monotonic() - self._moved
+
+    def wanted(self, priority: int = 0) -> bool:
+        """Say whether somebody of at least this priority waits; lets training yield early."""
+        return any(ticket.priority >= priority for ticket in tuple(self._waiting))
+
+    def _take(self, ticket: _Ticket, check: Callable[[], None] | None) -> None:
+        with self._condition:
+            self._waiting.append(ticket)
+            try:
+                while self._holder is not None or self._next() is not ticket:
+                    self._condition.wait(_SLICE)
+                    if check is not None:
+                        check()
+                self._holder = ticket
+                self._moved = time.monotonic()
+            finally:
+                self._waiting.remove(ticket)
+                self._condition.notify_all()
+
+    def _give(self, ticket: _Ticket, seconds: float) -> None:
+        with self._condition:
+            others = {waiter.priority for waiter in self._waiting}
+            if any(other < ticket.priority for other in others):
+                self._credit = min(self._credit + seconds * self._rate, _CREDIT)
+            elif any(other > ticket.priority for other in others):
+                self._credit = max(self._credit - seconds, -_CREDIT)
+            self._holder = None
+            self._moved = time.monotonic()
+            self._condition.notify_all()
+
+    def _next(self) -> _Ticket:
+        """Choose who is next: the first of the highest priority, or of a lower one that is owed."""
+        best = max(self._waiting, key=lambda ticket: ticket.priority)  # max keeps the first
+        if self._credit > 0:
+            lower = [ticket for ticket in self._waiting if ticket.priority < best.priority]
+            return lower[0] if lower else best
+        return best

@@ -1,0 +1,1 @@
+"""Denoising: rows, the loop that steps them together, samplers, noise, guidance, previews."""

@@ -1,0 +1,195 @@
+"""Rows: one picture each on its way from noise, with a scheduler instance of its own.
+
+A row knows its latents, conditioning, guidance and where it stands. It knows neither other rows
+nor when it is stepped; ``sampler`` decides that.
+"""
+
+import inspect
+import math
+from collections.abc import Callable, Hashable
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from core.engine.diffusion import noise
+from core.engine.diffusion.guidance import guided
+
+
+class Stepped(NamedTuple):
+    """What a row tells after each step. ``denoised`` estimates the picture, (1, C, h, w)."""
+
+    step: int
+    steps: int
+    denoised: Callable[[], torch.Tensor]
+
+
+def _nothing() -> None:
+    return None
+
+
+class Row:
+    """One picture being denoised.
+
+    :param network: the denoiser, on ``device``; called as diffusers' ``UNet2DConditionModel``.
+    :param model: what the learned batch width is kept under: identity and adapters.
+    :param scheduler: one of diffusers', timesteps set on the CPU; used by this row only.
+    :param latents: (1, C, h, w) float32, noised to where the row begins.
+    :param positive: conditioning (1, T, D).
+    :param negative: likewise; needed where ``guidance_scale`` is above 1, else not used.
+    :param source: generator of noise that the scheduler draws.
+    :param begin: index into the scheduler's timesteps.
+    :param check: raises ``Cancelled`` when the row's job is canceled.
+    :param on_step: called after each step on the loop's thread; must not wait.
+    :param exact: never shares a forward.
+    """
+
+    def __init__(
+        self,
+        *,
+        network: nn.Module,
+        scheduler: Any,
+        latents: torch.Tensor,
+        positive: torch.Tensor,
+        negative: torch.Tensor | None = None,
+        guidance_scale: float = 1.0,
+        source: torch.Generator | None = None,
+        begin: int = 0,
+        steps: int | None = None,
+        model: Hashable = None,
+        device: torch.device | None = None,
+        job: str = "",
+        check: Callable[[], None] = _nothing,
+        on_step: Callable[[Stepped], None] | None = None,
+        exact: bool = False,
+    ) -> None:
+        if guided(guidance_scale) and negative is None:
+            raise ValueError("a guided row needs its negative conditioning")
+        if negative is not None and negative.shape != positive.shape:
+            raise ValueError(f"conditioning differs: {negative.shape} and {positive.shape}")
+        self.network = network
+        self.scheduler = scheduler
+        self.latents = latents
+        self.positive = positive
+        self.negative = negative if guided(guidance_scale) else None
+        self.guidance_scale = guidance_scale
+        self.job = job
+        self.check = check
+        self.on_step = on_step
+        self.alone = exact  # also set for a row that is suspected of failing a shared forward
+        self.device = device or torch.device("cpu")
+        self.dtype = next(network.parameters()).dtype
+        self.kind = (model, tuple(latents.shape), tuple(positive.shape[1:]), self.dtype)
+        self.group: Hashable = (id(network), self.kind)  # rows of one group can share a forward
+        self.since = 0  # the turn it was last stepped in; kept by the loop
+        self.error: BaseException | None = None
+        self._timesteps: torch.Tensor = scheduler.timesteps[begin:]
+        self._steps = len(self._timesteps) if steps is None else steps
+        self._index = 0
+        self._extra = _extra(scheduler, source)
+
+    @property
+    def done(self) -> bool:
+        """Say whether every step was taken, or one failed."""
+        return self.error is not None or self._index >= len(self._timesteps)
+
+    @property
+    def timestep(self) -> torch.Tensor:
+        """Give the timestep of the step to come: 0-dimensional, on the CPU."""
+        return self._timesteps[self._index]
+
+    def enter(self) -> None:
+        """Move what the row needs onto the device; does nothing when it is there."""
+        self.latents = self.latents.to(self.device, torch.float32)
+        self.positive = self.positive.to(self.device, self.dtype)
+        if self.negative is not None:
+            self.negative = self.negative.to(self.device, self.dtype)
+
+    def scaled(self) -> torch.Tensor:
+        """Give the latents as the network takes them at this timestep, (1, C, h, w) float32."""
+        scaled: torch.Tensor = self.scheduler.scale_model_input(self.latents, self.timestep)
+        return scaled
+
+    def advance(self, scaled: torch.Tensor, prediction: torch.Tensor) -> None:
+        """Take one step with the guided ``prediction`` that the network made of ``scaled``."""
+        timestep = self.timestep
+        self.latents = self.scheduler.step(
+            prediction, timestep, self.latents, **self._extra, return_dict=False
+        )[0]
+        self._index += 1
+        if self.on_step is not None:
+            # Second-order samplers ask the network twice a step: count in the caller's steps.
+            done = self._index * self._steps // len(self._timesteps)
+            scheduler = self.scheduler
+            self.on_step(
+                Stepped(
+                    done,
+                    self._steps,
+                    lambda: denoised(scheduler, scaled, prediction, timestep),
+                )
+            )
+
+
+def begin_index(steps: int, strength: float, order: int) -> tuple[int, int]:
+    """Give where image-to-image begins, as index of timesteps, and how many steps remain.
+
+    As ``StableDiffusionImg2ImgPipeline.get_timesteps`` does it.
+    """
+    taken = min(int(steps * strength), steps)
+    skipped = max(steps - taken, 0)
+    return skipped * order, taken
+
+
+def from_noise(scheduler: Any, shape: tuple[int, ...], source: torch.Generator) -> torch.Tensor:
+    """Draw the latents a picture starts from when there is no other: scaled noise."""
+    drawn: torch.Tensor = noise.draw(shape, source) * scheduler.init_noise_sigma
+    return drawn
+
+
+def from_picture(
+    scheduler: Any, clean: torch.Tensor, source: torch.Generator, begin: int
+) -> torch.Tensor:
+    """Noise clean latents (1, C, h, w) to where the timestep at index ``begin`` has them.
+
+    On the CPU, like all noise: some schedulers move their tables to where this happens.
+    """
+    if hasattr(scheduler, "set_begin_index"):
+        scheduler.set_begin_index(begin)
+    drawn = noise.draw(tuple(clean.shape), source)
+    timesteps = scheduler.timesteps[begin : begin + 1]
+    noised: torch.Tensor = scheduler.add_noise(clean.to("cpu", torch.float32), drawn, timesteps)
+    return noised
+
+
+def denoised(
+    scheduler: Any, scaled: torch.Tensor, prediction: torch.Tensor, timestep: torch.Tensor
+) -> torch.Tensor:
+    """Estimate the clean latents from one prediction, (1, C, h, w); for previews.
+
+    x_0 of Ho et al. 2020 (https://arxiv.org/abs/2006.11239, eq. 15), or of Salimans and Ho 2022
+    (https://arxiv.org/abs/2202.00512, appendix D) for v. Every scheduler of the table gives the
+    network variance-preserving inputs, so one formula serves all.
+    """
+    table = getattr(scheduler, "alphas_cumprod", None)
+    if table is None:
+        return scaled
+    index = min(max(round(float(timestep)), 0), len(table) - 1)
+    share = float(table[index])  # of the signal; the table lies on the CPU
+    signal, rest = math.sqrt(max(share, 1e-8)), math.sqrt(1 - share)
+    kind = scheduler.config.prediction_type
+    if kind == "v_prediction":
+        return signal * scaled - rest * prediction
+    if kind == "epsilon":
+        return (scaled - rest * prediction) / signal
+    return prediction
+
+
+def _extra(scheduler: Any, source: torch.Generator | None) -> dict[str, Any]:
+    """Give the arguments that this scheduler's ``step`` takes and others do not."""
+    accepted = inspect.signature(scheduler.step).parameters
+    extra: dict[str, Any] = {}
+    if "eta" in accepted:
+        extra["eta"] = 0.0
+    if "generator" in accepted:
+        extra["generator"] = source
+    return extra

@@ -1,0 +1,241 @@
+"""The sampling loop: rows of all jobs, stepped together wherever they can share a forward.
+
+One thread. Each turn takes the rows that have waited longest and can share a batch, runs the
+network once for all of them, each at its own timestep, and steps every row with its own
+scheduler. Rows join and leave between turns. Knows neither jobs nor graphs.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Protocol
+
+import torch
+
+from core.engine.baton import Baton, Cancelled
+from core.engine.device import out_of_memory, poisoned
+from core.engine.diffusion.guidance import combine
+from core.engine.diffusion.rows import Row
+from core.engine.diffusion.width import Widths, WidthTable
+
+log = logging.getLogger(__name__)
+
+_IDLE = 30.0  # seconds without rows after which the thread ends; the next row starts another
+_SLICE = 1.0  # seconds between two looks of a waiting job at its rows
+
+
+class _Engine(Protocol):
+    @property
+    def baton(self) -> Baton: ...
+
+
+class SamplingLoop:
+    """The one loop of an engine; ``engine.get(SamplingLoop)`` gives it."""
+
+    def __init__(self, engine: _Engine) -> None:
+        self.widths = WidthTable()
+        self._baton = engine.baton
+        self._condition = threading.Condition()
+        self._rows: list[Row] = []  # in order of arrival
+        self._turns = 0
+        self._thread: threading.Thread | None = None
+        self._pace = _Pace()
+
+    def sample(self, rows: Sequence[Row]) -> list[torch.Tensor]:
+        """Denoise rows to their end; give their latents, (1, C, h, w) float32 on their device.
+
+        Blocks this thread, which must not hold the baton. The network of the rows must stay
+        where it is meanwhile. When one row fails the others of this call leave too; rows of
+        other calls are not touched.
+
+        :raises Cancelled: when a row's ``check`` does.
+        :raises Exception: whatever the network or the scheduler of a row raised.
+        """
+        self._join(rows)
+        try:
+            with self._condition:
+                while not _over(rows):
+                    if not self._condition.wait(_SLICE):
+                        self._wake()
+        finally:
+            self._drop(rows)
+        for row in rows:
+            if row.error is not None:
+                raise row.error
+        return [row.latents for row in rows]
+
+    def count(self) -> int:
+        """Count the rows that are being denoised."""
+        return len(self._rows)
+
+    def _join(self, rows: Sequence[Row]) -> None:
+        with self._condition:
+            for row in rows:
+                row.since = self._turns
+            self._rows.extend(row for row in rows if not row.done)
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._rows and (self._thread is None or not self._thread.is_alive()):
+            self._thread = threading.Thread(target=self._run, name="sampling", daemon=True)
+            self._thread.start()
+        self._condition.notify_all()
+
+    def _drop(self, rows: Sequence[Row]) -> None:
+        with self._condition:
+            self._rows = [row for row in self._rows if row not in rows]
+
+    def _run(self) -> None:
+        with torch.inference_mode():
+            while self._serve():
+                pass
+
+    def _serve(self) -> bool:
+        """Take one turn; say whether to go on. Nothing of a row outlives it in a local."""
+        rows = self._wait()
+        if rows is None:
+            return False
+        self._dismiss_canceled(rows)
+        if chosen := self._choose([row for row in rows if not row.done]):
+            self._turn(chosen)
+        self._release(rows)
+        return True
+
+    def _wait(self) -> list[Row] | None:
+        with self._condition:
+            if not self._condition.wait_for(lambda: bool(self._rows), _IDLE):
+                self._thread = None  # under the lock: whoever joins now starts another
+                return None
+            return list(self._rows)
+
+    def _release(self, rows: Sequence[Row]) -> None:
+        finished = [row for row in rows if row.done]
+        if finished:
+            with self._condition:
+                self._rows = [row for row in self._rows if row not in finished]
+                self._condition.notify_all()
+
+    def _dismiss_canceled(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            try:
+                row.check()
+            except Cancelled as reason:
+                row.error = reason
+
+    def _choose(self, rows: Sequence[Row]) -> list[Row]:
+        """Take the row that waited longest, and as many of its group as pay."""
+        if not rows:
+            return []
+        waiting = sorted(rows, key=lambda row: row.since)  # stable: arrival decides ties
+        head = waiting[0]
+        if head.alone:
+            return [head]
+        group = [row for row in waiting if row.group == head.group and not row.alone]
+        return group[: self.widths.of(head.kind).choose(len(group))]
+
+    def _turn(self, rows: list[Row]) -> None:
+        widths = self.widths.of(rows[0].kind)
+        with self._baton.hold(rows[0].job, "step"):
+            failure = _attempt(lambda: self._step(rows, widths))
+        self._turns += 1
+        for row in rows:
+            row.since = self._turns
+        if failure is not None:
+            self._blame(rows, widths, failure)
+
+    def _step(self, rows: list[Row], widths: Widths) -> None:
+        with self._pace.turn(rows[0].device, partial(widths.learn, len(rows))):
+            inputs, predictions = predict(rows)
+        for row, scaled, prediction in zip(rows, inputs, predictions, strict=True):
+            row.error = _attempt(lambda: row.advance(scaled, prediction))  # noqa: B023
+
+    def _blame(self, rows: list[Row], widths: Widths, failure: BaseException) -> None:
+        """Find out which row a failed forward is to blame on: no scheduler has stepped yet."""
+        if len(rows) == 1 or poisoned(failure):
+            for row in rows:
+                row.error = failure
+            return
+        if out_of_memory(failure):
+            widths.narrow(len(rows))
+            log.warning("%d rows do not fit into memory; at most %d now", len(rows), widths.cap)
+            return
+        log.warning("A forward of %d rows failed; each is tried alone: %s", len(rows), failure)
+        for row in rows:
+            row.alone = True
+
+
+def predict(rows: Sequence[Row]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    """Run the network once for all rows; give each row's input and guided prediction.
+
+    Both (1, C, h, w) float32. The batch holds the unconditional halves of guided rows first and
+    then every conditional half, so that a row alone is what diffusers' pipeline computes.
+    """
+    for row in rows:
+        row.enter()
+    guided = [index for index, row in enumerate(rows) if row.negative is not None]
+    inputs = [row.scaled() for row in rows]
+    order = [*guided, *range(len(rows))]
+    conditioning = [row.negative for row in rows if row.negative is not None]
+    conditioning += [row.positive for row in rows]
+    # Schedulers differ in the number format of timesteps; networks embed them in float32.
+    timesteps = torch.stack([rows[index].timestep.to(torch.float32) for index in order])
+    output: torch.Tensor = (
+        rows[0]
+        .network(
+            torch.cat([inputs[index] for index in order]).to(rows[0].dtype),  # (G + R, C, h, w)
+            timesteps.to(rows[0].device, non_blocking=True),
+            encoder_hidden_states=torch.cat(conditioning),
+            return_dict=False,
+        )[0]
+        .to(torch.float32)
+    )
+    halves = output.tensor_split(len(order))
+    conditional = list(halves[len(guided) :])
+    for place, index in enumerate(guided):
+        scale = rows[index].guidance_scale
+        conditional[index] = combine(halves[place], conditional[index], scale)
+    return inputs, conditional
+
+
+class _Pace:
+    """Times turns, and keeps the loop at most one turn ahead of an asynchronous device."""
+
+    def __init__(self) -> None:
+        self._pending: tuple[Any, Any, Callable[[float], None]] | None = None
+
+    @contextmanager
+    def turn(self, device: torch.device, learn: Callable[[float], None]) -> Iterator[None]:
+        """Time the work launched inside; tell ``learn`` its seconds, perhaps a turn later."""
+        if device.type != "cuda":
+            since = time.perf_counter()
+            yield
+            if device.type != "cpu":  # mps: its events tell no time
+                torch.accelerator.synchronize(device)
+            learn(time.perf_counter() - since)
+            return
+        start = torch.Event(device, enable_timing=True)
+        end = torch.Event(device, enable_timing=True)
+        start.record()
+        yield
+        end.record()
+        earlier, self._pending = self._pending, (start, end, learn)
+        if earlier is not None:
+            began, ended, note = earlier
+            ended.synchronize()
+            note(began.elapsed_time(ended) / 1000)
+
+
+def _over(rows: Sequence[Row]) -> bool:
+    return all(row.done for row in rows) or any(row.error is not None for row in rows)
+
+
+def _attempt(work: Callable[[], None]) -> BaseException | None:
+    """Do a piece of one job's work on the loop's thread; give what it raised."""
+    try:
+        work()
+    except (Exception, Cancelled) as error:
+        return error
+    return None

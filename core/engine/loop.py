@@ -1,0 +1,209 @@
+"""The loop: the engine's main thread takes commands and gives each job a thread of its own.
+
+Start to end: hello, run graphs, watch, unload, rescan, stop. Knows which exit code ends what.
+"""
+
+import glob
+import logging
+import os
+import platform
+import threading
+import time
+from pathlib import Path
+
+import torch
+from msgspec import structs
+
+from core.engine import exits
+from core.engine.baton import Baton
+from core.engine.cache import Cache
+from core.engine.context import Engine, Job
+from core.engine.device import Device, set_threads
+from core.engine.heart import Heart
+from core.engine.inbox import Inbox
+from core.engine.memory import resident
+from core.engine.outbox import Outbox
+from core.engine.registry import Registry
+from core.engine.residency import LazyLoader, Residency
+from core.engine.runner import Runner, perform
+from core.ipc.messages import (
+    PROTOCOL,
+    AnyCommand,
+    CatalogueChanged,
+    EngineOptions,
+    Fatal,
+    Heartbeat,
+    Hello,
+    JobCanceled,
+    JobDone,
+    JobFailed,
+    Rescan,
+    RunGraph,
+    Stop,
+    Unload,
+    Watch,
+)
+
+log = logging.getLogger(__name__)
+
+_JOBS = 16  # at once
+_TICK = 1.0  # seconds between two looks at the users' folder, and at a stop
+_LAST_WORDS = 2.0  # seconds for what still waits to be written
+_MIB = 1 << 20
+
+
+class Loop:
+    """One engine: its services, its jobs, and the commands that drive them."""
+
+    def __init__(self, options: EngineOptions, inbox: Inbox, outbox: Outbox, heart: Heart) -> None:
+        set_threads(options.threads)
+        device = Device(options.device, options.dtype)
+        baton = Baton()
+        self._loader = LazyLoader()
+        residency = Residency(device, baton, self._loader, ram=options.ram_mb * _MIB)
+        self._engine = Engine(options, device, baton, residency, outbox)
+        self._cache = Cache(options.cache_mb * _MIB)
+        self._registry = Registry(Path(options.nodes))
+        self._inbox = inbox
+        self._outbox = outbox
+        self._heart = heart
+        self._jobs: dict[str, threading.Thread] = {}
+        self._places = threading.BoundedSemaphore(_JOBS)
+        self._deadline: float | None = None  # when a stop ends what still runs
+
+    def run(self) -> int:
+        """Serve until a Stop; give the exit code."""
+        self._registry.scan()
+        self._outbox.send(self._hello())
+        self._heart.tell = self._figures
+        for name, target in (("files", self._watch_files), ("warm", self._warm)):
+            threading.Thread(target=target, name=name, daemon=True).start()
+        while not self._finished():
+            command = self._inbox.take(0.05 if self._deadline is not None else _TICK)
+            if command is not None:
+                self._do(command)
+        self._heart.stop()
+        self._outbox.drain(_LAST_WORDS)
+        return exits.PLANNED
+
+    def _do(self, command: AnyCommand) -> None:
+        match command:
+            case RunGraph():
+                self._start(command)
+            case Watch():
+                self._outbox.watch(command.jobs)
+            case Unload():
+                self._engine.residency.unload(command.identity)
+                if command.identity is None:
+                    self._cache.clear()
+            case Rescan():
+                self._rescan()
+            case Stop():
+                self._deadline = time.monotonic() + command.grace
+            case _:
+                log.error("The loop does not know %s", type(command).__name__)
+
+    def _finished(self) -> bool:
+        if self._deadline is None:
+            return False
+        now = time.monotonic()
+        if now >= self._deadline:
+            self._inbox.cancel_all()
+        return not self._jobs or now >= self._deadline + _LAST_WORDS
+
+    def _start(self, command: RunGraph) -> None:
+        if command.job in self._jobs:
+            log.error("Job %s is running already", command.job, extra={"job": command.job})
+            return
+        thread = threading.Thread(
+            target=self._job, args=(command,), name=f"job {command.job}", daemon=True
+        )
+        self._jobs[command.job] = thread
+        self._outbox.begin(command.job)
+        thread.start()
+
+    def _job(self, command: RunGraph) -> None:
+        """Live the whole life of a job's thread, from its command to its last report."""
+        job = Job(
+            command.job,
+            exact=command.exact,
+            resources=command.resources,
+            metadata=command.metadata,
+            canceled=self._inbox.flag(command.job),
+        )
+        with self._places:
+            since = time.perf_counter()
+            runner = Runner(self._engine, self._cache, self._registry.nodes, job)
+            report = perform(runner, command.graph)
+        if isinstance(report, Fatal):
+            self._die(report)
+            return
+        if not isinstance(report, JobDone):
+            self._sweep(job)
+        self._end(command, structs.replace(report, seconds=time.perf_counter() - since))
+
+    def _end(self, command: RunGraph, report: JobDone | JobFailed | JobCanceled) -> None:
+        log.info(
+            "Job %s: %s after %.2f s", command.job, type(report).__name__, report.seconds,
+            extra={"job": command.job, "action": "job_ended"},
+        )  # fmt: skip
+        # In this order: once the report is out, the server may use the id again.
+        self._inbox.forget(command.job)
+        self._jobs.pop(command.job, None)
+        self._outbox.send(report)
+
+    def _sweep(self, job: Job) -> None:
+        """Remove the pictures of a job that did not succeed."""
+        for file in Path(self._engine.options.staging).glob(f"{glob.escape(job.id)}-*"):
+            file.unlink(missing_ok=True)
+
+    def _die(self, report: Fatal) -> None:
+        """End the process: the device is lost to it, and only a new one mends that."""
+        self._outbox.send(report)
+        self._outbox.drain(_LAST_WORDS)
+        os._exit(exits.POISON)
+
+    def _hello(self) -> Hello:
+        device = self._engine.device
+        return Hello(
+            protocol=PROTOCOL,
+            pid=os.getpid(),
+            device=str(device.torch),
+            device_name=device.title(),
+            memory_total=device.total(),
+            torch=f"{torch.__version__} on Python {platform.python_version()}",
+            catalogue=self._registry.nodes.catalogue,
+        )
+
+    def _figures(self) -> Heartbeat:
+        engine = self._engine
+        return Heartbeat(
+            jobs=list(self._jobs),
+            phase=engine.baton.phase(),
+            progress_age=engine.baton.age(),
+            rss=resident(),
+            used=engine.device.used(),
+            total=engine.device.total(),
+            models=engine.residency.identities(),
+        )
+
+    def _warm(self) -> None:
+        """Import what the first picture needs, while nobody has asked for one yet."""
+        try:
+            with self._engine.baton.aside("import"):
+                self._loader.warm()
+        except ImportError:  # who loads a model is told; all else works
+            log.exception("The libraries of models cannot be imported")
+
+    def _watch_files(self) -> None:
+        while True:
+            time.sleep(_TICK)
+            try:
+                if self._registry.changed():
+                    self._rescan()
+            except OSError as error:  # the folder went, or may not be read: look again later
+                log.warning("The folder of node files cannot be read: %s", error)
+
+    def _rescan(self) -> None:
+        if self._registry.scan():
+            self._outbox.send(CatalogueChanged(catalogue=self._registry.nodes.catalogue))

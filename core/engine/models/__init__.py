@@ -1,0 +1,1 @@
+"""Models: families, files, and what text encoders and autoencoders do. Knows no loop."""

@@ -1,0 +1,52 @@
+"""Families: what checkpoints of one kind have in common. A table; nobody else branches on it.
+
+Knows where the parts lie in diffusers' layout. Channels, factors, scaling and what latents show
+are read from each checkpoint's own configuration, never assumed.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from core.errors import ModelUnreadable
+
+MODEL, TEXT_ENCODER, VAE = "model", "text_encoder", "vae"
+
+
+class Part(NamedTuple):
+    """A part of a checkpoint: its folder in diffusers' layout, and the class that reads it."""
+
+    folder: str
+    library: str  # "diffusers" or "transformers"
+    kind: str
+
+
+class Family(NamedTuple):
+    """One row."""
+
+    title: str
+    size: int  # side of a picture, in pixels, where a checkpoint does not say
+    parts: Mapping[str, Part]
+
+
+_SD_PARTS = {
+    MODEL: Part("unet", "diffusers", "UNet2DConditionModel"),
+    TEXT_ENCODER: Part("text_encoder", "transformers", "CLIPTextModel"),
+    VAE: Part("vae", "diffusers", "AutoencoderKL"),
+}
+
+FAMILIES: dict[str, Family] = {
+    "sd1": Family("Stable Diffusion 1", 512, _SD_PARTS),
+    "sd2": Family("Stable Diffusion 2", 768, _SD_PARTS),
+}
+
+
+def family_of(name: str, model: str = "") -> Family:
+    """Give the row of a family.
+
+    :param model: name of the checkpoint, for the error.
+    :raises ModelUnreadable: family_unsupported.
+    """
+    found = FAMILIES.get(name)
+    if found is None:
+        raise ModelUnreadable("family_unsupported", model=model, family=name)
+    return found

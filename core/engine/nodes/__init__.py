@@ -1,0 +1,1 @@
+"""Built-in nodes, written with the same API as a user's."""

@@ -1,0 +1,268 @@
+"""The runner: walk a plan; what is cached is taken, the rest is bound, run and kept.
+
+Knows how a node is called, not what it does, and nothing of the server.
+"""
+
+import inspect
+import logging
+import traceback
+from typing import Any
+
+import anyio
+import msgspec
+import torch
+
+from core.engine.baton import Cancelled
+from core.engine.cache import Cache, Outputs
+from core.engine.context import Context, Engine, Job, degrade
+from core.engine.device import out_of_memory, poisoned
+from core.engine.node import Node
+from core.engine.registry import Nodes
+from core.errors import HeliographError, Invalid, NodeFailed, OutOfMemory, Params, Problem
+from core.graph.catalogue import PLAIN_TYPES, NodeSpec
+from core.graph.check import check
+from core.graph.plan import Step, plan
+from core.ipc.messages import Fatal, JobCanceled, JobDone, JobFailed, JobProgressed
+from core.records.graph import Graph, GraphNode
+
+log = logging.getLogger(__name__)
+
+_POLL = 0.05  # seconds between two looks at the job of an async node
+_PLAIN_CAP = 16_384  # characters of a text that is reported as an output
+_EXACT = b"exact:"  # an exact replay never takes, or leaves, a picture made in company
+
+
+class Runner:
+    """Run one graph for one job, on the job's own thread.
+
+    ``node`` is the node that runs, for whoever has to report a failure.
+    """
+
+    def __init__(self, engine: Engine, cache: Cache, nodes: Nodes, job: Job) -> None:
+        self.engine = engine
+        self._cache = cache
+        self._nodes = nodes
+        self.job = job
+        self.node: GraphNode | None = None
+        self._place = (0, 0)  # nodes done, nodes in all
+        job.tell = self._tell
+        self.ran = 0
+        self.cached = 0
+        self.outputs: dict[str, Any] = {}  # "node.port" → plain value
+
+    def run(self, graph: Graph) -> None:
+        """Run every node that leads to a sink, each after those it needs.
+
+        :raises Cancelled: at the next check after a cancel.
+        :raises Invalid: when the graph does not fit the nodes; carries every problem.
+        :raises HeliographError: what nodes raise of our tree, as it is.
+        :raises Exception: whatever else a node raises; ``node`` says which.
+        """
+        # The server checked it too, but perhaps before somebody changed a node file.
+        if problems := check(graph, self._nodes.catalogue):
+            raise Invalid(problems=tuple(problems))
+        steps = plan(graph, self._nodes.catalogue, self.job.resources)
+        values: dict[str, Outputs] = {}
+        readers: dict[str, int] = {}
+        for index, step in enumerate(steps):
+            self.job.check()
+            self.node = step.node
+            self._place = (index, len(steps))
+            self._tell("node")
+            outputs = self._step(step, values)
+            self._note(step, outputs)
+            readers[step.node.id] = step.readers
+            if step.readers:
+                values[step.node.id] = outputs
+            for source, _ in step.node.inputs.values():  # free what nobody reads any more
+                readers[source] -= 1
+                if not readers[source]:
+                    values.pop(source, None)
+        self.node = None
+
+    def _step(self, step: Step, values: dict[str, Outputs]) -> Outputs:
+        def make() -> Outputs:
+            self.ran += 1
+            return self._call(step.node, values)
+
+        if not step.pure or step.sink:
+            return make()
+        key = _EXACT + step.key if self.job.exact else step.key
+        outputs, shared = self._cache.get_or_make(key, make, self.job.check)
+        self.cached += shared
+        return outputs
+
+    def _call(self, node: GraphNode, values: dict[str, Outputs]) -> Outputs:
+        spec = self._nodes.catalogue.nodes[node.type]
+        wired = {port: values[source][output] for port, (source, output) in node.inputs.items()}
+        inputs = {port.name: wired.pop(port.name) for port in spec.inputs if port.name in wired}
+        bound = _bind(self._nodes.classes[node.type], node, wired)
+        context = Context(self.engine, self.job, node.id)
+        try:
+            with self.engine.baton.aside("node"):
+                return _outputs(spec, node, _run(bound, context, inputs))
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+        # Outside the except, where the traceback no longer keeps tensors alive.
+        self._make_room()
+        try:
+            return _outputs(spec, node, _run(bound, context, inputs))
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+        raise OutOfMemory(needed=self.engine.device.peak(), free=self.engine.device.free())
+
+    def _make_room(self) -> None:
+        freed = self.engine.residency.evict_idle()
+        degrade(self.engine, self.job, "evict_idle", needed=freed, free=self.engine.device.free())
+
+    def _note(self, step: Step, outputs: Outputs) -> None:
+        for port in self._nodes.catalogue.nodes[step.node.type].outputs:
+            value = outputs[port.name]
+            if PLAIN_TYPES.isdisjoint(port.types) or not isinstance(value, (int, float, str)):
+                continue
+            if not isinstance(value, str) or len(value) <= _PLAIN_CAP:
+                self.outputs[f"{step.node.id}.{port.name}"] = value
+
+    def _tell(self, phase: str) -> None:
+        assert self.node is not None
+        step, steps = self._place
+        self.engine.baton.moved()
+        self.engine.outbox.progress(
+            JobProgressed(job=self.job.id, node=self.node.id, phase=phase, step=step, steps=steps)
+        )
+
+
+def perform(runner: Runner, graph: Graph) -> JobDone | JobFailed | JobCanceled | Fatal:
+    """Run a graph to whatever end it comes to, and report that. Nothing passes but an exit."""
+    job = runner.job
+    try:
+        with torch.inference_mode():
+            runner.run(graph)
+    except Cancelled:
+        return JobCanceled(job=job.id)
+    except Exception as error:
+        if poisoned(error):
+            log.critical("The device failed", exc_info=error)
+            return Fatal(reason=f"{type(error).__name__}: {error}"[:2000])
+        return _failure(error, runner)
+    return JobDone(
+        job=job.id,
+        images=job.images,
+        outputs=runner.outputs,
+        degraded=job.degraded,
+        peak_bytes=runner.engine.device.peak(),
+        cached=runner.cached,
+        ran=runner.ran,
+    )
+
+
+def _failure(error: Exception, runner: Runner) -> JobFailed:
+    node = runner.node.id if runner.node else None
+    kind = runner.node.type if runner.node else None
+    path: str | None = None
+    params: Params
+    if not isinstance(error, HeliographError):
+        code = NodeFailed.code
+        params = {"type": kind, "error": f"{type(error).__name__}: {error}"[:2000]}
+    elif error.problems:
+        first = error.problems[0]
+        code, params, path, node = first.code, first.params, first.path, first.node or node
+    else:
+        code, params = error.name, error.params
+    return JobFailed(
+        job=runner.job.id,
+        code=code,
+        params={"node": node, **params},
+        node=node,
+        path=path,
+        detail="".join(traceback.format_exception(error))[-20_000:],
+        degraded=runner.job.degraded,
+    )
+
+
+def _bind(kind: type[Node], node: GraphNode, wired: dict[str, Any]) -> Node:
+    """Make the node of its settings and of the plain values wired into them.
+
+    :raises Invalid: when they do not validate; with the node and the path.
+    """
+    settings = node.settings
+    if node.version != kind.version:
+        try:
+            settings = kind.upgrade(node.version, settings)
+        except LookupError as error:
+            raise Invalid(
+                problems=(
+                    Problem(
+                        code="node_version",
+                        node=node.id,
+                        params={"type": node.type, "version": node.version, "is": kind.version},
+                    ),
+                )
+            ) from error
+    try:
+        return msgspec.convert({**settings, **wired}, kind)
+    except msgspec.ValidationError as error:
+        reason, _, path = str(error).partition(" - at ")
+        problem = Problem(
+            code="bad_setting",
+            node=node.id,
+            path="$.settings" + path.strip("`")[1:],
+            params={"reason": reason},
+        )
+        raise Invalid(problems=(problem,)) from error
+
+
+def _run(node: Node, context: Context, inputs: dict[str, Any]) -> Any:
+    if inspect.iscoroutinefunction(type(node).run):
+        return anyio.run(_drive, node, context, inputs)
+    return node.run(context, **inputs)
+
+
+async def _drive(node: Node, context: Context, inputs: dict[str, Any]) -> Any:
+    """Run an async node to its end, or until its job is canceled.
+
+    :raises Cancelled: when the job is canceled meanwhile.
+    """
+    result = None
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(_watch, context.job, group.cancel_scope)
+            result = await node.run(context, **inputs)
+            group.cancel_scope.cancel()
+    except BaseExceptionGroup as error:  # what the node raised, and nothing else
+        raise error.exceptions[0] from None
+    context.check()
+    return result
+
+
+async def _watch(job: Job, scope: anyio.CancelScope) -> None:
+    # The flag is a thread's, set by the inbox, which knows no event loop; so it is polled.
+    while not job.canceled.is_set():  # noqa: ASYNC110
+        await anyio.sleep(_POLL)
+    scope.cancel()
+
+
+def _outputs(spec: NodeSpec, node: GraphNode, returned: Any) -> Outputs:
+    """Sort what a node returned by port.
+
+    :raises NodeFailed: when it is not what the node promised.
+    """
+    if not spec.outputs:
+        return {}
+    single = len(spec.outputs) == 1 and spec.outputs[0].name == "out"
+    values = (returned,) if single else returned
+    if not isinstance(values, tuple) or len(values) != len(spec.outputs):
+        raise _broken_promise(spec, node, returned)
+    for port, value in zip(spec.outputs, values, strict=True):
+        names = {kind.__name__ for kind in type(value).__mro__}
+        if names.isdisjoint(port.types) and not ("float" in port.types and isinstance(value, int)):
+            raise _broken_promise(spec, node, value)
+    return {port.name: value for port, value in zip(spec.outputs, values, strict=True)}
+
+
+def _broken_promise(spec: NodeSpec, node: GraphNode, value: Any) -> NodeFailed:
+    expected = ", ".join("|".join(port.types) for port in spec.outputs)
+    got = type(value).__name__
+    return NodeFailed("bad_output", node=node.id, type=node.type, got=got, expected=expected)

@@ -1,0 +1,78 @@
+"""What flows on wires. Nominal: a wire fits when the class's name is one the port takes.
+
+Tensors on wires live on the CPU, so that keeping them costs no device memory; a node moves what
+it needs under the baton. A handle names weights, which live in ``residency``. Batches are
+dimension B: there are no lists on wires. Plain ``int | float | str | bool`` flow as they are.
+"""
+
+import torch
+
+from core.engine.node import Value
+
+
+class Image(Value, frozen=True, kw_only=True):
+    """A batch of pictures: ``pixels`` (B, 3, H, W), float32, RGB in [0, 1]."""
+
+    pixels: torch.Tensor
+
+
+class Mask(Value, frozen=True, kw_only=True):
+    """A batch of masks: ``values`` (B, 1, H, W), float32 in [0, 1]; 1 is what is painted anew."""
+
+    values: torch.Tensor
+
+
+class Latent(Value, frozen=True, kw_only=True):
+    """A batch of latents: ``samples`` (B, C, h, w), float32, scaled as the denoiser takes them.
+
+    ``empty`` says that the samples are zeros standing for a size, so sampling starts from pure
+    noise; otherwise they are a clean picture, noised to where ``strength`` starts.
+    """
+
+    samples: torch.Tensor
+    empty: bool = False
+
+
+class Conditioning(Value, frozen=True, kw_only=True):
+    """Encoded prompts: ``tokens`` (B, T, D), ``pooled`` (B, P), ``mask`` (B, T), 1 where valid.
+
+    In the dtype the text encoder ran in. ``identity`` names the text encoder that made them.
+    """
+
+    tokens: torch.Tensor
+    pooled: torch.Tensor | None = None
+    mask: torch.Tensor | None = None
+    identity: str = ""
+
+
+class Handle(Value, frozen=True, kw_only=True):
+    """One part of a checkpoint, by name; its weights are had with ``ctx.use(handle, phase)``.
+
+    (identity, part, adapters) is the part's key in ``residency``. Handles compare and hash by
+    value.
+    """
+
+    identity: str  # of the checkpoint's content; enters cache keys
+    path: str  # absolute: a folder or a file
+    family: str  # "sd1", "sdxl", …: a row of the families table
+    part: str  # "model", "text_encoder", "vae"
+    format: str = "diffusers"  # "diffusers" (a folder) or "single" (a file)
+    adapters: tuple[tuple[str, str, float], ...] = ()  # (identity, path, weight) merged on top
+
+
+class Model(Handle, frozen=True, kw_only=True):
+    """The denoiser of a checkpoint."""
+
+    part: str = "model"
+
+
+class TextEncoder(Handle, frozen=True, kw_only=True):
+    """The text towers of a checkpoint and their tokenizers."""
+
+    part: str = "text_encoder"
+
+
+class Vae(Handle, frozen=True, kw_only=True):
+    """The autoencoder of a checkpoint."""
+
+    part: str = "vae"

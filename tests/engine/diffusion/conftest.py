@@ -1,0 +1,24 @@
+"""The tiny model that tests of this folder share."""
+
+import warnings
+from types import SimpleNamespace
+
+import pytest
+
+from core.engine.baton import Baton
+from core.engine.diffusion.sampler import SamplingLoop
+from tests.engine.tiny import Tiny, write_model
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        write_model(folder)
+    return Tiny(folder)
+
+
+@pytest.fixture
+def loop() -> SamplingLoop:
+    return SamplingLoop(SimpleNamespace(baton=Baton()))

@@ -1,0 +1,16 @@
+"""The tiny model that tests of this folder share."""
+
+import warnings
+
+import pytest
+
+from tests.engine.tiny import Tiny, write_model
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        write_model(folder)
+    return Tiny(folder)

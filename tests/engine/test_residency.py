@@ -1,0 +1,220 @@
+"""Weights: loaded once, pinned while used, least recently used out first.
+
+The processor plays the device; where a test needs one that is small, its figures are made up.
+"""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from core.engine.baton import Baton, Cancelled
+from core.engine.device import Device
+from core.engine.residency import Residency, size_of
+from core.engine.values import Handle, Model, Vae
+from core.errors import ModelUnreadable, OutOfMemory
+
+WEIGHTS = 1 << 20  # bytes of each part
+
+
+class Shelf:
+    """A loader of linear layers that counts what it is asked for."""
+
+    def __init__(self) -> None:
+        self.loaded: list[str] = []
+        self.gate: Callable[[], object] = lambda: None
+
+    def size(self, handle: Handle, dtype: torch.dtype) -> int:
+        return WEIGHTS
+
+    def load(self, handle: Handle, dtype: torch.dtype) -> nn.Module:
+        self.gate()
+        self.loaded.append(f"{handle.identity}.{handle.part}")
+        if handle.family != "sd1":
+            raise ModelUnreadable(model=handle.path)
+        return nn.Linear(512, 512, bias=False, dtype=dtype)
+
+
+class Asker:
+    id = "job"
+
+    def __init__(self) -> None:
+        self.canceled = threading.Event()
+        self.told: list[str] = []
+        self.tell = self.told.append
+
+    def check(self) -> None:
+        if self.canceled.is_set():
+            raise Cancelled(self.id)
+
+
+class SmallDevice(Device):
+    """A device with room for a number of parts."""
+
+    def __init__(self, parts: int) -> None:
+        super().__init__("cpu")
+        self.is_cpu = False
+        self.room = parts * WEIGHTS
+        self.residency: Residency | None = None
+
+    def total(self) -> int:
+        return 0  # so that nothing is kept in reserve
+
+    def free(self) -> int:
+        assert self.residency is not None
+        return self.room - self.residency.figures()[0]
+
+
+def model(identity: str, family: str = "sd1") -> Model:
+    return Model(identity=identity, path=f"/models/{identity}", family=family)
+
+
+def use(residency: Residency, handle: Handle) -> None:
+    with residency.use(handle, Asker()):
+        pass
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf()
+
+
+def small(shelf: Shelf, parts: int) -> Residency:
+    device = SmallDevice(parts)
+    device.residency = Residency(device, Baton(), shelf, ram=2 * WEIGHTS)
+    return device.residency
+
+
+def test_a_part_is_loaded_once_and_ready_for_inference(shelf: Shelf) -> None:
+    residency = Residency(Device("cpu"), Baton(), shelf, ram=4 * WEIGHTS)
+    for _ in range(2):
+        with residency.use(model("a"), Asker()) as module:
+            assert not module.training
+            assert not any(p.requires_grad for p in module.parameters())
+    assert shelf.loaded == ["a.model"]
+    assert residency.identities() == ["a"]
+    assert residency.figures() == (WEIGHTS, 0)
+
+
+def test_a_job_that_waits_for_weights_says_so_and_only_then(shelf: Shelf) -> None:
+    residency = Residency(Device("cpu"), Baton(), shelf, ram=4 * WEIGHTS)
+    asker = Asker()
+    for _ in range(2):
+        with residency.use(model("a"), asker):
+            pass
+    assert asker.told == ["load"]
+
+
+def test_parts_of_one_checkpoint_are_parts_of_their_own(shelf: Shelf) -> None:
+    residency = Residency(Device("cpu"), Baton(), shelf, ram=4 * WEIGHTS)
+    use(residency, model("a"))
+    use(residency, Vae(identity="a", path="/models/a", family="sd1"))
+    assert shelf.loaded == ["a.model", "a.vae"]
+
+
+def test_on_a_processor_the_least_recently_used_makes_way(shelf: Shelf) -> None:
+    residency = Residency(Device("cpu"), Baton(), shelf, ram=2 * WEIGHTS)
+    for name in "abac":
+        use(residency, model(name))
+    assert residency.identities() == ["a", "c"]
+
+
+def test_what_is_in_use_is_never_evicted(shelf: Shelf) -> None:
+    residency = Residency(Device("cpu"), Baton(), shelf, ram=WEIGHTS)
+    with residency.use(model("a"), Asker()):
+        use(residency, model("b"))
+        residency.unload()
+        assert residency.identities() == ["a"]
+        assert residency.evict_idle() == 0
+    residency.unload("a")
+    assert residency.identities() == []
+
+
+def test_a_full_device_sends_the_idle_to_ram_and_takes_them_back_without_a_load(
+    shelf: Shelf,
+) -> None:
+    residency = small(shelf, parts=1)
+    for name in "aba":
+        use(residency, model(name))
+    assert shelf.loaded == ["a.model", "b.model"]
+    assert residency.figures() == (WEIGHTS, WEIGHTS)
+
+
+def test_ram_has_a_bound_as_well(shelf: Shelf) -> None:
+    residency = small(shelf, parts=1)
+    for name in "abcd":
+        use(residency, model(name))
+    assert residency.figures()[1] <= 2 * WEIGHTS
+    use(residency, model("a"))
+    assert shelf.loaded.count("a.model") == 2
+
+
+def test_room_is_made_by_evicting_the_idle_and_only_as_much_as_needed(shelf: Shelf) -> None:
+    residency = small(shelf, parts=3)
+    for name in "abc":
+        use(residency, model(name))
+    assert residency.make_room(WEIGHTS)
+    assert residency.figures() == (2 * WEIGHTS, WEIGHTS)
+    assert not residency.make_room(9 * WEIGHTS)
+
+
+def test_two_jobs_that_need_the_same_part_load_it_once(shelf: Shelf) -> None:
+    residency = Residency(Device("cpu"), Baton(), shelf, ram=4 * WEIGHTS)
+    go = threading.Event()
+    shelf.gate = lambda: go.wait(5)
+    threads = [threading.Thread(target=use, args=(residency, model("a"))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    go.set()
+    for thread in threads:
+        thread.join(5)
+    assert shelf.loaded == ["a.model"]
+
+
+def test_a_job_canceled_while_another_loads_does_not_wait_for_it(shelf: Shelf) -> None:
+    residency = Residency(Device("cpu"), Baton(), shelf, ram=4 * WEIGHTS)
+    go, begun, asker = threading.Event(), threading.Event(), Asker()
+    shelf.gate = lambda: (begun.set(), go.wait(5))
+    first = threading.Thread(target=use, args=(residency, model("a")))
+    first.start()
+    assert begun.wait(5)
+    asker.canceled.set()
+    with pytest.raises(Cancelled), residency.use(model("a"), asker):
+        pass
+    go.set()
+    first.join(5)
+    assert residency.identities() == ["a"]
+
+
+def test_a_part_that_cannot_be_read_leaves_nothing_behind(shelf: Shelf) -> None:
+    residency = Residency(Device("cpu"), Baton(), shelf, ram=4 * WEIGHTS)
+    with pytest.raises(ModelUnreadable):
+        use(residency, model("a", family="odd"))
+    assert residency.identities() == []
+    assert residency.figures() == (0, 0)
+
+
+def test_a_part_that_does_not_fit_even_alone_is_out_of_memory(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    residency = small(shelf, parts=1)
+    use(residency, model("a"))
+    real = nn.Module.to
+
+    def full(module: nn.Module, place: object) -> nn.Module:
+        if isinstance(place, torch.device):
+            raise torch.OutOfMemoryError("out of memory")
+        return real(module, place)  # type: ignore[no-any-return, call-overload]
+
+    monkeypatch.setattr(nn.Module, "to", full)
+    with pytest.raises(OutOfMemory) as caught:
+        use(residency, model("b"))
+    assert caught.value.params["needed"] == WEIGHTS
+    assert residency.figures()[0] == 0  # the idle one was evicted first
+
+
+def test_shared_weights_are_counted_once() -> None:
+    layer = nn.Linear(4, 4, bias=False)
+    assert size_of(nn.ModuleList([layer, layer])) == 64
