@@ -1,0 +1,275 @@
+"""Verbs of work: generate, enqueue, cancel, retry, reorder, and reading jobs and batches."""
+
+import hashlib
+from typing import Annotated, Any, Literal
+
+import anyio
+import msgspec
+from msgspec import Meta, Struct
+
+from core.errors import Invalid, NotFound, Problem
+from core.events.wire import Text
+from core.graph.recipes import Generate, choose
+from core.log import request_id
+from core.records.graph import Graph, Json
+from core.records.image import Image
+from core.records.job import ENDED, Batch, Job, JobStatus, Sweep
+from core.store import batches, images, jobs
+from core.store.jobs import JobFilter
+from core.store.page import Page
+from core.store.work import Added, NewBatch
+from server.actions import work
+from server.principal import Principal
+from server.state import State
+
+WAIT_MAX = 600.0  # seconds that ``Prefer: wait`` may ask for
+_canonical = msgspec.json.Encoder(order="sorted")
+_to_fields = msgspec.to_builtins
+
+Id = Annotated[str, Meta(min_length=1, max_length=64)]
+Cursor = Annotated[str, Meta(max_length=512, description="`next` of the page before.")]
+Limit = Annotated[int, Meta(ge=1, le=200, description="Items of a page.")]
+
+
+class Enqueue(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Jobs from a graph or a recipe, and how they vary."""
+
+    graph: Graph | None = None
+    recipe: Annotated[
+        dict[str, Json] | None, Meta(description="`name`, and the fields of `Generate`.")
+    ] = None
+    sweep: Sweep | None = None
+    runs: Annotated[int, Meta(ge=1, le=10_000, description="How often each cell is run.")] = 1
+    priority: Annotated[int, Meta(ge=-100, le=100)] = 0
+    board: Id | None = None
+    exact: bool = False
+
+
+class Enqueued(Struct, frozen=True, kw_only=True):
+    """What came of it: the first 200 ids; the rest is found by the batch."""
+
+    batch: str
+    count: int
+    jobs: list[str]
+
+
+class Generated(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The jobs of one request; with its pictures where the caller waited for them."""
+
+    batch: str
+    jobs: list[Job]
+    images: list[Image] | None = None
+
+
+class JobId(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One job."""
+
+    job: Id
+
+
+class BatchId(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One batch."""
+
+    batch: Id
+
+
+class ListJobs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which jobs."""
+
+    status: JobStatus | None = None
+    batch: Id | None = None
+    cursor: Cursor | None = None
+    limit: Limit = 50
+
+
+class Reorder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a waiting job goes."""
+
+    job: Id
+    priority: Annotated[int, Meta(ge=-100, le=100)] | None = None
+    position: Annotated[int, Meta(ge=0, description="Place in your own line, 0 first.")] | None = (
+        None
+    )
+
+
+class Canceled(Struct, frozen=True, kw_only=True):
+    """What a cancel did: a running job leaves at its next step."""
+
+    status: Literal["canceled", "canceling"]
+
+
+class BatchCanceled(Struct, frozen=True, kw_only=True):
+    """What the cancel of a batch did."""
+
+    canceling: Annotated[list[str], Meta(description="Jobs that run and leave soon.")]
+
+
+async def generate(
+    state: State, principal: Principal, ask: Generate, idempotency: str | None = None
+) -> Generated:
+    """Draw pictures from a flat request.
+
+    Answers 202 at once. With `Prefer: wait=N` it answers 200 with the pictures once they are
+    done, or 202 after N seconds (600 at most).
+    """
+    added = await _generate(state, principal, ask, idempotency)
+    return Generated(batch=added.batch, jobs=await _jobs(state, added.jobs))
+
+
+async def generate_and_wait(
+    state: State, principal: Principal, ask: Generate, idempotency: str | None, seconds: float
+) -> tuple[Generated, bool]:
+    """Generate, and wait for the pictures; the flag says whether all jobs ended in time."""
+    since = state.bus.head
+    added = await _generate(state, principal, ask, idempotency)
+    ended = False
+    with anyio.move_on_after(min(seconds, WAIT_MAX)):
+        await until_ended(state, added.jobs, since)
+        ended = True
+    done = Generated(batch=added.batch, jobs=await _jobs(state, added.jobs))
+    if not ended:
+        return done, False
+    made = [image for job in done.jobs for image in job.images]
+    pictures = await state.db.read(lambda connection: images.some(connection, made))
+    return msgspec.structs.replace(done, images=pictures), True
+
+
+async def enqueue(
+    state: State, principal: Principal, ask: Enqueue, idempotency: str | None = None
+) -> Enqueued:
+    """Put jobs into the queue: a graph or a recipe, times a sweep, times runs."""
+    state.refuse_when_stopping()
+    if (ask.graph is None) == (ask.recipe is None):
+        raise Invalid(problems=(Problem(code="graph_or_recipe"),))
+    priority, board, exact = ask.priority, ask.board, ask.exact
+    if ask.graph is not None:
+        made = await work.of_graph(state, principal, ask.graph, wanted=ask.sweep, runs=ask.runs)
+    else:
+        fields = dict(ask.recipe or {})
+        name = fields.pop("name", None)
+        if not isinstance(name, str):
+            at = "/recipe/name"
+            code = "missing_field" if name is None else "bad_field"
+            raise Invalid(problems=(Problem(code=code, pointer=at, params={"field": "name"}),))
+        made = await work.of_recipe(
+            state, principal, name, fields, wanted=ask.sweep, runs=ask.runs, pointer="/recipe"
+        )
+        own = work.extras(fields)
+        priority, board, exact = priority or own.priority, board or own.board, exact or own.exact
+    added = await _add(state, principal, made, ask, idempotency, priority, board, exact)
+    return Enqueued(batch=added.batch, count=added.count, jobs=added.jobs)
+
+
+async def get(state: State, principal: Principal, ask: JobId) -> Job:
+    """Read one job."""
+    return _live(state, await _job(state, principal, ask.job))
+
+
+async def page(state: State, principal: Principal, ask: ListJobs) -> Page[Job]:
+    """List jobs, newest first."""
+    wanted = JobFilter(owner=principal.sees, status=ask.status, batch=ask.batch)
+    found = await state.db.read(
+        lambda connection: jobs.page(connection, wanted, ask.cursor, ask.limit)
+    )
+    return Page(items=[_live(state, job) for job in found.items], next=found.next)
+
+
+async def cancel(state: State, principal: Principal, ask: JobId) -> Canceled:
+    """Cancel a job: at once while it waits, at its next step while it runs."""
+    status = await state.queue.cancel(ask.job, principal.sees)
+    if status == "canceling":
+        state.dispatcher.cancel(ask.job)
+        return Canceled(status="canceling")
+    return Canceled(status="canceled")
+
+
+async def retry(state: State, principal: Principal, ask: JobId) -> Enqueued:
+    """Run an ended job again, as a new one: what has ended stays as it is."""
+    state.refuse_when_stopping()
+    added = await state.queue.retry(ask.job, principal.sees)
+    return Enqueued(batch=added.batch, count=added.count, jobs=added.jobs)
+
+
+async def reorder(state: State, principal: Principal, ask: Reorder) -> Job:
+    """Move a waiting job."""
+    await state.queue.reorder(ask.job, ask.priority, ask.position, principal.sees)
+    return _live(state, await _job(state, principal, ask.job))
+
+
+async def get_batch(state: State, principal: Principal, ask: BatchId) -> Batch:
+    """Read a batch: its graph, its axes, how many of its jobs are where."""
+    return await state.db.read(
+        lambda connection: batches.get(connection, ask.batch, principal.sees)
+    )
+
+
+async def cancel_batch(state: State, principal: Principal, ask: BatchId) -> BatchCanceled:
+    """Cancel every job of a batch that has not ended."""
+    running = await state.queue.cancel_batch(ask.batch, principal.sees)
+    for job in running:
+        state.dispatcher.cancel(job)
+    return BatchCanceled(canceling=running)
+
+
+async def _generate(
+    state: State, principal: Principal, ask: Generate, idempotency: str | None
+) -> Added:
+    state.refuse_when_stopping()
+    made = await work.of_recipe(state, principal, choose(ask), _to_fields(ask))
+    return await _add(state, principal, made, ask, idempotency, ask.priority, ask.board, ask.exact)
+
+
+async def _add(
+    state: State,
+    principal: Principal,
+    made: work.Work,
+    ask: Struct,
+    idempotency: str | None,
+    priority: int,
+    board: str | None,
+    exact: bool,
+) -> Added:
+    key = None
+    if idempotency is not None:
+        body = _canonical.encode([type(ask).__name__, ask])
+        key = (f"{principal.owner}:{idempotency}", hashlib.sha256(body).hexdigest())
+    return await state.queue.add(
+        NewBatch(
+            owner=principal.owner, client=principal.client, graph=made.graph, recipe=made.recipe,
+            axes=made.axes, cells=made.cells, priority=priority, board=board,
+            request_id=request_id.get() or "", idempotency=key, exact=exact, cost=made.cost,
+        )
+    )  # fmt: skip
+
+
+async def until_ended(state: State, wanted: list[str], since: int) -> None:
+    """Return once none of the jobs can change any more."""
+    waiting = set(wanted)
+    async with state.bus.subscribe(topics=["jobs"], jobs=wanted, since=since) as subscriber:
+        waiting -= {job.id for job in await _jobs(state, wanted) if job.status in ENDED}
+        while waiting:
+            message = await subscriber.receive()
+            if isinstance(message, Text) and message.seq:
+                fact: dict[str, Any] = msgspec.json.decode(message.data)
+                if fact["type"] == "job.ended":
+                    waiting.discard(fact["job"])
+
+
+async def _jobs(state: State, wanted: list[str]) -> list[Job]:
+    found = await state.db.read(lambda connection: jobs.some(connection, wanted))
+    return [_live(state, job) for job in found]
+
+
+async def _job(state: State, principal: Principal, job: str) -> Job:
+    found = await state.db.read(lambda connection: jobs.get(connection, job, principal.sees))
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _live(state: State, job: Job) -> Job:
+    """Lay over a running job what the engine last said of it."""
+    progress = state.dispatcher.progress.get(job.id)
+    if job.status != "running" or progress is None:
+        return job
+    return msgspec.structs.replace(job, progress=progress)

@@ -1,0 +1,108 @@
+"""Verbs of the library: list, edit, scan, unload."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from core.errors import EngineUnavailable
+from core.ipc.messages import Unload
+from core.records.model import Model, ModelDefaults, ModelKind
+from core.store import models
+from core.store.page import Page
+from server.actions.jobs import Cursor, Id, Limit
+from server.actions.queue import Nothing
+from server.principal import Principal
+from server.state import State
+
+Text = Annotated[str, Meta(max_length=512)]
+
+
+class ListModels(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which models."""
+
+    kind: ModelKind | None = None
+    family: Annotated[str, Meta(max_length=64)] | None = None
+    cursor: Cursor | None = None
+    limit: Limit = 50
+
+
+class ModelId(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One model."""
+
+    model: Id
+
+
+class ChangeModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What people may change of a model; null leaves it, an empty text clears it."""
+
+    model: Id
+    name: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
+    trigger: Text | None = None
+    description: Annotated[str, Meta(max_length=4096)] | None = None
+    defaults: ModelDefaults | None = None
+
+
+class UnloadModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which model leaves memory; null means all that no job needs."""
+
+    model: Id | None = None
+
+
+class Scanning(Struct, frozen=True, kw_only=True):
+    """The scan has been asked for; what it finds comes as `model.added` events."""
+
+    scanning: bool = True
+
+
+class Unloading(Struct, frozen=True, kw_only=True):
+    """The engine has been told."""
+
+    unloading: bool = True
+
+
+async def page(state: State, principal: Principal, ask: ListModels) -> Page[Model]:
+    """List models, newest first."""
+    found = await state.db.read(
+        lambda connection: models.page(connection, ask.kind, ask.family, ask.cursor, ask.limit)
+    )
+    return Page(items=[_live(state, model) for model in found.items], next=found.next)
+
+
+async def get(state: State, principal: Principal, ask: ModelId) -> Model:
+    """Read one model."""
+    return _live(state, await state.db.read(lambda conn: models.get(conn, ask.model)))
+
+
+async def change(state: State, principal: Principal, ask: ChangeModel) -> Model:
+    """Edit what is said of a model; its file stays as it is."""
+    return await state.db.write(
+        lambda tx: models.edit(
+            tx, ask.model, name=ask.name, trigger=ask.trigger, description=ask.description,
+            defaults=ask.defaults,
+        )
+    )  # fmt: skip
+
+
+async def scan(state: State, principal: Principal, ask: Nothing) -> Scanning:
+    """Look through the model folders again, in the background."""
+    state.rescan()
+    return Scanning()
+
+
+async def unload(state: State, principal: Principal, ask: UnloadModel) -> Unloading:
+    """Drop models from memory that no job needs."""
+    identity = None
+    if ask.model is not None:
+        wanted = ask.model
+        held = await state.db.read(lambda conn: models.file(conn, wanted))
+        identity = held.sha256 or f"{held.root}/{held.file}"
+    if state.executor.state != "ready":
+        raise EngineUnavailable
+    state.executor.send(Unload(identity=identity))
+    return Unloading()
+
+
+def _live(state: State, model: Model) -> Model:
+    loaded: frozenset[str] = getattr(state.dispatcher, "loaded", frozenset())
+    return msgspec.structs.replace(model, loaded=model.id in loaded) if loaded else model

@@ -1,0 +1,75 @@
+"""The application: every route on one screen, the error tree as answers, the gate around it."""
+
+from typing import cast
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request as StarletteRequest
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, ExceptionHandler
+
+from core.errors import HeliographError, NotFound, RequestError
+from server import assets, documents, problems, websocket
+from server.gate import Gate
+from server.route import Route
+from server.routes import api, generate, images, nodes, system
+from server.state import State
+
+
+def routes() -> list[BaseRoute]:
+    """List every route there is; each declares its policy."""
+    return [
+        *system.routes(),
+        *documents.routes(),
+        *generate.routes(),
+        *images.routes(),
+        *nodes.routes(),
+        *api.routes(),
+        websocket.route(),
+        *assets.routes(),
+    ]
+
+
+def create_app(state: State) -> ASGIApp:
+    """Make the application around the services that ``server.lifespan`` opened."""
+    handlers = {
+        HeliographError: cast(ExceptionHandler, refuse),
+        HTTPException: cast(ExceptionHandler, refuse),
+        Exception: cast(ExceptionHandler, refuse),
+    }
+    return Gate(Starlette(routes=routes(), exception_handlers=handlers), state)
+
+
+def _allowed(request: StarletteRequest) -> list[str]:
+    """List the methods that the path of a request has, over all its routes."""
+    path = request.scope["path"]
+    found = [route for route in request.scope["app"].routes if isinstance(route, Route)]
+    return sorted(
+        {
+            method
+            for route in found
+            if ":path" not in route.path and route.path_regex.match(path)
+            for method in route.methods or ()
+        }
+    )
+
+
+async def refuse(request: StarletteRequest, error: Exception) -> Response:
+    """Answer with the problem document of an error."""
+    state: State = request.scope["studio"]
+    headers = {"cache-control": "no-store"}
+    if isinstance(error, HTTPException):
+        if error.status_code == 405:
+            headers["allow"] = ", ".join(_allowed(request))
+        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "malformed")
+        error = NotFound() if code == "not_found" else RequestError(code)
+    language = state.words.choose(request.headers.get("accept-language"))
+    shown = problems.document(error, state.words, language, request.scope["request_id"])
+    if (seconds := problems.retry_after(error)) is not None:
+        headers["retry-after"] = str(seconds)
+    if shown.status == 401:
+        headers["www-authenticate"] = "Bearer"
+    if shown.status == 413:
+        headers["connection"] = "close"
+    return Response(problems.encode(shown), shown.status, headers, problems.MEDIA_TYPE)

@@ -1,0 +1,118 @@
+"""The command line: arguments in, an exit code out. Each command is a file of its own.
+
+Exit codes: 0 done, 1 the work failed, 2 usage, 75 data directory in use, 78 configuration refused.
+"""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import core
+from core.config import Settings, load
+from core.errors import HeliographError, StartError
+from core.paths import shipped
+from server.words import Words
+
+COMMANDS = {  # name → help; the code of each is imported when it is asked for
+    "serve": "start the server (the default)",
+    "generate": "draw a picture and save it",
+    "models": "list models",
+    "token": "make, list and revoke tokens",
+    "backup": "copy the database while the server runs",
+    "doctor": "find what is wrong with this machine, and say how to fix it",
+    "config": "show every setting and where it comes from",
+}
+_FLAGS = (
+    "host", "port", "device", "dtype", "threads", "token", "language", "log_level", "log_format",
+    "allowed_hosts", "models_dirs", "fake_engine",
+)  # fmt: skip
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command."""
+    arguments = list(arguments)
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in _OWN):
+        arguments.insert(0, "serve")
+    parsed = parser(arguments[0]).parse_args(arguments)
+    words = Words(shipped("i18n"))
+    try:
+        flags = {name: getattr(parsed, name, None) for name in Settings.__struct_fields__}
+        config = load(flags=flags, file=Path(parsed.config) if parsed.config else None)
+        words = Words(shipped("i18n"), config.settings.language)
+        module = importlib.import_module(f"server.commands.{parsed.command}")
+        code: int = module.run(parsed, config)
+    except HeliographError as error:
+        return _failed(error, words)
+    except ExceptionGroup as group:  # a command's own server runs in a task group
+        if isinstance(inner := _only(group), HeliographError):
+            return _failed(inner, words)
+        raise
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def _failed(error: HeliographError, words: Words) -> int:
+    complain(error, words)
+    return error.exit_code if isinstance(error, StartError) else 1
+
+
+def _only(error: Exception) -> Exception:
+    """Give what a group holds, if that is one thing."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+_OWN = ("-h", "--help", "--version")
+
+
+def parser(wanted: str = "") -> argparse.ArgumentParser:
+    """Make the parser; the arguments of ``wanted`` alone are filled in, to start fast."""
+    top = argparse.ArgumentParser(prog="heliograph", description="A studio server for diffusion.")
+    top.add_argument("--version", action="version", version=f"heliograph {core.__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="command")
+    for name, doc in COMMANDS.items():
+        command = commands.add_parser(name, help=doc, description=doc)
+        place_flags(command)
+        if name == wanted:
+            importlib.import_module(f"server.commands.{name}").arguments(command)
+    return top
+
+
+def place_flags(command: argparse.ArgumentParser, default: str | None = None) -> None:
+    """Add the flags that say where everything lies.
+
+    :param default: ``argparse.SUPPRESS`` for a command below another, which has set it already.
+    """
+    help_ = "where the database, pictures and models live"
+    command.add_argument("--data-dir", default=default, help=help_)
+    command.add_argument("--config", default=default, help="a YAML file of settings")
+
+
+def settings_flags(command: argparse.ArgumentParser) -> None:
+    """Add a flag for each setting that ``serve`` takes."""
+    for name in _FLAGS:
+        flag = "--" + name.replace("_", "-")
+        if isinstance(getattr(Settings(), name), bool):
+            command.add_argument(flag, action="store_const", const=True, default=None)
+        else:
+            command.add_argument(flag, metavar=name.upper())
+
+
+def complain(error: HeliographError, words: Words | None = None) -> None:
+    """Print an error to standard error, one line a problem."""
+    words = words or Words(shipped("i18n"))
+    language = words.choose(None)
+    lines = [words.explain(language, problem) for problem in error.problems]
+    if not lines:
+        lines = [words.say(language, f"errors.{error.name}", error.params) or str(error)]
+    for line in lines:
+        sys.stderr.write(f"heliograph: {line}\n")
+
+
+def say(text: str) -> None:
+    """Print a line of a command's result."""
+    sys.stdout.write(f"{text}\n")

@@ -1,0 +1,1 @@
+"""Commands: each module has ``arguments(parser)`` and ``run(parsed, config) -> exit code``."""

@@ -1,0 +1,140 @@
+"""``heliograph generate``: draw pictures from the command line.
+
+Uses the server that runs on the data directory, else one of its own for as long as it takes.
+"""
+
+import argparse
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import msgspec
+
+from core.config import Config
+from core.errors import HeliographError, Problem
+from core.ids import new_id
+from core.paths import Layout
+from server import cli
+from server.client import Client
+
+_FIELDS = (
+    "negative_prompt", "model", "width", "height", "steps", "guidance_scale", "sampler",
+    "scheduler", "seed", "count", "init_image", "strength",
+)  # fmt: skip
+_WHOLE = frozenset({"width", "height", "steps", "seed", "count"})
+_REAL = frozenset({"guidance_scale", "strength"})
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add a flag for each field of a request."""
+    command.add_argument("prompt", help="what to draw")
+    command.add_argument("-o", "--output", default="", help="file to write; numbered for several")
+    for name in _FIELDS:
+        kind = int if name in _WHOLE else float if name in _REAL else str
+        command.add_argument("--" + name.replace("_", "-"), type=kind)
+    command.add_argument("--url", help="another server than this machine's")
+    for name in ("device", "dtype", "token"):
+        command.add_argument(f"--{name}")
+    command.add_argument("--fake-engine", action="store_const", const=True, default=None)
+    command.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def run(parsed: argparse.Namespace, config: Config) -> int:
+    """Draw, show how far it is, print the files."""
+    return anyio.run(_generate, parsed, config)
+
+
+async def _generate(parsed: argparse.Namespace, config: Config) -> int:
+    fields = {name: value for name in _FIELDS if (value := getattr(parsed, name)) is not None}
+    ask = {"prompt": parsed.prompt, **fields}
+    async with _server(parsed, config) as client:
+        try:
+            jobs = await _watched(client, ask, quiet=parsed.quiet)
+        except OSError as error:
+            raise HeliographError("server_gone", reason=str(error)) from error
+        failed = [job for job in jobs if job["status"] != "succeeded"]
+        images = [image for job in jobs for image in job["images"]]
+        for index, image in enumerate(images):
+            file = _file(parsed.output, image, index, len(images))
+            await anyio.Path(file).write_bytes(await client.picture(image))
+            cli.say(str(file))
+        for job in failed:
+            problem = msgspec.convert(job.get("error") or {"code": "job_failed"}, Problem)
+            cli.complain(HeliographError(problems=(problem,)))
+    return 1 if failed else 0
+
+
+@asynccontextmanager
+async def _server(parsed: argparse.Namespace, config: Config) -> AsyncIterator[Client]:
+    """Reach the running server, or run one here on a free port of the loopback."""
+    from server.serve import running
+
+    token = config.settings.token
+    found = parsed.url or getattr(running(Layout(config.settings.data_dir)), "url", "")
+    if found:
+        async with Client(found, token) as client:
+            if parsed.url or await client.alive():
+                yield client
+                return
+    async with _own(config) as url, Client(url, token) as client:
+        yield client
+
+
+@asynccontextmanager
+async def _own(config: Config) -> AsyncIterator[str]:
+    from core import log as logs
+    from server import lifespan
+    from server.serve import Server, bind
+
+    logs.setup("WARNING")
+    settings = msgspec.structs.replace(config.settings, host="127.0.0.1", port=0)
+    alone = msgspec.structs.replace(config, settings=settings)
+    with contextlib.closing(bind("127.0.0.1", 0)) as listener:
+        async with lifespan.opened(alone) as state, anyio.create_task_group() as group:
+            server = Server(state)
+            group.start_soon(_serve, server, listener)
+            await state.scanned.wait()
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            server.should_exit = True
+
+
+async def _serve(server: Any, listener: socket.socket) -> None:
+    await server.serve(sockets=[listener])
+
+
+async def _watched(client: Client, ask: dict[str, Any], *, quiet: bool) -> list[dict[str, Any]]:
+    """Ask, follow the events until every job has ended, give the jobs."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
+        TimeRemainingColumn(), console=Console(stderr=True), transient=True, disable=quiet,
+    )  # fmt: skip
+    async with client.events() as events:
+        await anext(events)  # hello
+        made = await client.call("POST", "/generate", ask)
+        waiting = {job["id"] for job in made["jobs"]}
+        with bar:
+            task = bar.add_task("waiting", total=None)
+            async for event in events:
+                if event["type"] == "job.progress" and event["job"] in waiting:
+                    done, total = event["step"], event["steps"] or None
+                    bar.update(task, description=event["phase"], completed=done, total=total)
+                elif event["type"] == "job.ended":
+                    waiting.discard(event["job"])
+                if not waiting:
+                    break
+    return [await client.call("GET", f"/jobs/{job['id']}") for job in made["jobs"]]
+
+
+def _file(output: str, image: str, index: int, count: int) -> Path:
+    if not output:
+        return Path(f"heliograph-{image or new_id()}.png")
+    path = Path(output)
+    path = path if path.suffix else path.with_suffix(".png")
+    return path if count == 1 else path.with_stem(f"{path.stem}-{index + 1}")

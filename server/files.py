@@ -1,0 +1,109 @@
+"""Pictures as files: where they lie, how they are kept and how they go.
+
+Knows the layout and the blobs; rows are ``core.store``'s. Pillow is imported only when a picture
+is first decoded: it would cost every start 40 ms.
+"""
+
+import contextlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio.to_thread
+
+from core.blobs import Blobs
+from core.errors import NotFound
+from core.ids import new_id
+from core.store import images
+from core.store.images import ImageFile
+from core.store.work import NewImage
+from server.state import State
+
+if TYPE_CHECKING:
+    from core.media.decode import Normalised
+
+_READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+
+
+def new_image_id() -> str:
+    """Make the id of a picture."""
+    return new_id()
+
+
+async def decode(data: bytes) -> "Normalised":
+    """Make untrusted bytes safe in a worker process; raises what ``core.media.decode`` raises."""
+    from core.media.decode import decode as decode_apart
+
+    return await decode_apart(data)
+
+
+async def keep(state: State, new: NewImage, safe: "Normalised") -> None:
+    """Write an upload's blob and thumbnail, both synced, before its row is written."""
+
+    def write() -> None:
+        Blobs(state.layout.blobs).put(safe.data)
+        _write(state.layout.thumbnail(new.id), safe.thumbnail)
+
+    await anyio.to_thread.run_sync(write)
+
+
+async def remove(state: State, gone: ImageFile) -> None:
+    """Unlink the files of a picture whose row is gone; blobs are swept when nobody needs them."""
+    paths = [state.layout.thumbnail(gone.id)]
+    if not gone.blob:
+        paths.append(state.layout.image(gone.id))
+
+    def unlink() -> None:
+        for path in paths:
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+
+    await anyio.to_thread.run_sync(unlink)
+
+
+async def drop_thumbnail(state: State, image: str) -> None:
+    """Unlink the thumbnail of an upload whose row could not be written."""
+    path = state.layout.thumbnail(image)
+    await anyio.to_thread.run_sync(lambda: path.unlink(missing_ok=True))
+
+
+async def locate(state: State, image: str, owner: str | None) -> tuple[ImageFile, Path]:
+    """Find a picture's file.
+
+    :raises NotFound: unknown, or somebody else's.
+    """
+    held = await state.db.read(lambda connection: images.file(connection, image, owner))
+    return held, path_of(state, held)
+
+
+def path_of(state: State, held: ImageFile) -> Path:
+    """Name a picture's file."""
+    if held.blob:
+        return Blobs(state.layout.blobs).path(held.sha256)
+    return state.layout.image(held.id)
+
+
+async def read(path: Path) -> bytes:
+    """Read a whole file; a symbolic link is not followed.
+
+    :raises NotFound: when it is not there.
+    """
+
+    def load() -> bytes:
+        with os.fdopen(os.open(path, _READ), "rb") as file:
+            return file.read()
+
+    try:
+        return await anyio.to_thread.run_sync(load)
+    except OSError as error:
+        raise NotFound("file_not_found") from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    with open(fresh, "wb") as out:
+        out.write(data)
+        out.flush()
+        os.fsync(out.fileno())
+    os.replace(fresh, path)

@@ -1,0 +1,1 @@
+"""Routes: what HTTP has beyond the verbs. Each module has ``routes()``."""

@@ -1,0 +1,141 @@
+"""Pictures over HTTP: files, thumbnails, uploads, archives, metadata."""
+
+from typing import Annotated, Any, Literal
+
+import anyio.to_thread
+from msgspec import Meta, Struct
+from starlette.responses import Response
+
+from core.errors import Forbidden, UnsupportedType
+from core.records.image import Image
+from server import archive, codec, files, render
+from server.actions import images
+from server.actions.jobs import Id
+from server.route import Request, Route, door, permit
+
+API = "/api/v1"
+FOREVER = "private, max-age=31536000, immutable"
+MEDIA_CSP = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
+
+
+class FileQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which picture, and in which form."""
+
+    image: Id
+    format: Annotated[
+        Literal["png", "jpeg", "webp"] | None, Meta(description="Null: as it was stored.")
+    ] = None
+    metadata: Annotated[bool, Meta(description="Whether the recipe stays in the file.")] = True
+    signed: Annotated[str, Meta(max_length=200, description="From `/images/{id}/link`.")] | None = (
+        None
+    )
+    download: bool = False
+
+
+class ZipImages(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which pictures go into one archive, and how they are called there."""
+
+    ids: Annotated[list[Id], Meta(min_length=1, max_length=1000)]
+    pattern: Annotated[
+        str, Meta(max_length=200, description="{id}, {index}, {seed}, {model}, {created}.")
+    ] = "{index}-{id}"
+
+
+def routes() -> list[Route]:
+    """Make the routes."""
+    image = f"{API}/images/{{image}}"
+    return [
+        door(
+            "POST", f"{API}/uploads", upload, "generate", tag="images", body="image",
+            gives=Image, status=201,
+        ),
+        door(
+            "POST", f"{API}/images/inspect", inspect, "read", tag="images", body="image",
+            gives=dict[str, Any],
+        ),
+        door(
+            "POST", f"{API}/images/zip", zipped, "read", tag="images", body="json",
+            takes=ZipImages, media="application/zip",
+        ),
+        door(
+            "GET", f"{image}/file", file, "open", tag="images", takes=FileQuery, media="image/*"
+        ),
+        door(
+            "GET", f"{image}/thumbnail", thumbnail, "read", tag="images", takes=images.ImageId,
+            media="image/webp",
+        ),
+    ]  # fmt: skip
+
+
+async def upload(request: Request) -> Response:
+    """Take a picture in: PNG, JPEG or WebP as the raw body."""
+    data = await _picture(request)
+    kind: Literal["upload", "mask"] = (
+        "mask" if request.query_params.get("kind") == "mask" else "upload"
+    )
+    made = await images.upload(request.studio, request.principal, data, kind)
+    return codec.reply(made, 201, {"location": f"{API}/images/{made.id}"})
+
+
+async def inspect(request: Request) -> Response:
+    """Read what a picture's metadata says of how it was made; nothing is stored."""
+    data = await _picture(request)
+    return codec.reply(await anyio.to_thread.run_sync(render.inspect, data))
+
+
+async def zipped(request: Request) -> Response:
+    """Pack pictures into one archive, names by pattern."""
+    ask = codec.decode(await codec.read_json(request), ZipImages)
+    return await archive.answer(request.studio, request.principal, ask.ids, ask.pattern)
+
+
+async def file(request: Request) -> Response:
+    """Send a picture's file: needs `read`, or a signed link."""
+    found = {**codec.from_text(dict(request.query_params), FileQuery), **request.path_params}
+    ask: FileQuery = codec.decode(found, FileQuery)
+    owner = None
+    if ask.signed is not None:
+        if request.studio.signer.check("link", ask.signed) != ask.image:
+            raise Forbidden("link_expired")
+    else:
+        permit(request.scope["principal"], "read")
+        owner = request.principal.sees
+    held, path = await files.locate(request.studio, ask.image, owner)
+    variant = f"{held.sha256[:32]}-{ask.format or 'png'}-{int(ask.metadata)}"
+    headers = _media_headers(f"{held.id}.{ask.format or 'png'}", ask.download) | {
+        "etag": f'"{variant}"'
+    }
+    if codec.matches(request, headers["etag"]):
+        return Response(None, 304, headers)
+    data = await files.read(path)
+    if ask.format in ("jpeg", "webp") or not ask.metadata:
+        wanted = ask.format or "png"
+        keep = ask.metadata
+        data = await anyio.to_thread.run_sync(lambda: render.convert(data, wanted, keep))
+    return Response(data, 200, headers, f"image/{ask.format or 'png'}")
+
+
+async def thumbnail(request: Request) -> Response:
+    """Send a picture's thumbnail: WebP, 256 pixels on its longer side."""
+    image = request.path_params["image"]
+    held, _ = await files.locate(request.studio, image, request.principal.sees)
+    headers = _media_headers(f"{held.id}.webp") | {"etag": f'"{held.id}"'}
+    if codec.matches(request, headers["etag"]):
+        return Response(None, 304, headers)
+    data = await files.read(request.studio.layout.thumbnail(held.id))
+    return Response(data, 200, headers, "image/webp")
+
+
+async def _picture(request: Request) -> bytes:
+    if codec.media_type(request) not in codec.IMAGE_TYPES:
+        raise UnsupportedType("image_format", got=codec.media_type(request)[:80])
+    return await codec.read_body(request, codec.IMAGE_CAP)
+
+
+def _media_headers(name: str, download: bool = False) -> dict[str, str]:
+    kind = "attachment" if download else "inline"
+    return {
+        "cache-control": FOREVER,
+        "content-security-policy": MEDIA_CSP,
+        "content-disposition": f"{kind}; filename*=UTF-8''{name}",
+    }

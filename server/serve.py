@@ -1,0 +1,167 @@
+"""The running process: bind, open, answer, drain, stop."""
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+
+import anyio
+import msgspec
+import uvicorn
+from msgspec import Struct
+
+from core import log as logs
+from core.config import Config
+from core.errors import ConfigRefused, Problem, StartError
+from core.paths import Layout
+from server import lifespan, protocol
+from server.app import create_app
+from server.state import State, is_loopback
+
+log = logging.getLogger(__name__)
+RUNNING = "server.json"  # in the data directory, while a server runs
+_SIGNALS = [signal.SIGINT, signal.SIGTERM]
+
+
+class Running(Struct, frozen=True, kw_only=True):
+    """How to reach the server of a data directory."""
+
+    pid: int
+    url: str
+    boot: str
+
+
+def serve(config: Config) -> int:
+    """Serve until a signal; gives the exit code.
+
+    :raises StartError: when it cannot start.
+    """
+    settings = config.settings
+    refuse_unsafe(config)
+    logs.setup(settings.log_level, settings.log_format)
+    with contextlib.closing(bind(settings.host, settings.port)) as listener:
+        anyio.run(_serve, config, listener)
+    return 0
+
+
+def refuse_unsafe(config: Config) -> None:
+    """Refuse an address that others can reach when nobody needs a token.
+
+    :raises ConfigRefused: with the problem.
+    """
+    settings = config.settings
+    if not is_loopback(settings.host) and not settings.token:
+        problem = Problem(code="token_needed", pointer="/token", params={"host": settings.host})
+        raise ConfigRefused(problems=(problem,))
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Bind the address.
+
+    :raises StartError: ``port_in_use``, ``bad_host``.
+    """
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise StartError("bad_address", host=host) from error
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    if os.name == "posix":
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise StartError("port_in_use", host=host, port=port) from error
+    listener.setblocking(False)
+    return listener
+
+
+async def _serve(config: Config, listener: socket.socket) -> None:
+    host, port = listener.getsockname()[:2]
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    async with lifespan.opened(config) as state:
+        state.port = port
+        with _announced(state, url):
+            log.info("Heliograph is at %s", url, extra={"action": "start"})
+            await Server(state).serve(sockets=[listener])
+        log.info("Stopping", extra={"action": "stop"})
+
+
+@contextlib.contextmanager
+def _announced(state: State, url: str) -> Iterator[None]:
+    """Say in the data directory how this server is reached, while it is."""
+    file = state.layout.root / RUNNING
+    running = Running(pid=os.getpid(), url=url, boot=state.boot)
+    fresh = file.with_suffix(".new")
+    fresh.write_bytes(msgspec.json.encode(running))
+    os.replace(fresh, file)
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def running(layout: Layout) -> Running | None:
+    """Read how the server of a data directory is reached; ``None`` when none says so."""
+    file: Path = layout.root / RUNNING
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Running)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+class Server(uvicorn.Server):
+    """uvicorn, with our settings and our way to stop."""
+
+    def __init__(self, state: State) -> None:
+        super().__init__(
+            uvicorn.Config(
+                create_app(state),
+                http="httptools",
+                ws="websockets-sansio",
+                ws_max_size=protocol.MESSAGE_CAP,
+                ws_ping_interval=20,
+                ws_ping_timeout=20,
+                ws_per_message_deflate=False,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                timeout_keep_alive=5,
+                timeout_graceful_shutdown=10,
+                limit_concurrency=1024,
+            )
+        )
+        self._state = state
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drain the work while still answering, then close every connection."""
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._give_up_when_forced, group.cancel_scope)
+            await lifespan.drain(self._state)
+            group.cancel_scope.cancel()
+        await super().shutdown(sockets)
+
+    async def _give_up_when_forced(self, scope: anyio.CancelScope) -> None:
+        while not self.force_exit:  # noqa: ASYNC110 - a signal handler sets it
+            await anyio.sleep(0.1)
+        scope.cancel()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take the signals, and do not raise them again: there is more to close afterwards."""
+        previous = {name: signal.signal(name, self._handle) for name in _SIGNALS}
+        try:
+            yield
+        finally:
+            for name, handler in previous.items():
+                signal.signal(name, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.handle_exit(number, frame)

@@ -1,0 +1,147 @@
+"""The web client's wire types, written from the structs: ``python -m server.typescript``.
+
+A test keeps ``web/src/api/wire.gen.ts`` fresh. Knows every struct the client reads or sends, and
+TypeScript's spelling of msgspec's types; knows nothing of what the client does with them.
+"""
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from msgspec import NODEFAULT, Struct, inspect
+
+from core.graph.recipes import Generate
+from core.records import events
+from core.store.work import QueueState
+from server.actions.images import MadeBy
+from server.actions.jobs import Generated
+from server.actions.system import Capabilities, SystemInfo
+from server.problems import ProblemDocument
+
+log = logging.getLogger(__name__)
+
+TARGET = Path(__file__).resolve().parent.parent / "web" / "src" / "api" / "wire.gen.ts"
+HEAD = """\
+// Written by `python -m server.typescript` from the server's structs. Do not edit.
+
+"""
+TAIL = """\
+/** One page of a list, newest first. */
+export type Page<T> = { items: T[]; next: string | null };
+
+/** The first message of a socket. */
+export type Hello = {
+  type: "hello";
+  seq: number;
+  boot: string;
+  version: string;
+  resumed: boolean;
+};
+"""
+FACTS: tuple[type[Struct], ...] = get_args(events.AnyFact)
+FRAMES: tuple[type[Struct], ...] = get_args(events.AnyFrame)
+SENT: tuple[type[Struct], ...] = (Generate,)  # requests: what has a default may lack
+READ: tuple[type[Struct], ...] = (
+    Generated, MadeBy, QueueState, Capabilities, SystemInfo, ProblemDocument,
+)  # fmt: skip
+# The bytes of a preview follow its header.
+NOT_ON_THE_WIRE: dict[type[Struct], set[str]] = {events.JobPreview: {"data"}}
+_STAMP = {"seq": "number", "at": "string"}  # what every fact is given when it is stored
+
+
+def render() -> str:
+    """Write all types as one TypeScript module."""
+    writer = _Writer()
+    for kind in (*SENT, *READ, *FACTS, *FRAMES):
+        writer.name(inspect.type_info(kind))
+    unions = _union("Fact", FACTS) + _union("Frame", FRAMES)
+    return HEAD + "\n".join(writer.blocks.values()) + "\n" + unions + TAIL
+
+
+def write(target: Path = TARGET) -> None:
+    """Write the module where the client imports it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(render(), "utf-8")
+
+
+class _Writer:
+    """Collects one block of text for each struct that is reached."""
+
+    def __init__(self) -> None:
+        self.blocks: dict[str, str] = {}
+
+    def name(self, info: inspect.Type) -> str:
+        """Spell a type; a struct is written down once and called by its name."""
+        if isinstance(info, inspect.Metadata):
+            return self.name(info.type)
+        if isinstance(info, inspect.StructType):
+            self._struct(info)
+            return info.cls.__name__
+        if isinstance(info, inspect.UnionType):
+            return " | ".join(dict.fromkeys(self.name(part) for part in info.types))
+        if isinstance(info, inspect.LiteralType):
+            return " | ".join(json.dumps(value) for value in info.values)
+        if isinstance(info, inspect.TupleType):
+            return f"[{', '.join(self.name(item) for item in info.item_types)}]"
+        if isinstance(info, inspect.DictType):
+            return f"Record<{self.name(info.key_type)}, {self.name(info.value_type)}>"
+        if isinstance(info, inspect.CollectionType):
+            item = self.name(info.item_type)
+            return f"({item})[]" if " " in item else f"{item}[]"
+        return _PLAIN[type(info)]
+
+    def _struct(self, info: inspect.StructType) -> None:
+        kind = info.cls
+        if kind.__name__ in self.blocks:
+            return
+        self.blocks[kind.__name__] = ""  # its place, before those it names
+        optional = kind in SENT or kind.__struct_config__.omit_defaults
+        lines = self._head(info)
+        for field in info.fields:
+            if field.encode_name in NOT_ON_THE_WIRE.get(kind, ()):
+                continue
+            mark = "?" if _may_lack(field, optional) else ""
+            lines.append(f"  {field.encode_name}{mark}: {self.name(field.type)};")
+        doc = (kind.__doc__ or "").strip().partition("\n")[0]
+        body = "\n".join(lines)
+        self.blocks[kind.__name__] = (
+            f"/** {doc} */\nexport type {kind.__name__} = {{\n{body}\n}};\n"
+        )
+
+    def _head(self, info: inspect.StructType) -> list[str]:
+        fields: Mapping[str, str] = {}
+        if info.tag_field:
+            fields = {info.tag_field: json.dumps(info.tag)}
+        if info.cls in FACTS:
+            fields = {**fields, **_STAMP}
+        return [f"  {name}: {kind};" for name, kind in fields.items()]
+
+
+def _may_lack(field: inspect.Field, optional: bool) -> bool:
+    """Say whether a field may be absent: an UNSET one has neither default nor factory."""
+    unset = field.default is NODEFAULT and field.default_factory is NODEFAULT
+    return not field.required and (optional or unset)
+
+
+def _union(name: str, kinds: Iterable[type[Struct]]) -> str:
+    lines = "".join(f"\n  | {kind.__name__}" for kind in kinds)
+    return f"export type {name} ={lines};\n\n"
+
+
+_PLAIN: dict[type[Any], str] = {
+    inspect.AnyType: "unknown",
+    inspect.NoneType: "null",
+    inspect.BoolType: "boolean",
+    inspect.IntType: "number",
+    inspect.FloatType: "number",
+    inspect.StrType: "string",
+    inspect.BytesType: "string",
+}
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    write()
+    log.info("Wrote %s", TARGET)

@@ -1,0 +1,45 @@
+"""The verbs that can be said on the socket, each with the scope it needs. One table."""
+
+import typing
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from msgspec import Struct
+
+from server.actions import graphs, images, jobs, models, queue, system
+from server.route import Access
+
+Action = Callable[..., Awaitable[Any]]
+VERBS: dict[str, tuple[Action, Access]] = {
+    "generate": (jobs.generate, "generate"),
+    "enqueue": (jobs.enqueue, "generate"),
+    "cancel": (jobs.cancel, "generate"),
+    "cancel_batch": (jobs.cancel_batch, "generate"),
+    "retry": (jobs.retry, "generate"),
+    "reorder": (jobs.reorder, "generate"),
+    "job": (jobs.get, "read"),
+    "jobs": (jobs.page, "read"),
+    "batch": (jobs.get_batch, "read"),
+    "queue": (queue.look, "read"),
+    "pause": (queue.pause, "admin"),
+    "resume": (queue.resume, "admin"),
+    "clear": (queue.clear, "generate"),
+    "images": (images.page, "read"),
+    "image": (images.get, "read"),
+    "star": (images.star, "generate"),
+    "change": (images.change, "generate"),
+    "delete": (images.delete, "generate"),
+    "restore": (images.restore, "generate"),
+    "check": (graphs.check_graph, "read"),
+    "models": (models.page, "read"),
+    "scan": (models.scan, "admin"),
+    "unload": (models.unload, "admin"),
+    "capabilities": (system.capabilities, "read"),
+    "system": (system.system, "read"),
+}
+
+
+def takes_of(action: Action) -> type[Struct]:
+    """Give the request struct of a verb."""
+    found: type[Struct] = typing.get_type_hints(action)["ask"]
+    return found

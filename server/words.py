@@ -1,0 +1,108 @@
+"""The words people read: ``i18n/*.json``, chosen by ``Accept-Language``.
+
+Falls back from the asked language to English, and from English to the bare code, so that a
+missing sentence is never an error. Knows no HTTP but the form of that one header.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from core.errors import Params, Problem
+
+SOURCE = "en"
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{2,8})*")
+_PLACEHOLDER = re.compile(r"\{\{?\s*(\w+)\s*\}?\}")
+
+
+class Words:
+    """Every language that ships, read when first asked for."""
+
+    def __init__(self, folder: Path, default: str = SOURCE) -> None:
+        self._files = {file.stem: file for file in sorted(folder.glob("*.json"))}
+        self._tables: dict[str, dict[str, str]] = {}
+        self._default = default if default in self._files else SOURCE
+
+    @property
+    def codes(self) -> list[str]:
+        """List the languages there are."""
+        return list(self._files) or [SOURCE]
+
+    def names(self) -> dict[str, str]:
+        """Map each language to its name in itself: ``{"de": "Deutsch"}``."""
+        return {code: self._table(code).get("language.name", code) for code in self.codes}
+
+    def file(self, code: str) -> bytes | None:
+        """Read the file of a language as it ships; ``None`` when there is none."""
+        file = self._files.get(code)
+        return file.read_bytes() if file else None
+
+    def choose(self, accept: str | None) -> str:
+        """Pick the language that fits an ``Accept-Language`` header best."""
+        asked: list[tuple[float, str]] = []
+        for part in (accept or "").split(",")[:20]:
+            tag, _, quality = part.strip().partition(";")
+            if _LANGUAGE.fullmatch(tag.strip()):
+                asked.append((_quality(quality), tag.strip().lower()))
+        for weight, tag in sorted(asked, key=lambda item: -item[0]):
+            for code in (tag, tag.partition("-")[0]):
+                match = next((known for known in self._files if known.lower() == code), None)
+                if weight > 0 and match:
+                    return match
+        return self._default
+
+    def say(self, language: str, key: str, params: Params | None = None) -> str | None:
+        """Give the sentence of ``key``, its placeholders filled; ``None`` if nobody wrote it."""
+        text = self._table(language).get(key) or self._table(SOURCE).get(key)
+        return text and _PLACEHOLDER.sub(lambda match: _fill(match, params or {}), text)
+
+    def explain(self, language: str, problem: Problem) -> str:
+        """Give the words of one problem: its own message, else the sentence of its code."""
+        said = self.say(language, f"errors.{problem.code}", problem.params)
+        return said or problem.message or problem.code
+
+    def errors(self, language: str = SOURCE) -> dict[str, str]:
+        """List the sentence of every error code."""
+        table = self._table(language)
+        prefix = "errors."
+        return {
+            key.removeprefix(prefix): text
+            for key, text in sorted(table.items())
+            if key.startswith(prefix)
+        }
+
+    def _table(self, code: str) -> dict[str, str]:
+        if code not in self._tables:
+            content = self.file(code)
+            try:
+                tree = msgspec.json.decode(content) if content else {}
+            except msgspec.DecodeError:
+                tree = {}
+            self._tables[code] = _flatten(tree) if isinstance(tree, dict) else {}
+        return self._tables[code]
+
+
+def _quality(text: str) -> float:
+    name, _, value = text.strip().partition("=")
+    try:
+        return float(value) if name.strip() == "q" else 1.0
+    except ValueError:
+        return 0.0
+
+
+def _fill(match: re.Match[str], params: Params) -> str:
+    value = params.get(match[1])
+    return match[0] if value is None else str(value)
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        elif isinstance(value, str):
+            flat[prefix + key] = value
+    return flat

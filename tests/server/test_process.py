@@ -1,0 +1,123 @@
+"""The real process: how it starts, refuses to, and stops."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+
+from core.paths import Layout
+from server import serve
+from tests.running import ROOT, RunningServer
+
+pytestmark = pytest.mark.slow
+
+
+def command(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "server", *arguments],
+        cwd=ROOT, env={**os.environ, **environ}, capture_output=True, text=True, timeout=15,
+    )  # fmt: skip
+
+
+def test_it_starts_says_where_it_is_and_stops_cleanly(tmp_path: Path) -> None:
+    with RunningServer(tmp_path / "data", fake_engine="1") as server:
+        seconds = min(server.start() for _ in range(1) if server.stop() == 0)
+        told = serve.running(Layout(tmp_path / "data"))
+        assert told is not None
+        assert (told.pid, told.url) == (server.process.pid, server.url)
+        assert seconds < 5, f"start to /livez took {seconds:.2f} s"
+        assert server.stop() == 0
+    assert serve.running(Layout(tmp_path / "data")) is None
+
+
+def test_the_server_process_never_loads_torch_or_numpy(tmp_path: Path) -> None:
+    with RunningServer(tmp_path / "data", fake_engine="1") as server:
+        server.wait_for("/readyz", 10)
+        server.generate(prompt="a fox", width=64, height=64, steps=1)
+        maps = Path(f"/proc/{server.process.pid}/maps").read_text()
+        assert "torch" not in maps
+        assert "numpy" not in maps
+
+
+def test_a_second_server_on_the_same_data_leaves_the_first_alone(tmp_path: Path) -> None:
+    with RunningServer(tmp_path / "data", fake_engine="1") as server:
+        began = time.perf_counter()
+        second = command("serve", "--port", "0", "--data-dir", str(tmp_path / "data"))
+        assert second.returncode == 75
+        assert time.perf_counter() - began < 5
+        assert server.client.get("/livez").status_code == 200
+
+
+def test_an_open_address_without_a_token_is_refused(tmp_path: Path) -> None:
+    refused = command("serve", "--host", "0.0.0.0", "--data-dir", str(tmp_path / "data"))
+    assert refused.returncode == 78
+    assert len(refused.stderr.splitlines()) == 1
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_taken_port_is_said_and_a_wrong_setting_too(tmp_path: Path) -> None:
+    with RunningServer(tmp_path / "one", fake_engine="1") as server:
+        taken = command("serve", "--port", str(server.port), "--data-dir", str(tmp_path / "two"))
+        assert taken.returncode == 1
+        assert "Traceback" not in taken.stderr
+    wrong = command("serve", "--port", "many", "--data-dir", str(tmp_path / "two"))
+    assert wrong.returncode == 78
+
+
+def test_generate_uses_a_running_server_else_one_of_its_own(tmp_path: Path) -> None:
+    flags = ("--data-dir", str(tmp_path / "data"), "--fake-engine", "--quiet", "--steps", "1")
+    alone = command("generate", "a fox", "-o", str(tmp_path / "alone.png"), *flags)
+    assert alone.returncode == 0, alone.stderr
+    assert (tmp_path / "alone.png").read_bytes().startswith(b"\x89PNG")
+    wrong = command("generate", "a fox", "--model", "nobody", *flags)
+    assert wrong.returncode == 1
+    assert "Traceback" not in wrong.stderr
+    with RunningServer(tmp_path / "data", fake_engine="1") as server:
+        many = command("generate", "a fox", "-o", str(tmp_path / "two.png"), "--count", "2", *flags)
+        assert many.returncode == 0, many.stderr
+        assert [Path(line).name for line in many.stdout.splitlines()] == ["two-1.png", "two-2.png"]
+        shown = server.client.get("/api/v1/images").json()["items"]
+        assert len(shown) == 3
+
+
+def test_a_token_made_on_the_command_line_works_at_once(tmp_path: Path) -> None:
+    data = ("--data-dir", str(tmp_path / "data"))
+    with RunningServer(tmp_path / "data", fake_engine="1", token="master") as server:
+        made = command("token", "create", "bot", "--scope", "read", *data)
+        headers = {"authorization": f"Bearer {made.stdout.strip()}"}
+        assert httpx.get(f"{server.url}/api/v1/queue", headers=headers).status_code == 200
+        listed = command("token", "list", *data).stdout
+        assert "bot" in listed
+        command("token", "revoke", listed.split()[0], *data)
+        assert httpx.get(f"{server.url}/api/v1/queue", headers=headers).status_code == 401
+
+
+def test_backup_while_the_server_runs_gives_a_sound_copy(tmp_path: Path) -> None:
+    with RunningServer(tmp_path / "data", fake_engine="1"):
+        made = command("backup", str(tmp_path / "copy.db"), "--data-dir", str(tmp_path / "data"))
+    assert made.returncode == 0, made.stderr
+    assert (tmp_path / "copy.db").read_bytes().startswith(b"SQLite format 3")
+
+
+def test_version_config_and_unknown_commands(tmp_path: Path) -> None:
+    assert command("--version").stdout.startswith("heliograph ")
+    shown = command("config", "--port", "77", HELIOGRAPH_TOKEN="secret-token").stdout
+    line = next(line for line in shown.splitlines() if line.startswith("port"))
+    assert line.split()[1:] == ["77", "flag"]
+    assert "secret-token" not in shown
+    assert command("dance").returncode == 2
+
+
+def test_the_note_of_a_running_server_is_read_or_ignored(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    assert serve.running(layout) is None
+    (tmp_path / serve.RUNNING).write_bytes(b"nonsense")
+    assert serve.running(layout) is None
+    note = serve.Running(pid=1, url="http://127.0.0.1:1", boot="x")
+    (tmp_path / serve.RUNNING).write_bytes(msgspec.json.encode(note))
+    assert serve.running(layout) == note
