@@ -1,0 +1,71 @@
+import type { ProblemDocument } from "./wire.gen";
+
+const BASE = "/api/v1";
+const DEADLINE = 30_000; // milliseconds
+
+/** Raised for every answer that is not a success; `problem` has the server's own words. */
+export class ProblemError extends Error {
+  readonly problem: ProblemDocument;
+
+  constructor(problem: ProblemDocument) {
+    super(problem.detail || problem.title);
+    this.problem = problem;
+  }
+}
+
+export type Call = {
+  method?: "GET" | "POST" | "PATCH" | "DELETE";
+  query?: Record<string, string | number | boolean | null | undefined>;
+  json?: unknown;
+  body?: Blob;
+  headers?: Record<string, string>;
+  signal?: AbortSignal;
+};
+
+export type Http = <T>(path: string, call?: Call) => Promise<T>;
+
+/** Make the one way to the REST routes. `language` is asked before each call. */
+export function createHttp(language: () => string, send: typeof fetch = fetch): Http {
+  return async function http<T>(path: string, call: Call = {}): Promise<T> {
+    const headers: Record<string, string> = { "Accept-Language": language(), ...call.headers };
+    if (call.json !== undefined) headers["Content-Type"] = "application/json";
+    if (call.body) headers["Content-Type"] = call.body.type;
+    const deadline = AbortSignal.timeout(DEADLINE);
+    const body = call.json === undefined ? (call.body ?? null) : JSON.stringify(call.json);
+    const answer = await send(BASE + path + search(call.query), {
+      method: call.method ?? "GET",
+      headers,
+      body,
+      credentials: "same-origin",
+      signal: call.signal ? AbortSignal.any([deadline, call.signal]) : deadline,
+    });
+    const text = await answer.text();
+    if (!answer.ok) throw new ProblemError(readProblem(answer, text));
+    return (text ? JSON.parse(text) : undefined) as T;
+  };
+}
+
+function search(query: Call["query"]): string {
+  const given = new URLSearchParams();
+  for (const [name, value] of Object.entries(query ?? {})) {
+    if (value !== null && value !== undefined && value !== "") given.set(name, String(value));
+  }
+  const text = given.toString();
+  return text ? `?${text}` : "";
+}
+
+function readProblem(answer: Response, text: string): ProblemDocument {
+  const bare = { type: "", code: "", errors: [], request_id: "", status: answer.status };
+  const title = answer.statusText || String(answer.status);
+  try {
+    return { ...bare, title, detail: "", ...(JSON.parse(text) as Partial<ProblemDocument>) };
+  } catch {
+    return { ...bare, title, detail: title };
+  }
+}
+
+/** Make a key that lets a request be sent twice and done once. */
+export function idempotencyKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,593 @@
+// Written by `python -m server.typescript` from the server's structs. Do not edit.
+
+/** The flat request of the simple door: the fields of every recipe, and of the job. */
+export type Generate = {
+  prompt: string;
+  negative_prompt?: string;
+  model?: string | null;
+  width?: number | null;
+  height?: number | null;
+  steps?: number | null;
+  guidance_scale?: number | null;
+  sampler?: string | null;
+  scheduler?: string | null;
+  seed?: number | null;
+  clip_skip?: number;
+  count?: number;
+  init_image?: string | null;
+  mask_image?: string | null;
+  strength?: number;
+  loras?: LoraUse[];
+  control?: (Record<string, unknown>)[];
+  board?: string | null;
+  priority?: number;
+  exact?: boolean;
+};
+
+/** A LoRA and how strongly it is applied. */
+export type LoraUse = {
+  model: string;
+  weight: number;
+};
+
+/** The jobs of one request; with its pictures where the caller waited for them. */
+export type Generated = {
+  batch: string;
+  jobs: Job[];
+  images?: Image[] | null;
+};
+
+/** One unit of work in the queue. */
+export type Job = {
+  id: string;
+  batch: string;
+  kind: "graph" | "task" | "training";
+  owner: string;
+  status: "canceled" | "failed" | "quarantined" | "queued" | "running" | "succeeded";
+  priority: number;
+  position: number | null;
+  attempt: number;
+  created: string;
+  started: string | null;
+  ended: string | null;
+  seconds: number | null;
+  progress: Progress;
+  eta_seconds: number | null;
+  overrides: Record<string, unknown>;
+  images: string[];
+  error: Problem | null;
+  degraded: string[];
+};
+
+/** How far a running job is. */
+export type Progress = {
+  step: number;
+  steps: number;
+  phase: string;
+};
+
+/** One thing that is wrong, and where. */
+export type Problem = {
+  code: string;
+  pointer?: string;
+  node?: string | null;
+  path?: string | null;
+  message?: string;
+  params?: Record<string, string | number | null>;
+};
+
+/** One picture: its file, where it came from, and what people did with it. */
+export type Image = {
+  id: string;
+  kind: "mask" | "output" | "sample" | "upload";
+  width: number;
+  height: number;
+  bytes: number;
+  sha256: string;
+  created: string;
+  job: string | null;
+  batch: string | null;
+  board: string | null;
+  starred: boolean;
+  note: string | null;
+  prompt: string | null;
+  negative_prompt: string | null;
+  model: string | null;
+  seed: number | null;
+  steps: number | null;
+  sampler: string | null;
+  guidance_scale: number | null;
+  deleted: string | null;
+  url: string;
+  thumbnail_url: string;
+};
+
+/** How to make a picture again: the fields of its recipe if it has one, and its graph. */
+export type MadeBy = {
+  recipe: Record<string, unknown> | null;
+  graph: Graph;
+};
+
+/** A directed acyclic graph of nodes; sinks are its results. */
+export type Graph = {
+  nodes: GraphNode[];
+  format: number;
+};
+
+/** One node: its type, its settings, and what is wired into its input ports. */
+export type GraphNode = {
+  id: string;
+  type: string;
+  version: number;
+  settings: Record<string, unknown>;
+  inputs: Record<string, [string, string]>;
+};
+
+/** The queue at a glance. */
+export type QueueState = {
+  counts: Record<string, number>;
+  paused: boolean;
+  reason: string | null;
+  eta_seconds: number | null;
+};
+
+/** All that a client may offer; it hard-codes none of it. */
+export type Capabilities = {
+  version: string;
+  families: string[];
+  samplers: string[];
+  schedules: string[];
+  recipes: RecipeInfo[];
+  training_methods: string[];
+  formats: string[];
+  upload_types: string[];
+  limits: Record<string, number>;
+  languages: Record<string, string>;
+  language: string;
+  topics: string[];
+  scopes: string[];
+};
+
+/** One recipe and the JSON Schema of its fields. */
+export type RecipeInfo = {
+  name: string;
+  title: string;
+  fields: Record<string, unknown>;
+};
+
+/** The server and its engine. */
+export type SystemInfo = {
+  version: string;
+  boot: string;
+  python: string;
+  platform: string;
+  uptime_seconds: number;
+  engine: EngineInfo;
+  sockets: number;
+  queue: Record<string, number>;
+  paused: boolean;
+};
+
+/** The engine as it last spoke. */
+export type EngineInfo = {
+  state: string;
+  generation: number;
+  device: string | null;
+  device_name: string | null;
+  memory_total: number | null;
+  torch: string | null;
+};
+
+/** An error answer (RFC 9457). */
+export type ProblemDocument = {
+  type: string;
+  title: string;
+  status: number;
+  code: string;
+  detail: string;
+  errors: Detail[];
+  request_id: string;
+};
+
+/** One thing that is wrong with a request, and where. */
+export type Detail = {
+  pointer: string;
+  code: string;
+  message: string;
+  node?: string;
+  path?: string;
+  params?: Record<string, string | number | null>;
+};
+
+/** A single job entered the queue. */
+export type JobQueued = {
+  type: "job.queued";
+  seq: number;
+  at: string;
+  owner: string | null;
+  job: string;
+  batch: string;
+  kind: "graph" | "task" | "training";
+  priority: number;
+};
+
+/** A batch of several jobs entered the queue: one event, however many jobs. */
+export type BatchQueued = {
+  type: "batch.queued";
+  seq: number;
+  at: string;
+  owner: string | null;
+  batch: string;
+  count: number;
+  priority: number;
+};
+
+/** The engine took a job. */
+export type JobStarted = {
+  type: "job.started";
+  seq: number;
+  at: string;
+  owner: string | null;
+  job: string;
+  batch: string;
+  attempt: number;
+};
+
+/** A job went back to the queue: the engine or the server died under it, or somebody asked. */
+export type JobRetried = {
+  type: "job.retried";
+  seq: number;
+  at: string;
+  owner: string | null;
+  job: string;
+  batch: string;
+  reason: "asked" | "disk_full" | "engine_lost" | "server_restart";
+};
+
+/** A job reached its terminal state; no frame of it follows. */
+export type JobEnded = {
+  type: "job.ended";
+  seq: number;
+  at: string;
+  owner: string | null;
+  job: string;
+  batch: string;
+  status: "canceled" | "failed" | "quarantined" | "succeeded";
+  seconds: number | null;
+  images: string[];
+  error: Problem | null;
+  degraded: string[];
+};
+
+/** The last job of a batch of several ended. */
+export type BatchEnded = {
+  type: "batch.ended";
+  seq: number;
+  at: string;
+  owner: string | null;
+  batch: string;
+  counts: Record<string, number>;
+};
+
+/** The queue was paused, resumed, cleared, or its order changed. */
+export type QueueChanged = {
+  type: "queue.changed";
+  seq: number;
+  at: string;
+  owner: string | null;
+  paused: boolean;
+  reason: "asked" | "cleared" | "disk_full" | "engine_unavailable" | "reordered";
+};
+
+/** A picture came into the gallery. */
+export type ImageAdded = {
+  type: "image.added";
+  seq: number;
+  at: string;
+  owner: string | null;
+  image: Image;
+};
+
+/** A picture was starred, moved, annotated, restored. */
+export type ImageChanged = {
+  type: "image.changed";
+  seq: number;
+  at: string;
+  owner: string | null;
+  image: Image;
+};
+
+/** A picture went to the trash, or for good. */
+export type ImageDeleted = {
+  type: "image.deleted";
+  seq: number;
+  at: string;
+  owner: string | null;
+  image: string;
+  forever: boolean;
+};
+
+/** A board was made, renamed or deleted. */
+export type BoardChanged = {
+  type: "board.changed";
+  seq: number;
+  at: string;
+  owner: string | null;
+  board: string;
+  deleted: boolean;
+};
+
+/** An install was accepted, finished or failed. */
+export type ModelInstall = {
+  type: "model.install";
+  seq: number;
+  at: string;
+  owner: string | null;
+  install: string;
+  status: "canceled" | "failed" | "queued" | "running" | "succeeded";
+  source: string;
+  model: string | null;
+  error: Problem | null;
+};
+
+/** A model was found or installed. */
+export type ModelAdded = {
+  type: "model.added";
+  seq: number;
+  at: string;
+  owner: string | null;
+  model: Model;
+};
+
+/** One model: what it is, where its file lies, how it likes to be used. */
+export type Model = {
+  id: string;
+  name: string;
+  kind: "checkpoint" | "controlnet" | "embedding" | "ip_adapter" | "lora" | "other" | "upscaler" | "vae";
+  family: string;
+  format: "diffusers" | "gguf" | "single" | "spandrel";
+  file: string;
+  bytes: number;
+  sha256: string | null;
+  token: string | null;
+  trigger: string | null;
+  description: string | null;
+  defaults: ModelDefaults;
+  loaded: boolean;
+  source: string | null;
+  created: string;
+};
+
+/** The settings a model draws best with; null where it does not say. */
+export type ModelDefaults = {
+  width: number | null;
+  height: number | null;
+  steps: number | null;
+  guidance_scale: number | null;
+  sampler: string | null;
+};
+
+/** A model was edited, hashed, moved, loaded or unloaded. */
+export type ModelChanged = {
+  type: "model.changed";
+  seq: number;
+  at: string;
+  owner: string | null;
+  model: Model;
+};
+
+/** A model left the library. */
+export type ModelDeleted = {
+  type: "model.deleted";
+  seq: number;
+  at: string;
+  owner: string | null;
+  model: string;
+};
+
+/** A training took its first step. */
+export type TrainingStarted = {
+  type: "training.started";
+  seq: number;
+  at: string;
+  owner: string | null;
+  training: string;
+  job: string;
+  step: number;
+  steps: number;
+};
+
+/** New points of the loss curve, a few times a second. */
+export type TrainingLoss = {
+  type: "training.loss";
+  seq: number;
+  at: string;
+  owner: string | null;
+  training: string;
+  points: LossPoint[];
+};
+
+/** The losses of one optimizer step. */
+export type LossPoint = {
+  step: number;
+  loss: number;
+  loss_instance: number;
+  loss_prior: number | null;
+  lr: number;
+  grad_norm: number | null;
+  seconds: number;
+};
+
+/** A training drew a picture of what it knows so far. */
+export type TrainingSample = {
+  type: "training.sample";
+  seq: number;
+  at: string;
+  owner: string | null;
+  training: string;
+  step: number;
+  image: string;
+};
+
+/** A training wrote a checkpoint or a snapshot. */
+export type TrainingCheckpoint = {
+  type: "training.checkpoint";
+  seq: number;
+  at: string;
+  owner: string | null;
+  training: string;
+  checkpoint: string;
+  step: number;
+  kind: "checkpoint" | "snapshot";
+};
+
+/** A training stopped between two steps and can go on. */
+export type TrainingPaused = {
+  type: "training.paused";
+  seq: number;
+  at: string;
+  owner: string | null;
+  training: string;
+  step: number;
+};
+
+/** A training ended, and with it the job. */
+export type TrainingEnded = {
+  type: "training.ended";
+  seq: number;
+  at: string;
+  owner: string | null;
+  training: string;
+  step: number;
+  status: "canceled" | "failed" | "succeeded";
+  model: string | null;
+};
+
+/** Pictures or captions of a dataset changed. */
+export type DatasetChanged = {
+  type: "dataset.changed";
+  seq: number;
+  at: string;
+  owner: string | null;
+  dataset: string;
+  deleted: boolean;
+};
+
+/** A saved workflow was made, changed or deleted. */
+export type WorkflowChanged = {
+  type: "workflow.changed";
+  seq: number;
+  at: string;
+  owner: string | null;
+  workflow: string;
+  deleted: boolean;
+};
+
+/** The engine process changed its state. */
+export type EngineState = {
+  type: "engine.state";
+  seq: number;
+  at: string;
+  owner: string | null;
+  state: "ready" | "restarting" | "starting" | "stopped" | "unavailable";
+  generation: number;
+  device: string | null;
+  reason: string | null;
+};
+
+/** A setting was changed while running. */
+export type ConfigChanged = {
+  type: "config.changed";
+  seq: number;
+  at: string;
+  owner: string | null;
+  setting: string;
+};
+
+/** How far a job is. */
+export type JobProgress = {
+  type: "job.progress";
+  job: string;
+  node: string | null;
+  phase: string;
+  step: number;
+  steps: number;
+  eta_seconds: number | null;
+};
+
+/** A small picture of what a job is drawing; travels as a binary message. */
+export type JobPreview = {
+  type: "job.preview";
+  job: string;
+  node: string;
+  step: number;
+  steps: number;
+  width: number;
+  height: number;
+  mime: string;
+};
+
+/** How far a download is. */
+export type ModelProgress = {
+  type: "model.progress";
+  install: string;
+  bytes: number;
+  total: number | null;
+  per_second: number;
+  eta_seconds: number | null;
+};
+
+/** What the engine's memory holds. Bytes. */
+export type Memory = {
+  type: "memory";
+  device: string;
+  used: number;
+  total: number;
+  rss: number;
+  models: string[];
+};
+
+export type Fact =
+  | JobQueued
+  | BatchQueued
+  | JobStarted
+  | JobRetried
+  | JobEnded
+  | BatchEnded
+  | QueueChanged
+  | ImageAdded
+  | ImageChanged
+  | ImageDeleted
+  | BoardChanged
+  | ModelInstall
+  | ModelAdded
+  | ModelChanged
+  | ModelDeleted
+  | TrainingStarted
+  | TrainingLoss
+  | TrainingSample
+  | TrainingCheckpoint
+  | TrainingPaused
+  | TrainingEnded
+  | DatasetChanged
+  | WorkflowChanged
+  | EngineState
+  | ConfigChanged;
+
+export type Frame =
+  | JobProgress
+  | JobPreview
+  | ModelProgress
+  | Memory;
+
+/** One page of a list, newest first. */
+export type Page<T> = { items: T[]; next: string | null };
+
+/** The first message of a socket. */
+export type Hello = {
+  type: "hello";
+  seq: number;
+  boot: string;
+  version: string;
+  resumed: boolean;
+};

@@ -1,0 +1,66 @@
+import { lazy, Suspense, useMemo, useState, type ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+import { GeneratePage } from "../generate/GeneratePage";
+import { useSelect } from "../state/store";
+import { Connection } from "./Connection";
+import { useKeys } from "./keys";
+import { Nav } from "./Nav";
+import { useRoute, type Route } from "./route";
+import { Toasts } from "./Toasts";
+
+const GalleryPage = lazy(async () => ({
+  default: (await import("../gallery/GalleryPage")).GalleryPage,
+}));
+const FullView = lazy(async () => ({ default: (await import("../gallery/FullView")).FullView }));
+const ModelsPage = lazy(async () => ({ default: (await import("../models/ModelsPage")).ModelsPage }));
+const SettingsPage = lazy(async () => ({
+  default: (await import("../settings/SettingsPage")).SettingsPage,
+}));
+const SignIn = lazy(async () => ({ default: (await import("./SignIn")).SignIn }));
+const Shortcuts = lazy(async () => ({ default: (await import("./Shortcuts")).Shortcuts }));
+
+/** The frame around every page: navigation, the line's state, toasts, what lies on top. */
+export function App(): ReactNode {
+  const { t } = useTranslation();
+  const route = useRoute();
+  const signedOut = useSelect((state) => state.signedOut);
+  const [help, setHelp] = useState(false);
+  const keys = useMemo(() => ({ "?": () => setHelp(true) }), []);
+  useKeys(keys);
+  return (
+    <div className="app">
+      <a className="skip" href="#main" onClick={(event) => {
+        event.preventDefault();
+        document.getElementById("main")?.focus();
+      }}>
+        {t("ui.skip")}
+      </a>
+      <Nav page={route.page} onHelp={() => setHelp(true)} />
+      <Connection />
+      <main id="main" tabIndex={-1}>
+        <Suspense fallback={<div className="page" aria-busy="true" />}>
+          <Shown route={route} />
+        </Suspense>
+      </main>
+      <Suspense fallback={null}>
+        {route.image && <FullView page={route.page} id={route.image} />}
+        {help && <Shortcuts onClose={() => setHelp(false)} />}
+        {signedOut && <SignIn />}
+      </Suspense>
+      <Toasts />
+    </div>
+  );
+}
+
+function Shown({ route }: { route: Route }): ReactNode {
+  switch (route.page) {
+    case "generate":
+      return <GeneratePage covered={route.image !== null} />;
+    case "gallery":
+      return <GalleryPage covered={route.image !== null} />;
+    case "models":
+      return <ModelsPage />;
+    case "settings":
+      return <SettingsPage />;
+  }
+}

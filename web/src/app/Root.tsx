@@ -1,0 +1,35 @@
+import { DirectionProvider, MantineProvider, useDirection } from "@mantine/core";
+import { useLayoutEffect, type ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+import { directionOf } from "../i18n";
+import { useSelect } from "../state/store";
+import { theme, variables } from "../ui/theme";
+import { App } from "./App";
+
+/** Give every page its theme, its language and its direction. */
+export function Root(): ReactNode {
+  const scheme = useSelect((state) => state.preferences.theme);
+  return (
+    <DirectionProvider detectDirection={false}>
+      <MantineProvider
+        theme={theme}
+        cssVariablesResolver={variables}
+        defaultColorScheme={scheme}
+        {...(scheme === "auto" ? {} : { forceColorScheme: scheme })}
+        key={scheme === "auto" ? "auto" : "chosen"}
+      >
+        <Directed />
+      </MantineProvider>
+    </DirectionProvider>
+  );
+}
+
+function Directed(): ReactNode {
+  const { i18n } = useTranslation();
+  const { setDirection } = useDirection();
+  useLayoutEffect(() => {
+    document.documentElement.lang = i18n.language;
+    setDirection(directionOf(i18n.language));
+  }, [i18n.language, setDirection]);
+  return <App />;
+}

@@ -1,0 +1,54 @@
+import type { ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+import { useActions, useSelect } from "../state/store";
+import { TileView } from "./TileView";
+
+const EXAMPLES = ["ui.example.1", "ui.example.2", "ui.example.3"] as const;
+
+/** What was asked for, newest first; each picture stays where its first preview was. */
+export function Results(): ReactNode {
+  const groups = useSelect((state) => state.groups);
+  const loaded = useSelect((state) => state.loaded);
+  if (groups.length === 0) return loaded ? <Empty /> : <div className="results-scroll" aria-busy="true" />;
+  return (
+    <div className="results-scroll">
+      <div className="tiles">
+        {groups.flatMap((group) =>
+          group.jobs.map((job) => (
+            <TileView key={job} job={job} width={group.width} height={group.height} />
+          )),
+        )}
+      </div>
+    </div>
+  );
+}
+
+/** The first visit: three prompts to click. */
+export function Empty(): ReactNode {
+  const { t } = useTranslation();
+  const { draft: change, generate } = useActions();
+  return (
+    <div className="results-scroll empty">
+      <h1>{t("ui.empty.title")}</h1>
+      <p>{t("ui.empty.text")}</p>
+      <ul className="examples">
+        {EXAMPLES.map((key) => (
+          <li key={key}>
+            <button
+              type="button"
+              dir="ltr"
+              lang="en"
+              onClick={() => {
+                change({ prompt: t(key) });
+                generate();
+              }}
+            >
+              {t(key)}
+            </button>
+          </li>
+        ))}
+      </ul>
+      <p className="quiet">{t("ui.empty.keys")}</p>
+    </div>
+  );
+}

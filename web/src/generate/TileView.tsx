@@ -1,0 +1,110 @@
+import { ActionIcon, Button } from "@mantine/core";
+import { useState, type ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+import { go } from "../app/route";
+import { useFormat } from "../i18n/format";
+import { ended, type Tile } from "../state/model";
+import { useActions, useSelect } from "../state/store";
+import { Icon } from "../ui/icons";
+
+const FADE = 200; // milliseconds; the preview lies under the picture until then
+
+type Props = { job: string; width: number; height: number };
+
+/** One job: its place in the queue, then its previews, then its picture, all in one frame. */
+export function TileView({ job, width, height }: Props): ReactNode {
+  const tile = useSelect((state) => state.tiles[job]);
+  const made = useSelect((state) => state.images[state.tiles[job]?.images[0] ?? ""]);
+  if (!tile || (tile.status === "succeeded" && tile.images.length === 0)) return null;
+  const image = tile.images[0];
+  return (
+    <figure className="tile" data-status={tile.status} style={{ aspectRatio: `${made?.width ?? width} / ${made?.height ?? height}` }}>
+      {tile.preview && <img className="tile-preview" src={tile.preview} alt="" />}
+      {image !== undefined && <Final job={job} image={image} />}
+      {!ended(tile.status) && <Live tile={tile} />}
+      {(tile.status === "failed" || tile.status === "quarantined" || tile.status === "canceled") && (
+        <Stopped tile={tile} />
+      )}
+    </figure>
+  );
+}
+
+function Final({ job, image }: { job: string; image: string }): ReactNode {
+  const { t } = useTranslation();
+  const { shown } = useActions();
+  const prompt = useSelect((state) => state.images[image]?.prompt ?? null);
+  const [ready, setReady] = useState(false);
+  return (
+    <a className="tile-final" href={`#/generate/${image}`} data-ready={ready} onClick={(event) => {
+      event.preventDefault();
+      go("generate", image);
+    }}>
+      <img
+        src={`/api/v1/images/${image}/file`}
+        alt={prompt ?? t("ui.picture")}
+        loading="lazy"
+        decoding="async"
+        onLoad={() => {
+          setReady(true);
+          window.setTimeout(() => shown(job), FADE);
+        }}
+      />
+    </a>
+  );
+}
+
+function Live({ tile }: { tile: Tile }): ReactNode {
+  const { t } = useTranslation();
+  const { cancel } = useActions();
+  const format = useFormat();
+  const running = tile.status === "running";
+  const share = tile.steps > 0 ? tile.step / tile.steps : 0;
+  const phase = tile.phase && tile.phase !== "step" ? t(`ui.phase.${tile.phase}`, t("ui.phase.node")) : "";
+  const step = tile.steps > 1
+    ? t("ui.step_of", { step: format.number(tile.step), steps: format.number(tile.steps) })
+    : phase || t("ui.phase.start");
+  return (
+    <>
+      <ActionIcon
+        className="tile-cancel"
+        variant="default"
+        size="md"
+        aria-label={t("ui.cancel")}
+        title={t("ui.cancel")}
+        onClick={() => cancel(tile.id)}
+      >
+        <Icon name="close" />
+      </ActionIcon>
+      <figcaption className="tile-state">
+        <span>{running ? step : t("ui.waiting")}</span>
+        <span>{running && tile.eta !== null ? format.seconds(tile.eta) : ""}</span>
+      </figcaption>
+      <div
+        className="tile-progress"
+        role="progressbar"
+        aria-label={t("ui.progress")}
+        aria-valuemin={0}
+        aria-valuemax={100}
+        aria-valuenow={Math.round(share * 100)}
+      >
+        <div style={{ inlineSize: `${share * 100}%` }} />
+      </div>
+    </>
+  );
+}
+
+function Stopped({ tile }: { tile: Tile }): ReactNode {
+  const { t } = useTranslation();
+  const { retry } = useActions();
+  const words = tile.error ? t(`errors.${tile.error.code}`, tile.error.params ?? {}) : "";
+  const known = words && !words.startsWith("errors.") ? words : (tile.error?.message ?? "");
+  return (
+    <figcaption className="tile-stopped">
+      <strong>{t(`ui.status.${tile.status}`)}</strong>
+      {known && <span>{known}</span>}
+      <Button size="compact-sm" variant="default" leftSection={<Icon name="again" />} onClick={() => retry(tile.id)}>
+        {t("ui.retry")}
+      </Button>
+    </figcaption>
+  );
+}

@@ -1,0 +1,94 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+import { changeLanguage, createWords, directionOf, firstLanguage } from ".";
+import { createFormat } from "./format";
+
+type Table = Record<string, string>;
+
+const FOLDER = resolve(import.meta.dirname, "../../../i18n");
+const SOURCE = resolve(import.meta.dirname, "..");
+const LANGUAGES = readdirSync(FOLDER).map((name) => name.replace(".json", ""));
+const PLURAL = /_(zero|one|two|few|many|other)$/;
+
+function table(language: string): Table {
+  return JSON.parse(readFileSync(join(FOLDER, `${language}.json`), "utf8")) as Table;
+}
+
+function stems(words: Table): string[] {
+  return [...new Set(Object.keys(words).map((key) => key.replace(PLURAL, "")))].sort();
+}
+
+function placeholders(text: string): string[] {
+  return [...new Set([...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? ""))].sort();
+}
+
+function sources(): string[] {
+  return readdirSync(SOURCE, { recursive: true, encoding: "utf8" })
+    .filter((name) => /\.tsx?$/.test(name) && !name.includes(".test."))
+    .map((name) => readFileSync(join(SOURCE, name), "utf8"));
+}
+
+describe.each(LANGUAGES)("the language %s", (language) => {
+  const words = table(language);
+
+  it("says everything that English says", () => {
+    expect(stems(words)).toEqual(stems(table("en")));
+    expect(Object.values(words).every((text) => text.trim() !== "")).toBe(true);
+  });
+
+  it("fills the same placeholders", () => {
+    const english = table("en");
+    const wrong = Object.keys(english).filter((key) => {
+      const text = words[key];
+      return text !== undefined && !PLURAL.test(key) &&
+        placeholders(text).join() !== placeholders(english[key] ?? "").join();
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  it("has every plural form that it needs", () => {
+    const forms = new Intl.PluralRules(language).resolvedOptions().pluralCategories;
+    const counted = [...new Set(Object.keys(words).filter((key) => PLURAL.test(key) && key.startsWith("ui.")).map((key) => key.replace(PLURAL, "")))];
+    const lacking = counted.flatMap((stem) => forms.map((form) => `${stem}_${form}`)).filter((key) => !(key in words));
+    expect(lacking).toEqual([]);
+  });
+});
+
+it("every key that a component names is there", () => {
+  const keys = sources().flatMap((text) => [...text.matchAll(/"(ui\.[\w.]+)"/g)].map((match) => match[1] ?? ""));
+  const known = new Set(stems(table("en")));
+  expect(keys.length).toBeGreaterThan(80);
+  expect(keys.filter((key) => !known.has(key))).toEqual([]);
+});
+
+describe("the words of the page", () => {
+  const load = (language: string) => Promise.resolve(LANGUAGES.includes(language) ? table(language) : {});
+
+  it("switch without a reload, count, and fall back to English", async () => {
+    const words = await createWords("de", load);
+    expect(words.t("ui.queued", { count: 2 })).toBe("2 warten");
+    await changeLanguage(words, "ar", load);
+    expect(words.t("ui.queued", { count: 2 })).toBe("مهمتان في الانتظار");
+    await changeLanguage(words, "xx", load);
+    expect(words.language).toBe("ar");
+    expect(words.t("errors.too_large", { limit: 5 })).toContain("5");
+  });
+
+  it("begin with what was chosen, else with the browser's", () => {
+    expect(firstLanguage("ja", ["de-AT"])).toBe("ja");
+    expect(firstLanguage(null, ["de-AT", "en"])).toBe("de");
+    expect(firstLanguage(null, [])).toBe("en");
+  });
+
+  it("run the way they are read", () => {
+    expect(directionOf("ar")).toBe("rtl");
+    expect(directionOf("ja")).toBe("ltr");
+  });
+
+  it("write sizes and times as the language does", () => {
+    expect(createFormat("de").bytes(1_500_000)).toBe("1,5 MB");
+    expect(createFormat("en").duration(3723)).toBe("1:02:03");
+    expect(createFormat("en").duration(42)).toBe("00:42");
+  });
+});

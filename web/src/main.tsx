@@ -1,0 +1,63 @@
+import "./ui/mantine.css";
+import "./ui/tokens.css";
+import "./ui/app.css";
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { I18nextProvider } from "react-i18next";
+import { createHttp } from "./api/http";
+import type { Connection } from "./api/socket";
+import { Root } from "./app/Root";
+import { changeLanguage, createWords, firstLanguage } from "./i18n";
+import { createActions } from "./state/actions";
+import { goLive } from "./state/live";
+import { reduce } from "./state/reducer";
+import { keep, restored, storage } from "./state/saved";
+import { createStore, StudioContext } from "./state/store";
+
+/** Open the page: what was left here, the words, then the line to the server. */
+async function open(): Promise<void> {
+  const box = storage();
+  const store = createStore(reduce, restored(box));
+  keep(store, box);
+  const chosen = firstLanguage(store.get().preferences.language, navigator.languages);
+  const words = await createWords(chosen);
+  let live: Connection | null = null;
+  const actions = createActions(
+    store,
+    createHttp(() => words.language),
+    (key, params) => words.t(key, params ?? {}),
+    connect,
+  );
+
+  function connect(): void {
+    live?.close();
+    live = goLive(store, actions);
+    actions.run(actions.loadQueue); // asks for a token where one is needed
+  }
+
+  let { language } = store.get().preferences;
+  store.subscribe(() => {
+    if (store.get().signedOut) {
+      live?.close();
+      live = null;
+    }
+    const wanted = store.get().preferences.language;
+    if (wanted === language || wanted === null) return;
+    language = wanted;
+    changeLanguage(words, wanted).catch(actions.fail);
+  });
+  connect();
+  const root = document.getElementById("root");
+  if (!root) throw new TypeError("The page has no root");
+  createRoot(root).render(
+    <StrictMode>
+      <I18nextProvider i18n={words}>
+        <StudioContext value={{ store, actions }}>
+          <Root />
+        </StudioContext>
+      </I18nextProvider>
+    </StrictMode>,
+  );
+}
+
+void open();

@@ -1,0 +1,223 @@
+import { idempotencyKey, ProblemError, type Http } from "../api/http";
+import type {
+  Capabilities,
+  Generated,
+  Image,
+  Job,
+  MadeBy,
+  Model,
+  Page,
+  QueueState,
+  SystemInfo,
+} from "../api/wire.gen";
+import { choice, chosenModel, drawSeed, fromRecipe, request } from "./choices";
+import { ended, type Draft, type Filter, type Preferences } from "./model";
+import type { Store } from "./store";
+
+export type Words = (key: string, params?: Record<string, unknown>) => string;
+export type Actions = ReturnType<typeof createActions>;
+
+const PAGE = 60;
+const TOAST = 6000; // milliseconds; an undo stays twice as long
+
+/** Everything that the page can do: each asks the server, then tells the reducer. */
+export function createActions(store: Store, http: Http, t: Words, onSignedIn: () => void) {
+  let toasts = 0;
+  let listing: AbortController | null = null;
+
+  function untoast(id: number): void {
+    store.send({ type: "local.untoast", id });
+  }
+
+  function toast(text: string, undo: (() => void) | null = null, tone: "plain" | "error" = "plain") {
+    const id = (toasts += 1);
+    store.send({ type: "local.toast", toast: { id, tone, text, undo } });
+    window.setTimeout(() => untoast(id), undo || tone === "error" ? TOAST * 2 : TOAST);
+  }
+
+  function fail(error: unknown): void {
+    if (error instanceof DOMException && error.name === "AbortError") return;
+    if (!(error instanceof ProblemError)) {
+      toast(t("ui.unreachable"), null, "error");
+    } else if (error.problem.status === 401) {
+      store.send({ type: "local.signed_out", value: true });
+    } else {
+      toast(error.message, null, "error");
+    }
+  }
+
+  /** Run something whose failure is shown and not thrown. */
+  function run(work: () => Promise<void>): void {
+    work().catch(fail);
+  }
+
+  async function loadQueue(): Promise<void> {
+    store.send({ type: "local.queue", queue: await http<QueueState>("/queue") });
+  }
+
+  async function loadModels(): Promise<void> {
+    const page = await http<Page<Model>>("/models", { query: { limit: 200 } });
+    store.send({ type: "local.models", models: page.items });
+  }
+
+  async function loadGallery(first: boolean): Promise<void> {
+    const { filter, next, state } = store.get().gallery;
+    if (!first && (next === null || state !== "ready")) return;
+    listing?.abort();
+    const mine = (listing = new AbortController());
+    store.send({ type: "local.gallery_loading" });
+    const query = {
+      q: filter.q.trim(), model: filter.model, limit: PAGE,
+      starred: filter.starred ? true : null, cursor: first ? null : next,
+    };
+    try {
+      const page = await http<Page<Image>>("/images", { query, signal: mine.signal });
+      store.send({ type: "local.gallery", page, first });
+    } catch (error) {
+      if (mine.signal.aborted) return;
+      store.send({ type: "local.gallery_failed" });
+      throw error;
+    }
+  }
+
+  /** Load what the page shows; facts that come meanwhile are applied on top. */
+  async function loadAll(): Promise<void> {
+    const [capabilities, jobs, pictures, system] = await Promise.all([
+      http<Capabilities>("/capabilities"),
+      http<Page<Job>>("/jobs", { query: { limit: PAGE } }),
+      http<Page<Image>>("/images", { query: { limit: PAGE } }),
+      http<SystemInfo>("/system"),
+      loadQueue(),
+      loadModels(),
+    ]);
+    store.send({ type: "local.capabilities", capabilities });
+    store.send({ type: "local.pictures", images: pictures.items });
+    store.send({ type: "local.jobs", jobs: jobs.items });
+    store.send({ type: "local.system", system });
+    if (store.get().gallery.state !== "idle") await loadGallery(true);
+  }
+
+  async function generate(): Promise<void> {
+    const state = store.get();
+    const { draft } = state;
+    if (state.sending || draft.prompt.trim() === "") return;
+    const model = chosenModel(state);
+    const { width, height } = choice(draft, model);
+    const seed = draft.seedLocked && draft.seed !== null ? draft.seed : drawSeed();
+    const json = request(draft, model, seed);
+    const headers = { "Idempotency-Key": idempotencyKey() };
+    store.send({ type: "local.sending", value: true });
+    store.send({ type: "local.problems", problems: {} });
+    store.send({ type: "local.draft", change: { seed } });
+    try {
+      const generated = await http<Generated>("/generate", { method: "POST", json, headers });
+      store.send({ type: "local.accepted", generated, width, height });
+    } catch (error) {
+      if (!(error instanceof ProblemError) || error.problem.status !== 422) throw error;
+      const told = error.problem.errors.map((item) => [item.pointer.split("/")[1] ?? "", item.message]);
+      store.send({ type: "local.problems", problems: Object.fromEntries(told) as Record<string, string> });
+      throw error;
+    } finally {
+      store.send({ type: "local.sending", value: false });
+    }
+  }
+
+  async function takeSettings(image: Image): Promise<void> {
+    const made = await http<MadeBy>(`/images/${image.id}/recipe`);
+    const fields: Record<string, unknown> = made.recipe ?? { ...image };
+    store.send({ type: "local.draft", change: fromRecipe(fields, store.get().models) });
+    toast(t("ui.settings_taken"));
+  }
+
+  async function restore(id: string): Promise<void> {
+    const image = await http<Image>(`/images/${id}/restore`, { method: "POST" });
+    store.send({ type: "local.image", image });
+  }
+
+  async function trash(id: string): Promise<void> {
+    await http(`/images/${id}`, { method: "DELETE" });
+    toast(t("ui.trashed"), () => run(() => restore(id)));
+  }
+
+  async function star(image: Image): Promise<void> {
+    const json = { starred: !image.starred };
+    store.send({ type: "local.image", image: await http<Image>(`/images/${image.id}`, { method: "PATCH", json }) });
+  }
+
+  async function upload(file: Blob): Promise<void> {
+    const image = await http<Image>("/uploads", { method: "POST", body: file });
+    beginWith(image);
+  }
+
+  function beginWith(image: Image): void {
+    store.send({ type: "local.draft", change: { init: { id: image.id, url: image.thumbnail_url } } });
+  }
+
+  async function signIn(token: string): Promise<void> {
+    await http("/session", { method: "POST", json: { token } });
+    store.send({ type: "local.signed_out", value: false });
+    onSignedIn();
+  }
+
+  async function signOut(): Promise<void> {
+    await http("/session", { method: "DELETE" });
+    store.send({ type: "local.signed_out", value: true });
+  }
+
+  /** Cancel what runs now with the rest of its batch. */
+  function cancelRunning(): void {
+    const live = Object.values(store.get().tiles).filter((tile) => !ended(tile.status));
+    const first = live.find((tile) => tile.status === "running") ?? live[0];
+    if (first) run(() => http(`/batches/${first.batch}/cancel`, { method: "POST" }));
+  }
+
+  async function cancelAll(): Promise<void> {
+    await http("/queue/clear", { method: "POST" });
+    const { items } = await http<Page<Job>>("/jobs", { query: { status: "running", limit: 200 } });
+    await Promise.all(items.map(({ id }) => http(`/jobs/${id}/cancel`, { method: "POST" })));
+    await loadQueue();
+  }
+
+  function queueVerb(verb: "pause" | "resume"): void {
+    run(async () => {
+      await http(`/queue/${verb}`, { method: "POST" });
+      await loadQueue();
+    });
+  }
+
+  return {
+    loadAll, loadQueue, signIn, fail, run, untoast, cancelRunning, queueVerb, beginWith,
+    generate: () => run(generate),
+    cancelAll: () => run(cancelAll),
+    cancel: (job: string) => run(() => http(`/jobs/${job}/cancel`, { method: "POST" })),
+    retry: (job: string) => run(() => http(`/jobs/${job}/retry`, { method: "POST" })),
+    draft: (change: Partial<Draft>) => store.send({ type: "local.draft", change }),
+    prefer: (change: Partial<Preferences>) => store.send({ type: "local.preferences", change }),
+    preview: (job: string, step: number, steps: number, url: string) =>
+      store.send({ type: "local.preview", job, step, steps, url }),
+    shown: (job: string) => store.send({ type: "local.shown", job }),
+    filter: (filter: Filter) => {
+      store.send({ type: "local.filter", filter });
+      run(() => loadGallery(true));
+    },
+    loadGallery: (first: boolean) => run(() => loadGallery(first)),
+    takeSettings: (image: Image) => run(() => takeSettings(image)),
+    takeSeed: (image: Image) => {
+      store.send({ type: "local.draft", change: { seed: image.seed, seedLocked: true } });
+      toast(t("ui.seed_taken"));
+    },
+    trash: (id: string) => run(() => trash(id)),
+    star: (image: Image) => run(() => star(image)),
+    upload: (file: Blob) => run(() => upload(file)),
+    loadImage: (id: string) =>
+      run(async () => store.send({ type: "local.image", image: await http<Image>(`/images/${id}`) })),
+    loadSystem: () =>
+      run(async () => store.send({ type: "local.system", system: await http<SystemInfo>("/system") })),
+    scan: () =>
+      run(async () => {
+        await http("/models/scan", { method: "POST" });
+        toast(t("ui.scanning"));
+      }),
+    signOut: () => run(signOut),
+  };
+}

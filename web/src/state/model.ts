@@ -1,0 +1,169 @@
+import type { LineState } from "../api/socket";
+import type {
+  Capabilities,
+  EngineState,
+  Fact,
+  Frame,
+  Generated,
+  Hello,
+  Image,
+  Job,
+  Model,
+  Page,
+  Problem,
+  QueueState,
+  SystemInfo,
+} from "../api/wire.gen";
+
+export type Status = Job["status"];
+
+/** One job as a tile shows it. */
+export type Tile = {
+  id: string;
+  batch: string;
+  status: Status;
+  phase: string;
+  step: number;
+  steps: number;
+  eta: number | null; // seconds, as of `etaAt`
+  etaAt: number; // milliseconds
+  images: string[];
+  error: Problem | null;
+  preview: string | null; // object URL
+};
+
+/** Jobs that were asked for together; the tiles have this shape from the first moment. */
+export type Group = { id: string; jobs: string[]; width: number; height: number };
+
+/** What the Generate page holds before it is sent; null means the model's own default. */
+export type Draft = {
+  prompt: string;
+  negative: string;
+  negativeOpen: boolean;
+  model: string | null;
+  width: number | null;
+  height: number | null;
+  steps: number | null;
+  guidance: number | null;
+  sampler: string | null;
+  schedule: string | null;
+  seed: number | null;
+  seedLocked: boolean;
+  count: number;
+  init: { id: string; url: string } | null;
+  strength: number;
+};
+
+export type Filter = { q: string; starred: boolean; model: string };
+
+export type Toast = { id: number; tone: "plain" | "error"; text: string; undo: (() => void) | null };
+
+export type Gallery = {
+  filter: Filter;
+  ids: string[];
+  next: string | null;
+  state: "idle" | "loading" | "ready" | "failed";
+};
+
+export type Theme = "dark" | "light" | "auto";
+
+export type Preferences = { language: string | null; theme: Theme; model: string | null };
+
+export type State = {
+  seq: number | null;
+  line: LineState;
+  signedOut: boolean;
+  loaded: boolean;
+  capabilities: Capabilities | null;
+  system: SystemInfo | null;
+  engine: Pick<EngineState, "state" | "device" | "reason"> | null;
+  queue: QueueState;
+  tiles: Record<string, Tile>;
+  groups: Group[]; // newest first
+  images: Record<string, Image>;
+  models: Model[] | null;
+  gallery: Gallery;
+  draft: Draft;
+  preferences: Preferences;
+  sending: boolean;
+  problems: Record<string, string>; // field of the last refused request → words
+  toasts: Toast[];
+  memory: { used: number; total: number } | null;
+};
+
+/** What the page itself tells the reducer. */
+export type Local =
+  | { type: "local.line"; line: LineState }
+  | { type: "local.hello"; hello: Hello; fresh: boolean }
+  | { type: "local.signed_out"; value: boolean }
+  | { type: "local.capabilities"; capabilities: Capabilities }
+  | { type: "local.system"; system: SystemInfo }
+  | { type: "local.queue"; queue: QueueState }
+  | { type: "local.jobs"; jobs: Job[] }
+  | { type: "local.pictures"; images: Image[] }
+  | { type: "local.models"; models: Model[] }
+  | { type: "local.accepted"; generated: Generated; width: number; height: number }
+  | { type: "local.sending"; value: boolean }
+  | { type: "local.problems"; problems: Record<string, string> }
+  | { type: "local.preview"; job: string; step: number; steps: number; url: string }
+  | { type: "local.shown"; job: string }
+  | { type: "local.image"; image: Image }
+  | { type: "local.filter"; filter: Filter }
+  | { type: "local.gallery_loading" }
+  | { type: "local.gallery_failed" }
+  | { type: "local.gallery"; page: Page<Image>; first: boolean }
+  | { type: "local.draft"; change: Partial<Draft> }
+  | { type: "local.preferences"; change: Partial<Preferences> }
+  | { type: "local.toast"; toast: Toast }
+  | { type: "local.untoast"; id: number };
+
+export type Message = Fact | Frame | Local;
+
+export const EMPTY_DRAFT: Draft = {
+  prompt: "",
+  negative: "",
+  negativeOpen: false,
+  model: null,
+  width: null,
+  height: null,
+  steps: null,
+  guidance: null,
+  sampler: null,
+  schedule: null,
+  seed: null,
+  seedLocked: false,
+  count: 4,
+  init: null,
+  strength: 0.75,
+};
+
+export const EMPTY_STATE: State = {
+  seq: null,
+  line: "connecting",
+  signedOut: false,
+  loaded: false,
+  capabilities: null,
+  system: null,
+  engine: null,
+  queue: { counts: {}, paused: false, reason: null, eta_seconds: null },
+  tiles: {},
+  groups: [],
+  images: {},
+  models: null,
+  gallery: {
+    filter: { q: "", starred: false, model: "" },
+    ids: [],
+    next: null,
+    state: "idle",
+  },
+  draft: EMPTY_DRAFT,
+  preferences: { language: null, theme: "dark", model: null },
+  sending: false,
+  problems: {},
+  toasts: [],
+  memory: null,
+};
+
+export function ended(status: Status): boolean {
+  return status !== "queued" && status !== "running";
+}

@@ -1,0 +1,137 @@
+import { describe, expect, it } from "vitest";
+import type { Fact, Image, Job } from "../api/wire.gen";
+import { EMPTY_STATE, type Message, type State } from "./model";
+import { reduce } from "./reducer";
+
+const BASE = { at: "2026-01-01T00:00:00Z", owner: null };
+
+function image(id: string, more: Partial<Image> = {}): Image {
+  return {
+    id, kind: "output", width: 64, height: 64, bytes: 1, sha256: "", created: BASE.at, job: null,
+    batch: null, board: null, starred: false, note: null, prompt: "a fox", negative_prompt: null,
+    model: "starter", seed: 1, steps: 2, sampler: null, guidance_scale: null, deleted: null,
+    url: "", thumbnail_url: "", ...more,
+  };
+}
+
+function job(id: string, status: Job["status"]): Job {
+  return {
+    id, batch: "B", kind: "graph", owner: "me", status, priority: 0, position: null, attempt: 0,
+    created: BASE.at, started: null, ended: null, seconds: null, images: [], error: null,
+    progress: { step: 0, steps: 0, phase: "" }, eta_seconds: null, overrides: {}, degraded: [],
+  };
+}
+
+function started(seq: number, id: string): Fact {
+  return { ...BASE, type: "job.started", seq, job: id, batch: "B", attempt: 1 };
+}
+
+function finished(seq: number, id: string, images: string[]): Fact {
+  return {
+    ...BASE, type: "job.ended", seq, job: id, batch: "B", status: "succeeded", seconds: 1, images,
+    error: null, degraded: [],
+  };
+}
+
+function all(messages: Message[], from: State = EMPTY_STATE): State {
+  return messages.reduce(reduce, from);
+}
+
+const PROGRESS: Message = {
+  type: "job.progress", job: "J", node: "s", phase: "step", step: 4, steps: 9, eta_seconds: 2,
+};
+
+describe("facts about jobs", () => {
+  it("walk a tile from the queue to its picture", () => {
+    const queued = all([{ ...BASE, type: "job.queued", seq: 1, job: "J", batch: "B", kind: "graph", priority: 0 }]);
+    expect(queued.tiles.J?.status).toBe("queued");
+    expect(queued.queue.counts.queued).toBe(1);
+    const running = all([started(2, "J"), PROGRESS], queued);
+    expect(running.tiles.J).toMatchObject({ status: "running", step: 4, steps: 9, eta: 2 });
+    expect(running.queue.counts).toMatchObject({ queued: 0, running: 1 });
+    const done = all([finished(3, "J", ["I"])], running);
+    expect(done.tiles.J).toMatchObject({ status: "succeeded", images: ["I"] });
+    expect(done.queue.counts).toMatchObject({ running: 0, succeeded: 1 });
+  });
+
+  it("are taken once, however often they are replayed", () => {
+    const once = all([started(5, "J")]);
+    expect(reduce(once, started(5, "J"))).toBe(once);
+    expect(reduce(once, started(4, "K"))).toBe(once);
+  });
+
+  it("that overtook the answer of the request are not undone by it", () => {
+    const state = all([
+      finished(3, "J", ["I"]),
+      { type: "local.accepted", generated: { batch: "B", jobs: [job("J", "queued")] }, width: 64, height: 96 },
+    ]);
+    expect(state.tiles.J?.status).toBe("succeeded");
+    expect(state.groups).toEqual([{ id: "B", jobs: ["J"], width: 64, height: 96 }]);
+  });
+
+  it("of a job that has ended leave no room for a late frame", () => {
+    const done = all([finished(3, "J", ["I"])]);
+    expect(all([PROGRESS], done).tiles.J?.status).toBe("succeeded");
+    const late: Message = { type: "local.preview", job: "J", step: 1, steps: 2, url: "blob:x" };
+    expect(all([late], done).tiles.J?.preview).toBeNull();
+  });
+
+  it("send a tile back to the queue when the engine was lost", () => {
+    const state = all([started(1, "J"), PROGRESS, { ...BASE, type: "job.retried", seq: 2, job: "J", batch: "B", reason: "engine_lost" }]);
+    expect(state.tiles.J).toMatchObject({ status: "queued", step: 0 });
+  });
+
+  it("count a batch once, and never below nothing", () => {
+    const state = all([{ ...BASE, type: "batch.queued", seq: 1, batch: "B", count: 1000, priority: 0 }]);
+    expect(state.queue.counts.queued).toBe(1000);
+    expect(all([started(1, "J")]).queue.counts.queued).toBe(0);
+  });
+});
+
+describe("facts about pictures", () => {
+  const shown = all([{ type: "local.gallery", page: { items: [image("C"), image("A")], next: null }, first: true }]);
+
+  it("put a new one first and a restored one in its place", () => {
+    const added = all([{ ...BASE, type: "image.added", seq: 1, image: image("D") }], shown);
+    expect(added.gallery.ids).toEqual(["D", "C", "A"]);
+    const restored = all([{ ...BASE, type: "image.changed", seq: 1, image: image("B") }], shown);
+    expect(restored.gallery.ids).toEqual(["C", "B", "A"]);
+  });
+
+  it("take a deleted one out of the gallery and off its tile, and an undo gives it back", () => {
+    const made = all([finished(1, "J", ["C"])], shown);
+    const gone = all([{ ...BASE, type: "image.deleted", seq: 2, image: "C", forever: false }], made);
+    expect(gone.gallery.ids).toEqual(["A"]);
+    expect(gone.tiles.J?.images).toEqual([]);
+    const back = all([{ ...BASE, type: "image.changed", seq: 3, image: image("C", { job: "J" }) }], gone);
+    expect(back.tiles.J?.images).toEqual(["C"]);
+  });
+
+  it("respect the filter", () => {
+    const filter = { q: "whale", starred: false, model: "" };
+    const searched = all([{ type: "local.filter", filter }, { type: "local.gallery", page: { items: [], next: null }, first: true }]);
+    expect(all([{ ...BASE, type: "image.added", seq: 1, image: image("D") }], searched).gallery.ids).toEqual([]);
+    const whale = image("E", { prompt: "A flat WHALE" });
+    expect(all([{ ...BASE, type: "image.added", seq: 1, image: whale }], searched).gallery.ids).toEqual(["E"]);
+  });
+
+  it("do not show one twice when pages overlap", () => {
+    const page = { items: [image("A"), image("0")], next: null };
+    expect(all([{ type: "local.gallery", page, first: false }], shown).gallery.ids).toEqual(["C", "A", "0"]);
+  });
+});
+
+describe("a hello", () => {
+  const hello = { type: "hello" as const, seq: 40, boot: "b", version: "1", resumed: true };
+
+  it("moves the place only where nothing is replayed", () => {
+    const at = all([started(7, "J")]);
+    expect(reduce(at, { type: "local.hello", hello, fresh: false }).seq).toBe(7);
+    expect(reduce(at, { type: "local.hello", hello, fresh: true }).seq).toBe(40);
+  });
+});
+
+it("a word of a newer server changes nothing but the place", () => {
+  const unknown = { ...BASE, type: "moon.risen", seq: 9 } as unknown as Message;
+  expect(reduce(EMPTY_STATE, unknown)).toEqual({ ...EMPTY_STATE, seq: 9 });
+});

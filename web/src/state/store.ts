@@ -1,0 +1,46 @@
+import { createContext, use, useSyncExternalStore } from "react";
+import type { Actions } from "./actions";
+import type { Message, State } from "./model";
+
+export type Store = {
+  get: () => State;
+  send: (message: Message) => void;
+  subscribe: (listener: () => void) => () => void;
+};
+
+/** Hold one state, change it only through the reducer, and tell everybody who looks. */
+export function createStore(reduce: (state: State, message: Message) => State, first: State): Store {
+  let state = first;
+  const listeners = new Set<() => void>();
+  return {
+    get: () => state,
+    send: (message) => {
+      const next = reduce(state, message);
+      if (next === state) return;
+      state = next;
+      for (const listener of [...listeners]) listener();
+    },
+    subscribe: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+export const StudioContext = createContext<{ store: Store; actions: Actions } | null>(null);
+
+function useStudio(): { store: Store; actions: Actions } {
+  const studio = use(StudioContext);
+  if (!studio) throw new TypeError("StudioContext is missing");
+  return studio;
+}
+
+/** Read a part of the state. `select` must give the same thing for the same state. */
+export function useSelect<T>(select: (state: State) => T): T {
+  const { store } = useStudio();
+  return useSyncExternalStore(store.subscribe, () => select(store.get()));
+}
+
+export function useActions(): Actions {
+  return useStudio().actions;
+}

@@ -1,0 +1,45 @@
+import type { ReactNode } from "react";
+
+const PATHS = {
+  generate: "M12 3l1.800 5.200L19 10l-5.200 1.800L12 17l-1.800-5.200L5 10l5.200-1.800zM18.500 16l.8 2.200 2.200.8-2.200.8-.8 2.200-.8-2.200-2.200-.8 2.200-.8z",
+  gallery: "M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z",
+  models: "M12 3l8 4.500v9L12 21l-8-4.500v-9zM4 7.500l8 4.500 8-4.500M12 12v9",
+  settings: "M4 7h9M19 7h1M4 17h1M11 17h9M16 4.500v5M8 14.500v5",
+  star: "M12 4l2.500 5.100 5.600.8-4 4 .9 5.600-5-2.700-5 2.700.9-5.600-4-4 5.600-.8z",
+  trash: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13M10.500 11v5M13.500 11v5",
+  dice: "M5 5h14v14H5zM9 9h.01M15 9h.01M12 12h.01M9 15h.01M15 15h.01",
+  lock: "M6 11h12v9H6zM8.500 11V8a3.500 3.500 0 017 0v3",
+  unlock: "M6 11h12v9H6zM8.500 11V8a3.500 3.500 0 016.600-1.600",
+  close: "M6 6l12 12M18 6L6 18",
+  download: "M12 4v11M7.500 11l4.500 4.500 4.500-4.500M5 20h14",
+  next: "M9 5l7 7-7 7",
+  previous: "M15 5l-7 7 7 7",
+  down: "M6 9.500l6 6 6-6",
+  play: "M8 5l11 7-11 7z",
+  pause: "M8 5v14M16 5v14",
+  again: "M5 12a7 7 0 107-7H8M11 2L8 5l3 3",
+  search: "M10.500 4a6.500 6.500 0 110 13 6.500 6.500 0 010-13zM15.500 15.500L20 20",
+  image: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15.500 9.500h.01",
+  help: "M9 9a3 3 0 114.500 2.600c-1 .6-1.500 1.200-1.500 2.400M12 17.500h.01",
+} as const;
+
+export type IconName = keyof typeof PATHS;
+
+/** Draw an icon; its control carries the words. `mirrored` ones point along the line of reading. */
+export function Icon({ name, filled = false }: { name: IconName; filled?: boolean }): ReactNode {
+  const mirrored = name === "next" || name === "previous" || name === "again" || name === "play";
+  return (
+    <svg
+      className={mirrored ? "icon mirrored" : "icon"}
+      viewBox="0 0 24 24"
+      fill={filled ? "currentColor" : "none"}
+      stroke="currentColor"
+      strokeWidth="1.75"
+      strokeLinecap="round"
+      strokeLinejoin="round"
+      aria-hidden="true"
+    >
+      <path d={PATHS[name]} />
+    </svg>
+  );
+}
