@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Callable
 
-from tests.bench import graph, pictures, start
+from tests.bench import graph, pictures, rows, start
 from tests.bench.report import Row, table, write
 
 SECTIONS: dict[str, Callable[[], list[Row]]] = {
     "start": start.measure,
     "pictures": pictures.measure,
     "graph": graph.measure,
+    "rows": rows.measure,
 }
 
 
