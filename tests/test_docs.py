@@ -31,19 +31,19 @@ def catalogue() -> Catalogue:
 
 def codes() -> set[str]:
     """Collect every code: of the tree's classes, and each one given where an error is made."""
-    kinds = {name for name, kind in vars(errors).items() if isinstance(kind, type)}
-    found = {
-        kind.code
-        for kind in vars(errors).values()
+    tree = {
+        name: kind
+        for name, kind in vars(errors).items()
         if isinstance(kind, type) and issubclass(kind, errors.HeliographError)
     }
+    found = {kind.code for kind in tree.values()}
     for path in (*(ROOT / "core").rglob("*.py"), *(ROOT / "server").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if not isinstance(node, ast.Call):
                 continue
             name = ast.unparse(node.func).rpartition(".")[2]
             given = [word.value for word in node.keywords if word.arg == "code"]
-            if name in kinds and name != "Problem":
+            if name in tree:
                 given += node.args[:1]
             found |= {
                 arg.value

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from core import log as logs
 from core.engine import exits
 from core.errors import HeliographError
 from core.ipc.messages import EngineOptions, Fatal
@@ -43,9 +44,7 @@ def take_pipes() -> tuple[BinaryIO, BinaryIO]:
 def serve(options: EngineOptions) -> int:
     """Be an engine until the server says stop; give the exit code."""
     commands, reports = take_pipes()
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s"
-    )
+    logs.setup(options.log_level, "json")  # the server reads the lines and writes them its way
     sys.setswitchinterval(_SWITCH)
     # Late imports: the pipes come first, and the heart beats while torch is imported.
     from core.engine.heart import Heart

@@ -40,9 +40,12 @@ from core.ipc.messages import (
     Rescan,
     RunGraph,
     Stop,
+    Tune,
     Unload,
     Watch,
 )
+from core.log import job as logged_job
+from core.log import request_id as logged_request_id
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +101,9 @@ class Loop:
                     self._cache.clear()
             case Rescan():
                 self._rescan()
+            case Tune():
+                self._outbox.tune(command.preview_rate)
+                logging.getLogger().setLevel(command.log_level)
             case Stop():
                 self._deadline = time.monotonic() + command.grace
             case _:
@@ -124,6 +130,8 @@ class Loop:
 
     def _job(self, command: RunGraph) -> None:
         """Live the whole life of a job's thread, from its command to its last report."""
+        logged_request_id.set(command.request_id)
+        logged_job.set(command.job)
         job = Job(
             command.job,
             exact=command.exact,
@@ -144,8 +152,8 @@ class Loop:
 
     def _end(self, command: RunGraph, report: JobDone | JobFailed | JobCanceled) -> None:
         log.info(
-            "Job %s: %s after %.2f s", command.job, type(report).__name__, report.seconds,
-            extra={"job": command.job, "action": "job_ended"},
+            "%s after %.2f s", type(report).__name__, report.seconds,
+            extra={"action": "engine.job_ended"},
         )  # fmt: skip
         # In this order: once the report is out, the server may use the id again.
         self._inbox.forget(command.job)

@@ -63,7 +63,8 @@ class Outbox:
 
     def __init__(self, stream: BinaryIO, *, rate: float = 8.0, size: int = 256) -> None:
         self._stream = stream
-        self._gap = 1 / rate if rate else None
+        self._gap: float | None = None
+        self.tune(rate)
         self._size = size
         self._condition = threading.Condition()
         self._queue: deque[AnyReport] = deque()
@@ -87,6 +88,10 @@ class Outbox:
     def watch(self, jobs: list[str] | None) -> None:
         """Say whose previews are wanted; ``None`` means every job's."""
         self._watched = None if jobs is None else frozenset(jobs)
+
+    def tune(self, rate: float) -> None:
+        """Set the previews a second and job from now on; 0 turns them off."""
+        self._gap = 1 / rate if rate else None
 
     def send(self, report: AnyReport) -> None:
         """Queue a report. A job's last report empties its slots first."""

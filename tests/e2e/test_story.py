@@ -22,6 +22,7 @@ def server(tmp_path: Path) -> Iterator[RunningServer]:
 
 
 def ask(page: Page, prompt: str) -> None:
+    page.get_by_role("spinbutton", name="Pictures").fill("1")
     page.get_by_role("textbox", name="Prompt", exact=True).fill(prompt)
     page.get_by_role("textbox", name="Prompt", exact=True).press("Control+Enter")
 
@@ -51,7 +52,7 @@ def test_a_prompt_becomes_a_picture_and_stays_after_a_crash(
     page: Page, server: RunningServer
 ) -> None:
     page.goto(server.url)
-    page.get_by_role("textbox", name="Steps").fill("60")
+    page.get_by_role("spinbutton", name="Steps").fill("60")
     ask(page, FOX)
     assert len(watch_previews(page)) >= 3
     expect_drawn(page)
@@ -95,7 +96,7 @@ def test_the_gallery_finds_stars_deletes_and_takes_back(page: Page, server: Runn
     pictures.first.click()
     page.get_by_role("button", name="Use all settings again").click()
     expect(page.get_by_role("textbox", name="Prompt", exact=True)).to_have_value(FOX)
-    expect(page.get_by_role("textbox", name="Steps")).to_have_value("4")
+    expect(page.get_by_role("spinbutton", name="Steps")).to_have_value("4")
 
 
 def test_a_running_picture_is_canceled_with_the_escape_key(
@@ -103,7 +104,7 @@ def test_a_running_picture_is_canceled_with_the_escape_key(
 ) -> None:
     server.wait_for("/readyz", 60)
     page.goto(server.url)
-    page.get_by_role("textbox", name="Steps").fill("500")
+    page.get_by_role("spinbutton", name="Steps").fill("500")
     ask(page, FOX)
     expect(page.get_by_role("progressbar").first).to_be_visible()
     expect(page.locator(".tile-preview").first).to_be_visible(timeout=60_000)

@@ -1,5 +1,9 @@
 """Numbers on wires: for settings that several nodes share."""
 
+from typing import Annotated
+
+from msgspec import Meta
+
 from core.engine.context import Context
 from core.engine.node import Node
 
@@ -7,9 +11,19 @@ from core.engine.node import Node
 class NumberValue(Node, tag="number.value"):
     """Give a number."""
 
-    value: float = 0.0
+    value: Annotated[float, Meta(description="The number.")] = 0.0
 
     def run(self, ctx: Context) -> float:
+        """Give it."""
+        return self.value
+
+
+class NumberInteger(Node, tag="number.integer"):
+    """Give a whole number: for steps, sizes and seeds."""
+
+    value: Annotated[int, Meta(ge=-(2**53) + 1, le=2**53 - 1, description="The whole number.")] = 0
+
+    def run(self, ctx: Context) -> int:
         """Give it."""
         return self.value
 

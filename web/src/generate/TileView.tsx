@@ -58,11 +58,11 @@ function Live({ tile }: { tile: Tile }): ReactNode {
   const { cancel } = useActions();
   const format = useFormat();
   const running = tile.status === "running";
-  const share = tile.steps > 0 ? tile.step / tile.steps : 0;
-  const phase = tile.phase && tile.phase !== "step" ? t(`ui.phase.${tile.phase}`, t("ui.phase.node")) : "";
-  const step = tile.steps > 1
+  const drawing = tile.phase === "step" && tile.steps > 0;
+  const share = drawing ? tile.step / tile.steps : tile.preview ? 1 : 0; // before, or after
+  const step = drawing
     ? t("ui.step_of", { step: format.number(tile.step), steps: format.number(tile.steps) })
-    : phase || t("ui.phase.start");
+    : t(`ui.phase.${tile.phase || "start"}`, t("ui.phase.node"));
   return (
     <>
       <ActionIcon
