@@ -1,17 +1,25 @@
-import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from "@mantine/core";
+import {
+  createTheme, defaultVariantColorsResolver,
+  type CSSVariablesResolver, type MantineColorsTuple, type VariantColorsResolver,
+} from "@mantine/core";
 
 const SUN: MantineColorsTuple = [
   "#fff7e6", "#ffecc7", "#fddb9b", "#fac96c", "#f7b744",
   "#f5a524", "#d98d12", "#c2740b", "#b45309", "#8a3f07",
 ];
 
+/** Words on the accent: Mantine would choose them by the light theme's shade alone. */
+const colors: VariantColorsResolver = (input) => {
+  const resolved = defaultVariantColorsResolver(input);
+  return input.variant === "filled" ? { ...resolved, color: "var(--on-accent)" } : resolved;
+};
+
 /** The tokens of `tokens.css`, in the names that Mantine reads. */
 export const theme = createTheme({
   colors: { sun: SUN },
   primaryColor: "sun",
   primaryShade: { dark: 5, light: 8 },
-  autoContrast: true,
-  luminanceThreshold: 0.35,
+  variantColorResolver: colors,
   fontFamily: "var(--font)",
   fontFamilyMonospace: "var(--mono)",
   fontSizes: {
