@@ -16,7 +16,7 @@ from msgspec import Struct
 from PIL.PngImagePlugin import PngInfo
 
 from core.errors import Malformed
-from core.media import samplers, sniff
+from core.media import comment, samplers, sniff
 from core.records.graph import Graph, Json
 
 OURS = "heliograph"
@@ -83,14 +83,15 @@ def texts(made: Made, parameters: Parameters | None = None) -> dict[str, str]:
 
 
 def read_text(data: bytes) -> dict[str, str]:
-    """Read the text chunks of a PNG; other formats have none.
+    """Read the text chunks of a PNG, or the user comment of another format as ``parameters``.
 
     A text over 1 MiB, or past 8 MiB in all, is left out, as is one that does not unpack. The
     first of a keyword wins.
     """
     found: dict[str, str] = {}
     if not data.startswith(sniff.PNG):
-        return found
+        text = comment.read(data)
+        return {A1111: text} if text else found
     total = 0
     try:
         for chunk in sniff.png_chunks(data):
