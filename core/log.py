@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
+job: ContextVar[str] = ContextVar("job", default="")  # whose thread this is, in the engine
 
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {
     "message", "asctime", "taskName", "color_message",
@@ -54,6 +55,27 @@ def setup(
     return handler
 
 
+def relay(line: bytes) -> str | None:
+    """Log a line that another process wrote as JSON as if it had been logged here.
+
+    :returns: the line for people; ``None`` for one that is not of that form.
+    """
+    try:
+        told = json.loads(line)
+        level = logging.getLevelNamesMapping()[told.pop("level")]
+        name, message = str(told.pop("logger")), str(told.pop("message"))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
+    told.pop("at", None)
+    trace = told.pop("traceback", "")
+    words = f"{message}\n{trace}" if trace else message
+    extra = {key: value for key, value in told.items() if key not in _OWN}
+    logger = logging.getLogger(name)
+    if logger.isEnabledFor(level):
+        logger.log(level, "%s", words, extra=extra)
+    return f"{logging.getLevelName(level)} {name}: {words}"
+
+
 def escape(text: str) -> str:
     """Write control characters as escapes, so that no text can forge or break a line."""
     return _CONTROL.sub(lambda found: _NAMED.get(found[0]) or _escaped(found[0]), text)
@@ -90,6 +112,8 @@ class Json(logging.Formatter):
 def _add_request_id(record: logging.LogRecord) -> bool:
     if not hasattr(record, "request_id"):
         record.request_id = request_id.get()
+    if not hasattr(record, "job") and (running := job.get()):
+        record.job = running
     return True
 
 

@@ -3,6 +3,7 @@
 Each check looks at one thing and imports nothing heavy: torch is asked by its version alone.
 """
 
+import re
 import shutil
 import socket
 import sqlite3
@@ -19,6 +20,7 @@ from server import lock
 
 SQLITE_MIN = (3, 38, 0)  # UPDATE … RETURNING, STRICT tables, JSON as a matter of course
 FREE_MIN = 2 * 1024**3  # bytes
+_NO_CUDA = re.compile(r"^cuda\b.*=\s*None\s*$", re.MULTILINE)
 _CUDA_INDEX = "https://download.pytorch.org/whl/cu130"
 
 Verdict = Literal["ok", "warning", "problem"]
@@ -42,6 +44,16 @@ class Machine:
             return metadata.version("torch")
         except metadata.PackageNotFoundError:
             return None
+
+    def torch_is_cpu_only(self) -> bool:
+        """Say whether the installed PyTorch was built without CUDA: its own file knows."""
+        if (self.torch_version() or "").endswith("+cpu"):
+            return True
+        try:
+            file = metadata.distribution("torch").locate_file("torch/version.py")
+            return bool(_NO_CUDA.search(Path(str(file)).read_text("utf-8")))
+        except (metadata.PackageNotFoundError, OSError):
+            return False
 
     def nvidia_card(self) -> bool:
         """Say whether there is an NVIDIA card with a driver."""
@@ -82,7 +94,7 @@ def _torch(settings: Settings, machine: Machine) -> Finding:
     if version is None:
         fix = "Run `make serve`, which installs it, or `pip install torch`."
         return Finding(name="torch", verdict="problem", said="PyTorch is not installed.", fix=fix)
-    if machine.nvidia_card() and version.endswith("+cpu"):
+    if machine.nvidia_card() and machine.torch_is_cpu_only():
         number = version.partition("+")[0]
         return Finding(
             name="torch",
@@ -108,9 +120,9 @@ def _sqlite(settings: Settings, machine: Machine) -> Finding:
 def _disk(settings: Settings, machine: Machine) -> Finding:
     free = machine.free_bytes(Path(settings.data_dir))
     said = f"{free / 1024**3:.1f} GiB free for {settings.data_dir}"
-    if free >= FREE_MIN:
-        return Finding(name="disk", verdict="ok", said=said)
     full = free < settings.disk_floor_mb * 1024**2
+    if free >= FREE_MIN and not full:
+        return Finding(name="disk", verdict="ok", said=said)
     return Finding(
         name="disk",
         verdict="problem" if full else "warning",

@@ -172,9 +172,13 @@ class _Sender:
         counts = self._state.requests
         key = (method, path, status)
         counts[key] = counts.get(key, 0) + 1
-        log.debug(
+        log.log(
+            logging.DEBUG if method in SAFE else logging.INFO,  # what changes nothing is many
             "%s %s %d", method, self._scope["path"], status,
-            extra={"action": "request", "seconds": time.perf_counter() - self._began},
+            extra={
+                "action": "request", "request_id": self._request_id,
+                "seconds": round(time.perf_counter() - self._began, 6),
+            },
         )  # fmt: skip
 
 

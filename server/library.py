@@ -8,16 +8,18 @@ import anyio
 import anyio.to_thread
 
 from core.config import Settings
-from core.errors import HeliographError
+from core.errors import HeliographError, NotFound
 from core.library import scan
 from core.library.scan import Found
 from core.paths import Layout, shipped
 from core.store import models
-from core.store.models import NewModel
+from core.store.models import ModelFile, NewModel
 from core.store.transaction import Transaction
 from server.state import State
 
 log = logging.getLogger(__name__)
+_HASHES = 50  # rows that are looked at in one go
+_HASHING = anyio.CapacityLimiter(1)  # a thread of its own: hashing is in nobody's way
 
 
 def roots(settings: Settings, layout: Layout) -> list[tuple[str, Path]]:
@@ -68,7 +70,7 @@ async def scan_once(state: State) -> None:
         await state.db.write(partial(_store, label=label, found=found))
         log.info("%d models in %s", len(found), label, extra={"action": "scan"})
     state.scanned.set()
-    await _hash_missing(state)
+    state.unhashed.set()
 
 
 def _store(tx: Transaction, label: str, found: list[Found]) -> None:
@@ -84,16 +86,48 @@ def _store(tx: Transaction, label: str, found: list[Found]) -> None:
     models.retain(tx, label, [one.file for one in found])
 
 
-async def _hash_missing(state: State) -> None:
-    """Compute hashes in the background, one file at a time."""
-    known = places(state.settings, state.layout)
-    for held in await state.db.read(models.unhashed):
-        root = known.get(held.root)
-        if root is None:
-            continue
+async def keep_hashed(state: State) -> None:
+    """Compute missing hashes after every scan, one file at a time, beside everything else."""
+    while True:
+        fresh = state.unhashed
+        await fresh.wait()
+        state.unhashed = anyio.Event()
         try:
-            digest = await anyio.to_thread.run_sync(scan.sha256_of, root / held.file)
-        except OSError:
-            log.info("cannot hash a model", extra={"model": held.id})
-            continue
-        await state.db.write(partial(models.set_sha256, model=held.id, sha256=digest))
+            await hash_missing(state)
+        except HeliographError as error:
+            log.warning("Hashes of models wait for the next scan: %s", error)
+
+
+async def hash_missing(state: State) -> None:
+    """Compute the hash of each model that has none, with `model.changed` for each."""
+    known = places(state.settings, state.layout)
+    tried: set[str] = set()
+    while True:
+        held = await state.db.read(partial(models.unhashed, limit=len(tried) + _HASHES))
+        left = [one for one in held if one.id not in tried]
+        if not left:
+            return
+        for one in left:
+            tried.add(one.id)
+            await hash_one(state, one, known.get(one.root))
+
+
+async def hash_one(state: State, held: ModelFile, root: Path | None) -> None:
+    """Compute the hash of one model and store it, if the file is still the same."""
+    if root is None:
+        return
+    try:
+        digest = await anyio.to_thread.run_sync(
+            scan.sha256_of, root / held.file, limiter=_HASHING, abandon_on_cancel=True
+        )
+    except OSError as error:
+        log.info("cannot hash a model: %s", error.strerror, extra={"model": held.id})
+        return
+    try:
+        now = await state.db.read(partial(models.file, model=held.id))
+    except NotFound:
+        return
+    if (now.bytes, now.changed) != (held.bytes, held.changed):
+        return  # it was changed meanwhile: the next scan asks again
+    loaded = held.id in state.dispatcher.loaded
+    await state.db.write(partial(models.set_sha256, model=held.id, sha256=digest, loaded=loaded))

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 import anyio
+import anyio.to_thread
 import msgspec
 from anyio.abc import TaskGroup
 
@@ -21,6 +22,7 @@ from core.ipc.messages import EngineOptions
 from core.jobs.dispatcher import Dispatcher
 from core.jobs.executor import Executor
 from core.jobs.queue import Queue
+from core.jobs.reconcile import empty
 from core.paths import Layout, shipped
 from core.records.events import Numbered
 from core.store import events
@@ -50,6 +52,7 @@ async def opened(
     settings, layout = config.settings, Layout(config.settings.data_dir)
     layout.make()
     with lock.held(layout.lock):
+        await anyio.to_thread.run_sync(empty, layout.staging)
         async with _database(layout) as (db, bus):
             boot = new_id()
             queue = Queue(db, settings, boot)
@@ -114,6 +117,7 @@ async def _start(group: TaskGroup, state: State, *, scan: bool) -> None:
     await group.start(state.executor.run)
     await group.start(state.dispatcher.run)
     group.start_soon(library.keep_scanned, state, scan)
+    group.start_soon(library.keep_hashed, state)
     group.start_soon(housekeeping.keep_tidy, state)
 
 
@@ -122,8 +126,9 @@ async def drain(state: State) -> None:
     state.stopping = True
     state.dispatcher.close()
     grace = state.settings.stop_seconds
-    with anyio.move_on_after(grace + 2):
+    with anyio.move_on_after(grace + 5):
         await state.executor.stop(grace)
+        await state.dispatcher.wait_ended()
 
 
 async def stop(state: State) -> None:
@@ -141,6 +146,7 @@ def make_executor(settings: Settings, layout: Layout) -> Executor:
         staging=str(layout.staging), nodes=str(layout.nodes), device=settings.device,
         dtype=settings.dtype, threads=settings.threads, preview_rate=settings.preview_rate,
         preview_size=settings.preview_size, cache_mb=settings.cache_mb, ram_mb=settings.ram_mb,
+        log_level=settings.log_level,
     )  # fmt: skip
     if settings.fake_engine:
         from core.jobs.fake import FakeExecutor

@@ -21,6 +21,7 @@ from core.paths import Layout
 from server import lifespan, protocol
 from server.app import create_app
 from server.state import State, is_loopback
+from server.transport import SocketProtocol
 
 log = logging.getLogger(__name__)
 RUNNING = "server.json"  # in the data directory, while a server runs
@@ -123,7 +124,7 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 create_app(state),
                 http="httptools",
-                ws="websockets-sansio",
+                ws=SocketProtocol,
                 ws_max_size=protocol.MESSAGE_CAP,
                 ws_ping_interval=20,
                 ws_ping_timeout=20,
@@ -146,6 +147,7 @@ class Server(uvicorn.Server):
             group.start_soon(self._give_up_when_forced, group.cancel_scope)
             await lifespan.drain(self._state)
             group.cancel_scope.cancel()
+        self._state.bus.close()  # who still waits for a job or an event learns that this is all
         await super().shutdown(sockets)
 
     async def _give_up_when_forced(self, scope: anyio.CancelScope) -> None:
@@ -164,4 +166,5 @@ class Server(uvicorn.Server):
                 signal.signal(name, handler)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        self.handle_exit(number, frame)
+        self.force_exit = self.should_exit  # the second signal ends at once
+        self.should_exit = True

@@ -33,7 +33,7 @@ class Socket:
     """One open WebSocket: who it is, and how it is closed from outside."""
 
     principal: Principal
-    close: Callable[[int], None]
+    close: Callable[..., None]  # (code, reason)
 
 
 @dataclass(eq=False)
@@ -54,6 +54,7 @@ class State:
     started: float = field(default_factory=time.monotonic)
     stopping: bool = False
     scanned: anyio.Event = field(default_factory=anyio.Event)  # the model folders, once
+    unhashed: anyio.Event = field(default_factory=anyio.Event)  # a scan may have found some
     port: int = 0
     sockets: set[Socket] = field(default_factory=set)
     tickets: dict[str, tuple[Principal, float]] = field(default_factory=dict)

@@ -23,6 +23,7 @@ from server import codec, files, problems, protocol
 from server.principal import Principal
 from server.route import Policy, permit
 from server.state import Socket, State
+from server.transport import HANG_UP
 from server.verbs import VERBS, takes_of
 
 log = logging.getLogger(__name__)
@@ -256,15 +257,19 @@ async def _deny(websocket: WebSocket, state: State, error: HeliographError) -> N
 
 
 async def _close(websocket: WebSocket, code: int, reason: str) -> None:
-    """Send a close within a second; a client that takes nothing is left to the transport."""
+    """Send a close within a second; on a client that does not take it, hang up."""
     connected = (
         websocket.application_state is WebSocketState.CONNECTED
         and websocket.client_state is WebSocketState.CONNECTED
     )
     if not connected or code == 0:
         return
-    with anyio.move_on_after(1, shield=True):
+    with anyio.move_on_after(1, shield=True) as waiting:
         try:
             await websocket.close(code, reason)
         except (RuntimeError, WebSocketDisconnect):
             return
+    if waiting.cancelled_caught:
+        hang_up = (websocket.scope.get("extensions") or {}).get(HANG_UP)
+        if hang_up is not None:
+            hang_up["call"]()

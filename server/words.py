@@ -24,7 +24,12 @@ class Words:
     def __init__(self, folder: Path, default: str = SOURCE) -> None:
         self._files = {file.stem: file for file in sorted(folder.glob("*.json"))}
         self._tables: dict[str, dict[str, str]] = {}
-        self._default = default if default in self._files else SOURCE
+        self._default = SOURCE
+        self.speak(default)
+
+    def speak(self, language: str) -> None:
+        """Make a language the one for callers who ask for none; an unknown one is English."""
+        self._default = language if language in self._files else SOURCE
 
     @property
     def codes(self) -> list[str]:
@@ -61,7 +66,10 @@ class Words:
 
     def explain(self, language: str, problem: Problem) -> str:
         """Give the words of one problem: its own message, else the sentence of its code."""
-        said = self.say(language, f"errors.{problem.code}", problem.params)
+        params = problem.params
+        if problem.code == "wrong_type":
+            params = {**params, "expected": self._types(language, str(params.get("expected")))}
+        said = self.say(language, f"errors.{problem.code}", params)
         return said or problem.message or problem.code
 
     def errors(self, language: str = SOURCE) -> dict[str, str]:
@@ -73,6 +81,12 @@ class Words:
             for key, text in sorted(table.items())
             if key.startswith(prefix)
         }
+
+    def _types(self, language: str, expected: str) -> str:
+        """Name JSON types in words: ``int | null``."""
+        return " | ".join(
+            self.say(language, f"types.{name}") or name for name in expected.split(" | ")
+        )
 
     def _table(self, code: str) -> dict[str, str]:
         if code not in self._tables:

@@ -22,6 +22,7 @@ from core.errors import HeliographError, Invalid, NodeFailed, OutOfMemory, Param
 from core.graph.catalogue import PLAIN_TYPES, NodeSpec
 from core.graph.check import check
 from core.graph.plan import Step, plan
+from core.graph.reasons import BAD, fault_of
 from core.ipc.messages import Fatal, JobCanceled, JobDone, JobFailed, JobProgressed
 from core.records.graph import Graph, GraphNode
 
@@ -204,12 +205,12 @@ def _bind(kind: type[Node], node: GraphNode, wired: dict[str, Any]) -> Node:
     try:
         return msgspec.convert({**settings, **wired}, kind)
     except msgspec.ValidationError as error:
-        reason, _, path = str(error).partition(" - at ")
+        code, path, params = fault_of(error, kind)
         problem = Problem(
-            code="bad_setting",
+            code="bad_setting" if code == BAD else code,
             node=node.id,
-            path="$.settings" + path.strip("`")[1:],
-            params={"reason": reason},
+            path=f"$.settings{path}",
+            params=params,
         )
         raise Invalid(problems=(problem,)) from error
 

@@ -13,14 +13,12 @@ from msgspec import NODEFAULT, Struct
 from msgspec.structs import FieldInfo
 
 from core.errors import Invalid, Params, Problem
+from core.graph.reasons import BAD, fault_of
 from core.records.graph import Json
 
 MAX_INT = 2**53 - 1  # the largest integer that a browser holds exactly
 MAX_DEPTH = 64  # of lists and objects in one value
 MAX_PROBLEMS = 100
-
-_LENGTH = re.compile(r"of length <= (\d+)")
-_AT = re.compile(r"^(?P<reason>.*) - at (?:`key` in )?`\$(?P<path>.*)`$", re.DOTALL)
 
 S = TypeVar("S", bound=Struct)
 
@@ -40,7 +38,7 @@ def decode_all(fields: Mapping[str, Json], type_: type[S], pointer: str = "") ->
     :raises Invalid: with a problem for each bad, missing and unknown field (at most 100).
     """
     if not isinstance(fields, Mapping):
-        problem = Problem(code="bad_field", pointer=pointer, params={"reason": "Expected `object`"})
+        problem = Problem(code="wrong_type", pointer=pointer, params={"expected": "object"})
         raise Invalid(problems=(problem,))
     problems: list[Problem] = []
     known = {field.encode_name: field for field in msgspec.structs.fields(type_)}
@@ -52,7 +50,7 @@ def decode_all(fields: Mapping[str, Json], type_: type[S], pointer: str = "") ->
             )
             continue
         for fault in value_faults(value, field.type):
-            code = "bad_field" if fault.code == "bad_value" else fault.code
+            code = "bad_field" if fault.code == BAD else fault.code
             problems.append(
                 Problem(
                     code=code,
@@ -90,7 +88,7 @@ def value_faults(value: Json, type_: Any) -> list[Fault]:
     try:
         msgspec.convert(value, type_)
     except msgspec.ValidationError as error:
-        return [_fault(str(error))]
+        return [Fault(*fault_of(error, type_))]
     return []
 
 
@@ -107,7 +105,7 @@ def unfit(value: Json, path: str = "", depth: int = 0) -> Iterator[Fault]:
             for index, item in enumerate(value):
                 yield from unfit(item, f"{path}[{index}]", depth + 1)
     elif (code := _unfit_plain(value)) is not None:
-        yield Fault(code, path, {"limit": MAX_INT} if code == "number_too_large" else {})
+        yield Fault(code, path, {"max": MAX_INT} if code == "number_too_large" else {})
 
 
 def _unfit_plain(value: Json) -> str | None:
@@ -132,15 +130,6 @@ def join(pointer: str, *names: str | int) -> str:
 def pointer_of(path: str) -> str:
     """Turn the tail of an error's path, ``.loras[0].weight``, into a JSON pointer."""
     return re.sub(r"\[(\d+)\]|\.", lambda found: "/" + (found[1] or ""), path)
-
-
-def _fault(text: str) -> Fault:
-    found = _AT.match(text)
-    reason, path = (found["reason"], found["path"]) if found else (text, "")
-    too_long = _LENGTH.search(reason)
-    if too_long:
-        return Fault("too_long", path, {"limit": int(too_long[1]), "reason": reason})
-    return Fault("bad_value", path, {"reason": reason})
 
 
 def _encodable(text: str) -> bool:

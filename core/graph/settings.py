@@ -15,6 +15,7 @@ from msgspec import Struct
 from core.errors import Params
 from core.graph import fields, schema
 from core.graph.catalogue import IMAGE_FORMATS, MODEL_FORMATS
+from core.graph.reasons import BAD
 from core.records.graph import Json
 
 _CACHE_SIZE = 2048  # schemas; the oldest used goes first
@@ -72,7 +73,7 @@ class Settings:
                 found.append(Fault("unknown_setting", name, f"$.{name}", {"setting": name}))
             elif name not in wired:
                 for fault in fields.value_faults(value, self._types[name]):
-                    code = "bad_setting" if fault.code == "bad_value" else fault.code
+                    code = "bad_setting" if fault.code == BAD else fault.code
                     path = f"$.{name}{fault.path}"
                     found.append(Fault(code, name, path, {"setting": name, **fault.params}))
         found += (

@@ -27,6 +27,7 @@ class EngineOptions(Struct, frozen=True, kw_only=True):
     preview_size: int = 256  # longest side, pixels
     cache_mb: int = 256
     ram_mb: int = 0  # 0: half of the machine's
+    log_level: str = "INFO"
 
 
 class Command(Struct, frozen=True, kw_only=True, tag_field="do"):
@@ -69,13 +70,20 @@ class Rescan(Command, frozen=True, kw_only=True, tag="rescan"):
     """Import users' nodes again and report the catalogue if it changed."""
 
 
+class Tune(Command, frozen=True, kw_only=True, tag="tune"):
+    """Change settings of a running engine; executors keep it for the engines that follow."""
+
+    preview_rate: float  # a second and job; 0 turns previews off
+    log_level: str = "INFO"
+
+
 class Stop(Command, frozen=True, kw_only=True, tag="stop"):
     """End the process once no job is running, at the latest after ``grace`` seconds."""
 
     grace: float = 0.0
 
 
-AnyCommand = RunGraph | Cancel | Watch | Unload | Rescan | Stop
+AnyCommand = RunGraph | Cancel | Watch | Unload | Rescan | Tune | Stop
 
 
 class Report(Struct, frozen=True, kw_only=True, tag_field="say"):

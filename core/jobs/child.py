@@ -18,6 +18,7 @@ from anyio import CancelScope, EndOfStream, create_task_group, move_on_after
 from anyio.abc import ByteReceiveStream, ByteSendStream, Process
 from msgspec import Struct
 
+from core import log as logs
 from core.ipc.frames import FrameError, ReportStream
 from core.ipc.messages import PROTOCOL, AnyReport, Fatal, Heartbeat, Hello
 from core.jobs.channel import Channel
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 
 _MAILBOX = 1024  # commands on their way
 _TAIL = 256 * 1024  # bytes of stderr that are kept
-_LINE = 8 * 1024
+_LINE = 64 * 1024  # bytes; a traceback is one line of JSON
 _LAST_WORDS = 1.0  # seconds an ended process's pipes are still listened to
 _GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError)
 
@@ -165,17 +166,27 @@ class Child:
         line = bytearray()
         try:
             while True:
-                chunk = await stderr.receive()
-                self._tail += chunk
-                del self._tail[:-_TAIL]
-                if log.isEnabledFor(logging.DEBUG):
-                    line += chunk
-                    *lines, line = line.replace(b"\r", b"\n").split(b"\n")
-                    for text in filter(None, lines):
-                        log.debug("engine: %s", text[:_LINE].decode("utf-8", "replace"))
-                    del line[_LINE:]
+                line += (await stderr.receive()).replace(b"\r", b"\n")
+                *whole, line = line.split(b"\n")
+                for text in whole:
+                    self._note(bytes(text))
+                if len(line) > _LINE:
+                    self._note(bytes(line))
+                    line.clear()
         except (EndOfStream, *_GONE):
+            self._note(bytes(line))
             drained.set()
+
+    def _note(self, line: bytes) -> None:
+        """Log a line of the engine's: its own in its words, what others print for the curious."""
+        if not line:
+            return
+        told = logs.relay(line) if line.startswith(b"{") else None
+        if told is None:
+            told = line.decode("utf-8", "replace")
+            log.debug("engine: %s", told)
+        self._tail += told.encode("utf-8", "replace") + b"\n"
+        del self._tail[:-_TAIL]
 
     async def _watch(self) -> None:
         while True:

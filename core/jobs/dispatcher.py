@@ -24,6 +24,7 @@ from core.ipc.messages import Cancel, RunGraph
 from core.jobs.executor import Executor
 from core.jobs.flight import Flight
 from core.jobs.imprint import imprint
+from core.jobs.loaded import Identities, Loaded
 from core.jobs.outcome import Outcomes
 from core.jobs.queue import Claimed, Finished, Queue
 from core.jobs.reports import Reports
@@ -71,7 +72,9 @@ class Dispatcher:
         self._db = db
         self._layout = layout
         self._settings = settings
-        self._resolver = Resolver(layout, roots or {})
+        self.identities = Identities()
+        self._resolver = Resolver(layout, roots or {}, self.identities)
+        self._loaded = Loaded(db, self.identities)
         self._flights: dict[str, Flight] = {}
         self._bell = anyio.Event()
         self._closed = False
@@ -84,6 +87,7 @@ class Dispatcher:
             db=db,
             bus=bus,
             outcomes=self._outcomes,
+            loaded=self._loaded,
             flights=self._flights,
             freed=self._ring,
             on_catalogue=on_catalogue,
@@ -93,6 +97,11 @@ class Dispatcher:
     def progress(self) -> dict[str, Progress]:
         """Say how far each job is that the engine has."""
         return {job: flight.progress for job, flight in self._flights.items()}
+
+    @property
+    def loaded(self) -> frozenset[str]:
+        """Name the models of which the engine has something in memory."""
+        return self._loaded.models
 
     async def run(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
         """Work until the executor has ended and its last report is stored."""
@@ -130,7 +139,7 @@ class Dispatcher:
             try:
                 self._executor.send(Cancel(job=job))
             except EngineUnavailable:
-                log.debug("the engine ended before the cancel", extra={"job": job})
+                log.debug("the engine ended before the cancel", extra=_named(flight))
 
     def close(self) -> None:
         """Claim nothing more; what runs may end."""
@@ -167,7 +176,9 @@ class Dispatcher:
         """Send claimed jobs, in order. All of them are in flight from the start."""
         now = time.monotonic()
         for one in claimed:
-            begun = self._flights[one.job] = Flight(one.job, one.owner, generation, now)
+            begun = self._flights[one.job] = Flight(
+                one.job, one.owner, generation, now, one.request_id
+            )
             begun.canceled = self._early.pop(one.job, None)
         for one in claimed:
             flight = self._flights.get(one.job)
@@ -176,7 +187,7 @@ class Dispatcher:
             try:
                 problem = await self._prepare(one, flight)
             except Unavailable as error:  # the database was too slow, or is being closed
-                log.warning("job not prepared: %s", error, extra={"job": one.job})
+                log.warning("job not prepared: %s", error, extra=_named(flight))
                 await self._give_back(flight)
                 continue
             if problem is not None:
@@ -222,11 +233,7 @@ class Dispatcher:
             await self._refuse(flight, Problem(code="command_too_large"))
         else:
             flight.moved = time.monotonic()
-            log.info(
-                "job started", extra={
-                    "job": claimed.job, "request_id": claimed.request_id, "action": "job.started",
-                },
-            )  # fmt: skip
+            log.info("job started", extra={**_named(flight), "action": "job.started"})
 
     async def _give_back(self, flight: Flight) -> None:
         self._flights.pop(flight.job, None)
@@ -252,7 +259,7 @@ class Dispatcher:
                     continue
                 silent = now - max(flight.moved, flight.canceled)
                 if silent > _PATIENCE or now - flight.canceled > _CANCEL_CAP:
-                    log.warning("cancel ignored: the engine is ended", extra={"job": flight.job})
+                    log.warning("cancel ignored: the engine is ended", extra=_named(flight))
                     self._executor.kill("cancel_ignored")
                     break
 
@@ -278,3 +285,8 @@ class Dispatcher:
             await self._queue.resume("disk_full")
         except DiskFull:
             log.warning("disk full, though there seems to be room")
+
+
+def _named(flight: Flight) -> dict[str, str]:
+    """Name a job on a log line, and the request that asked for it."""
+    return {"job": flight.job, "request_id": flight.request_id}

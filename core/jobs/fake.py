@@ -15,7 +15,7 @@ from anyio import TASK_STATUS_IGNORED, CancelScope, to_thread
 from anyio.abc import TaskGroup, TaskStatus
 
 from core.errors import EngineUnavailable
-from core.graph.catalogue import Catalogue
+from core.graph.catalogue import IMAGE_FORMATS, Catalogue
 from core.ipc import frames
 from core.ipc.messages import (
     PROTOCOL,
@@ -28,6 +28,7 @@ from core.ipc.messages import (
     JobDone,
     RunGraph,
     Stop,
+    Tune,
     Unload,
     Watch,
 )
@@ -40,7 +41,6 @@ from core.paths import shipped
 _REPORTS = 256
 _COMMANDS = 1024
 _CACHED = 4096  # keys
-_BEAT = 2.0  # seconds
 
 
 class FakeExecutor:
@@ -60,6 +60,7 @@ class FakeExecutor:
         self._jobs: dict[str, anyio.Event] = {}  # running job → set when it is canceled
         self._crashed: set[str] = set()  # jobs that crashed once already
         self._keys: OrderedDict[bytes, None] = OrderedDict()
+        self._models: set[str] = set()  # identities that it would have in memory
         self._watched: frozenset[str] | None = frozenset()
         self._loss: tuple[int | None, str] | None = None
         self._over = anyio.Event()  # this generation ends
@@ -93,16 +94,26 @@ class FakeExecutor:
         :raises EngineUnavailable: when it is not ready or holds 1,024 jobs.
         :raises FrameError: when the command is larger than a frame may be.
         """
+        if isinstance(command, Tune):
+            self._script = msgspec.structs.replace(self._script, preview_rate=command.preview_rate)
         if self._group is None or self._state != "ready":
             raise EngineUnavailable(state=self._state)
         frames.encode(command)
+        self._obey(command, self._group)
+
+    def _obey(self, command: AnyCommand, group: TaskGroup) -> None:
         match command:
             case RunGraph():
                 if len(self._jobs) >= _COMMANDS:
                     raise EngineUnavailable(state="busy")
                 if command.job not in self._jobs:
                     self._jobs[command.job] = anyio.Event()
-                    self._group.start_soon(self._run, command)
+                    self._models |= {
+                        one.identity
+                        for one in command.resources.values()
+                        if one.kind not in IMAGE_FORMATS
+                    }
+                    group.start_soon(self._run, command)
             case Cancel():
                 if command.job in self._jobs:
                     self._jobs[command.job].set()
@@ -110,8 +121,10 @@ class FakeExecutor:
                 self._watched = None if command.jobs is None else frozenset(command.jobs)
             case Unload():
                 self._keys.clear()
+                gone = self._models if command.identity is None else {command.identity}
+                self._models = self._models - gone
             case Stop():
-                self._group.start_soon(self._wind_down, command.grace)
+                group.start_soon(self._wind_down, command.grace)
 
     def reports(self) -> AsyncIterator[Item]:
         """Iterate over what it says, in order, over restarts; one consumer."""
@@ -151,6 +164,7 @@ class FakeExecutor:
         self._loss = None
         self._over = anyio.Event()
         self._jobs.clear()
+        self._models.clear()
         await self._become("starting")
         with anyio.move_on_after(self._script.start):
             await self._over.wait()
@@ -212,10 +226,10 @@ class FakeExecutor:
                     rss=1 << 20,
                     used=1 << 20,
                     total=1 << 30,
-                    models=[],
+                    models=sorted(self._models),
                 )
             )
-            await anyio.sleep(_BEAT)
+            await anyio.sleep(self._script.beat)
 
     async def _wind_down(self, grace: float) -> None:
         with anyio.move_on_after(grace):

@@ -53,8 +53,10 @@ class FakeScript(Struct, frozen=True, kw_only=True):
 
     start: float = 0.0  # until the hello
     restart: float = 0.0  # back-off after a crash
+    beat: float = 2.0  # between two heartbeats
     step: float = 0.0  # each step of a sampler
     slow: float = 10.0  # by how much a "slow" job is slower
+    slow_step: float = 0.05  # what each step of a "slow" job takes at least
     preview_rate: float = 8.0  # a second and job
     preview_size: int = 256  # longest side, pixels
     fault: Callable[[RunGraph], Fault | None] = asked_fault
@@ -99,7 +101,9 @@ class FakeJob:
 
     async def play(self) -> JobDone | JobFailed | JobCanceled:
         """Run to the end; give the last report."""
-        pace = self._script.step * (self._script.slow if self._fault == "slow" else 1)
+        pace = self._script.step
+        if self._fault == "slow":
+            pace = max(pace * self._script.slow, self._script.slow_step)
         try:
             for move in self._run.moves():
                 if move.phase == "step":

@@ -14,8 +14,11 @@ _WEIGHT = 0.3  # of the newest step in the running mean of seconds a step
 class Flight:
     """What the server remembers of a job that the engine has."""
 
-    def __init__(self, job: str, owner: str, generation: int, now: float) -> None:
+    def __init__(
+        self, job: str, owner: str, generation: int, now: float, request_id: str = ""
+    ) -> None:
         self.job = job
+        self.request_id = request_id  # of the request that asked for it
         self.owner = owner
         self.generation = generation
         self.graph: Graph | None = None  # with its cell applied, once resolved

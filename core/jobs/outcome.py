@@ -38,7 +38,7 @@ class Outcomes:
             case JobDone():
                 await self._done(report, generation, flight)
             case JobFailed():
-                await self._failed(report, generation)
+                await self._failed(report, generation, flight)
             case JobCanceled():
                 await self._canceled(report, generation, flight)
 
@@ -97,9 +97,20 @@ class Outcomes:
             problem = Problem(code=error.name, params=error.params)
             await self.end(self._finished(report, generation, "failed", problem))
             return
+        for one in placed:
+            log.debug(
+                "picture saved", extra={
+                    "job": report.job, "image": one.id, "request_id": flight.request_id,
+                    "action": "image.saved",
+                },
+            )  # fmt: skip
+        count = f"{len(placed)} picture{'' if len(placed) == 1 else 's'}"
         log.info(
-            "job succeeded in %.2f s with %d pictures", report.seconds, len(placed),
-            extra={"job": report.job, "action": "job.ended", "peak_bytes": report.peak_bytes},
+            "job succeeded in %.2f s with %s saved", report.seconds, count,
+            extra={
+                "job": report.job, "request_id": flight.request_id, "action": "job.saved",
+                "peak_bytes": report.peak_bytes, "ran": report.ran, "cached": report.cached,
+            },
         )  # fmt: skip
         await self.end(
             Finished(
@@ -113,10 +124,13 @@ class Outcomes:
             placed,
         )
 
-    async def _failed(self, report: JobFailed, generation: int) -> None:
+    async def _failed(self, report: JobFailed, generation: int, flight: Flight | None) -> None:
         log.warning(
             "job failed: %s %s", report.code, report.detail[-4000:],
-            extra={"job": report.job, "action": "job.ended"},
+            extra={
+                "job": report.job, "request_id": flight.request_id if flight else "",
+                "action": "job.failed",
+            },
         )  # fmt: skip
         if report.code == DiskFull.code:
             await self.release(generation, [report.job], "disk_full")

@@ -30,6 +30,7 @@ from core.ipc.messages import (
     JobFailed,
     RunGraph,
     Stop,
+    Tune,
 )
 from core.jobs.channel import Channel
 from core.jobs.child import Child
@@ -105,6 +106,7 @@ class ProcessExecutor:
         self._hello: Hello | None = None
         self._catalogue: Catalogue | None = None
         self._child: Child | None = None
+        self._tuned: Tune | None = None  # what the engines that follow are told, too
         self._greeted = 0.0  # time of this generation's hello
         self._in_flight: set[str] = set()
         self._worked = False  # this generation finished a job
@@ -137,6 +139,8 @@ class ProcessExecutor:
         :raises EngineUnavailable: when the engine is not ready or its mailbox is full.
         :raises FrameError: when the command is larger than a frame may be.
         """
+        if isinstance(command, Tune):
+            self._tuned = command
         if self._child is None or self._state != "ready":
             raise EngineUnavailable(state=self._state)
         if not self._child.send(frames.encode(command)):
@@ -197,7 +201,8 @@ class ProcessExecutor:
         stopped = self._stopping.is_set()
         log.log(
             logging.INFO if stopped else logging.WARNING,
-            "engine ended: %s, exit code %s", end.reason, end.exit_code,
+            "engine ended: %s, exit code %s%s", end.reason, end.exit_code,
+            "" if stopped else f"; its last words:\n{end.log_tail[-2000:]}",
             extra={"action": "engine.ended", "generation": self._generation},
         )  # fmt: skip
         await self._items.send(
@@ -235,6 +240,8 @@ class ProcessExecutor:
                 "engine ready on %s (%s)", report.device, report.device_name,
                 extra={"action": "engine.ready", "generation": self._generation},
             )  # fmt: skip
+            if self._tuned is not None and self._child is not None:
+                self._child.send(frames.encode(self._tuned))
             await self._become("ready")
 
     async def _become(self, state: State, reason: str | None = None) -> None:

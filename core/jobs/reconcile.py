@@ -31,35 +31,36 @@ _YOUNG = 600.0  # seconds: the row of such a file may still be on its way
 class Reconciled(Struct, frozen=True, kw_only=True):
     """What the sweep found."""
 
-    staged: int = 0  # files that were left in staging/
     deleted: int = 0  # files without a row
     lost: int = 0  # rows whose file vanished
     found: int = 0  # rows whose file is back
 
 
 async def reconcile(database: Database, layout: Layout, young: float = _YOUNG) -> Reconciled:
-    """Empty ``staging/``, delete files without a row, hide rows without a file.
+    """Delete files without a row, hide rows without a file, show those whose file is back.
 
-    To be called once at start, before the engine is; the rest may go on in the background.
+    To be called once at start; may go on in the background.
 
     :param young: seconds; younger files in ``images/`` and ``thumbnails/`` are left alone.
     """
-    staged = await anyio.to_thread.run_sync(empty, layout.staging)
     deleted = 0
     for folder in (layout.images, layout.thumbnails):
         deleted += await _sweep(database, folder, time.time() - young)
     lost, found = await _examine(database, layout)
-    done = Reconciled(staged=staged, deleted=deleted, lost=lost, found=found)
+    done = Reconciled(deleted=deleted, lost=lost, found=found)
     if done != Reconciled():
         log.info(
-            "reconciled: %d staged and %d unknown files deleted, %d pictures lost, %d found again",
-            staged, deleted, lost, found, extra={"action": "reconcile"},
+            "reconciled: %d unknown files deleted, %d pictures lost, %d found again",
+            deleted, lost, found, extra={"action": "reconcile"},
         )  # fmt: skip
     return done
 
 
 def empty(staging: Path) -> int:
-    """Delete every file below ``staging/``; nobody waits for what an earlier boot left there."""
+    """Delete every file below ``staging/``; nobody waits for what an earlier boot left there.
+
+    To be called before an engine is started; gives the number of files.
+    """
     count = 0
     for path in sorted(staging.rglob("*"), reverse=True):
         if path.is_dir() and not path.is_symlink():

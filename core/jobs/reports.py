@@ -29,6 +29,7 @@ from core.ipc.messages import (
 from core.jobs.ending import Reason
 from core.jobs.executor import Changed, Executor, Lost, Stamped
 from core.jobs.flight import Flight
+from core.jobs.loaded import Loaded
 from core.jobs.outcome import Last, Outcomes
 from core.jobs.queue import Queue
 from core.records.events import EngineState, JobPreview, Memory
@@ -46,6 +47,7 @@ class Reports:
     """Consume an executor's reports until they end.
 
     :param flights: jobs that the engine has; an ended one is removed before it is stored.
+    :param loaded: told of what the engine has in memory.
     :param freed: called when the engine may take another job.
     :param on_catalogue: called with each new catalogue.
     """
@@ -58,6 +60,7 @@ class Reports:
         db: Database,
         bus: Bus,
         outcomes: Outcomes,
+        loaded: Loaded,
         flights: dict[str, Flight],
         freed: Callable[[], None],
         on_catalogue: Callable[[Catalogue], None],
@@ -73,6 +76,7 @@ class Reports:
         self._storing = 0
         self._stored = anyio.Event()
         self._memory_at = 0.0
+        self._loaded = loaded
         bus.on_watch(self._watch)
 
     async def run(self) -> None:
@@ -95,7 +99,7 @@ class Reports:
             case Previewed():
                 self._previewed(report)
             case Heartbeat():
-                self._beat(report)
+                await self._beat(report)
             case JobDone() | JobFailed() | JobCanceled():
                 await self._ended(report, generation, group)
             case Hello() | CatalogueChanged():
@@ -131,7 +135,8 @@ class Reports:
         )
         self._bus.show(preview, owner=flight.owner)
 
-    def _beat(self, report: Heartbeat) -> None:
+    async def _beat(self, report: Heartbeat) -> None:
+        await self._loaded.hold(report.models)
         now, hello = time.monotonic(), self._executor.hello
         if hello is None or now - self._memory_at < _MEMORY_GAP * 0.9:
             return
@@ -174,6 +179,7 @@ class Reports:
         jobs = [f.job for f in self._flights.values() if f.generation == lost.generation]
         for job in jobs:
             del self._flights[job]
+        await self._loaded.hold(())
         await self._outcomes.sweep(jobs)
         if lost.reason in _BLAMELESS:
             await self._outcomes.release(lost.generation, None, _BLAMELESS[lost.reason])

@@ -11,6 +11,7 @@ from core.blobs import Blobs
 from core.errors import NotFound, Problem
 from core.graph import settings
 from core.graph.catalogue import IMAGE_FORMATS, Catalogue, Resource, Resources
+from core.jobs.loaded import Identities
 from core.paths import Layout
 from core.records.graph import Graph
 from core.store import images, models
@@ -24,9 +25,13 @@ class Resolver:
     """Finds what the settings of graphs name.
 
     :param roots: label of a model folder → where it lies.
+    :param identities: where the names that caches know are drawn.
     """
 
-    def __init__(self, layout: Layout, roots: Mapping[str, Path]) -> None:
+    def __init__(
+        self, layout: Layout, roots: Mapping[str, Path], identities: Identities | None = None
+    ) -> None:
+        self._identities = identities or Identities()
         self._layout = layout
         self._blobs = Blobs(layout.blobs)
         self._roots = roots
@@ -82,7 +87,7 @@ class Resolver:
             id=model.id,
             kind=format_,
             path=str(path),
-            identity=file.sha256 or file.identity or f"{path}+{file.bytes}+{file.changed}",
+            identity=self._identities.of(file, path),
             family=model.family,
             name=model.name,
             format=model.format,

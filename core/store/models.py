@@ -185,7 +185,7 @@ def unhashed(connection: sqlite3.Connection, limit: int = 50) -> list[ModelFile]
     return [_file(each) for each in found]
 
 
-def set_sha256(tx: Transaction, model: str, sha256: str) -> Model | None:
+def set_sha256(tx: Transaction, model: str, sha256: str, loaded: bool = False) -> Model | None:
     """Store a computed hash, with ``model.changed``; None if the model is gone."""
     try:
         before = get(tx.connection, model)
@@ -194,7 +194,7 @@ def set_sha256(tx: Transaction, model: str, sha256: str) -> Model | None:
     tx.connection.execute(
         "UPDATE models SET sha256 = :sha256 WHERE id = :id", {"id": model, "sha256": sha256}
     )
-    return _told(tx, before)
+    return _told(tx, before, loaded)
 
 
 def edit(
@@ -206,6 +206,7 @@ def edit(
     trigger: str | None = None,
     description: str | None = None,
     defaults: ModelDefaults | None = None,
+    loaded: bool = False,
 ) -> Model:
     """Change what people may change; null leaves it, an empty text clears it.
 
@@ -240,7 +241,7 @@ def edit(
         """,
         {**asked, "id": model, "edited": _JSON.encode(sorted(fields)).decode()},
     )
-    return _told(tx, before)
+    return _told(tx, before, loaded)
 
 
 def delete(tx: Transaction, model: str) -> ModelFile:
@@ -274,10 +275,10 @@ def _add(tx: Transaction, values: dict[str, Any]) -> Model:
     return added
 
 
-def _told(tx: Transaction, before: Model) -> Model:
+def _told(tx: Transaction, before: Model, loaded: bool = False) -> Model:
     after = get(tx.connection, before.id)
     if after != before:
-        tx.fact(ModelChanged(model=after))
+        tx.fact(ModelChanged(model=msgspec.structs.replace(after, loaded=loaded)))
     return after
 
 

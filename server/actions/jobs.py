@@ -1,13 +1,15 @@
 """Verbs of work: generate, enqueue, cancel, retry, reorder, and reading jobs and batches."""
 
 import hashlib
+import logging
 from typing import Annotated, Any, Literal
 
 import anyio
 import msgspec
 from msgspec import Meta, Struct
 
-from core.errors import Invalid, NotFound, Problem
+from core.errors import Invalid, NotFound, Params, Problem
+from core.events.subscriber import Lagged, Subscriber
 from core.events.wire import Text
 from core.graph.recipes import Generate, choose
 from core.log import request_id
@@ -22,6 +24,7 @@ from server.actions import work
 from server.principal import Principal
 from server.state import State
 
+log = logging.getLogger(__name__)
 WAIT_MAX = 600.0  # seconds that ``Prefer: wait`` may ask for
 _canonical = msgspec.json.Encoder(order="sorted")
 _to_fields = msgspec.to_builtins
@@ -122,12 +125,10 @@ async def generate_and_wait(
     """Generate, and wait for the pictures; the flag says whether all jobs ended in time."""
     since = state.bus.head
     added = await _generate(state, principal, ask, idempotency)
-    ended = False
     with anyio.move_on_after(min(seconds, WAIT_MAX)):
         await until_ended(state, added.jobs, since)
-        ended = True
     done = Generated(batch=added.batch, jobs=await _jobs(state, added.jobs))
-    if not ended:
+    if any(job.status not in ENDED for job in done.jobs):
         return done, False
     made = [image for job in done.jobs for image in job.images]
     pictures = await state.db.read(lambda connection: images.some(connection, made))
@@ -149,8 +150,9 @@ async def enqueue(
         name = fields.pop("name", None)
         if not isinstance(name, str):
             at = "/recipe/name"
-            code = "missing_field" if name is None else "bad_field"
-            raise Invalid(problems=(Problem(code=code, pointer=at, params={"field": "name"}),))
+            params: Params = {"field": "name", "expected": "str"}
+            code = "missing_field" if name is None else "wrong_type"
+            raise Invalid(problems=(Problem(code=code, pointer=at, params=params),))
         made = await work.of_recipe(
             state, principal, name, fields, wanted=ask.sweep, runs=ask.runs, pointer="/recipe"
         )
@@ -233,26 +235,38 @@ async def _add(
     if idempotency is not None:
         body = _canonical.encode([type(ask).__name__, ask])
         key = (f"{principal.owner}:{idempotency}", hashlib.sha256(body).hexdigest())
-    return await state.queue.add(
+    added = await state.queue.add(
         NewBatch(
             owner=principal.owner, client=principal.client, graph=made.graph, recipe=made.recipe,
             axes=made.axes, cells=made.cells, priority=priority, board=board,
             request_id=request_id.get() or "", idempotency=key, exact=exact, cost=made.cost,
         )
     )  # fmt: skip
+    log.info("%d queued", added.count, extra={"action": "queue.added", "batch": added.batch})
+    return added
 
 
 async def until_ended(state: State, wanted: list[str], since: int) -> None:
-    """Return once none of the jobs can change any more."""
-    waiting = set(wanted)
-    async with state.bus.subscribe(topics=["jobs"], jobs=wanted, since=since) as subscriber:
-        waiting -= {job.id for job in await _jobs(state, wanted) if job.status in ENDED}
-        while waiting:
-            message = await subscriber.receive()
-            if isinstance(message, Text) and message.seq:
-                fact: dict[str, Any] = msgspec.json.decode(message.data)
-                if fact["type"] == "job.ended":
-                    waiting.discard(fact["job"])
+    """Return once none of the jobs can change any more, or the server closes."""
+    while True:
+        try:
+            async with state.bus.subscribe(topics=["jobs"], jobs=wanted, since=since) as heard:
+                ended = [job.id for job in await _jobs(state, wanted) if job.status in ENDED]
+                await _hear_ends(heard, set(wanted) - set(ended))
+            return
+        except Lagged:  # so many events that some are stored no more: look again
+            since = state.bus.head
+        except anyio.EndOfStream:
+            return
+
+
+async def _hear_ends(heard: Subscriber, waiting: set[str]) -> None:
+    while waiting:
+        message = await heard.receive()
+        if isinstance(message, Text) and message.seq:
+            fact: dict[str, Any] = msgspec.json.decode(message.data)
+            if fact["type"] == "job.ended":
+                waiting.discard(fact["job"])
 
 
 async def _jobs(state: State, wanted: list[str]) -> list[Job]:

@@ -5,7 +5,6 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from core.errors import EngineUnavailable
 from core.ipc.messages import Unload
 from core.records.model import Model, ModelDefaults, ModelKind
 from core.store import models
@@ -76,12 +75,13 @@ async def get(state: State, principal: Principal, ask: ModelId) -> Model:
 
 async def change(state: State, principal: Principal, ask: ChangeModel) -> Model:
     """Edit what is said of a model; its file stays as it is."""
-    return await state.db.write(
+    changed = await state.db.write(
         lambda tx: models.edit(
             tx, ask.model, name=ask.name, trigger=ask.trigger, description=ask.description,
-            defaults=ask.defaults,
+            defaults=ask.defaults, loaded=ask.model in state.dispatcher.loaded,
         )
     )  # fmt: skip
+    return _live(state, changed)
 
 
 async def scan(state: State, principal: Principal, ask: Nothing) -> Scanning:
@@ -92,17 +92,15 @@ async def scan(state: State, principal: Principal, ask: Nothing) -> Scanning:
 
 async def unload(state: State, principal: Principal, ask: UnloadModel) -> Unloading:
     """Drop models from memory that no job needs."""
-    identity = None
+    identities: list[str | None] = [None]
     if ask.model is not None:
         wanted = ask.model
-        held = await state.db.read(lambda conn: models.file(conn, wanted))
-        identity = held.sha256 or f"{held.root}/{held.file}"
-    if state.executor.state != "ready":
-        raise EngineUnavailable
-    state.executor.send(Unload(identity=identity))
+        await state.db.read(lambda conn: models.get(conn, wanted))
+        identities = [*state.dispatcher.identities.known(wanted)]
+    for identity in identities:
+        state.executor.send(Unload(identity=identity))
     return Unloading()
 
 
 def _live(state: State, model: Model) -> Model:
-    loaded: frozenset[str] = getattr(state.dispatcher, "loaded", frozenset())
-    return msgspec.structs.replace(model, loaded=model.id in loaded) if loaded else model
+    return msgspec.structs.replace(model, loaded=model.id in state.dispatcher.loaded)

@@ -1,17 +1,21 @@
 """Verbs of the server itself: capabilities, settings, tokens, figures."""
 
+import logging
 import platform
 import time
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
 
 import core
-from core.config import LIVE, SECRET, Settings, Source, convert
-from core.errors import Invalid, Problem
+from core.config import LIVE, SECRET, Settings, Source
+from core.errors import EngineUnavailable, Invalid, Problem
 from core.graph import recipes, sweep
 from core.graph.check import MAX_EDGES, MAX_NODES
+from core.graph.fields import value_faults
+from core.graph.reasons import BAD
+from core.ipc.messages import Tune
 from core.records.events import TOPICS, ConfigChanged
 from core.store import models, tokens
 from server import codec
@@ -20,6 +24,7 @@ from server.actions.queue import Nothing
 from server.principal import SCOPES, Principal
 from server.state import State
 
+log = logging.getLogger(__name__)
 FORMATS = ("png", "jpeg", "webp")  # that pictures can be fetched in
 FAMILIES = ("sd1", "sd2", "sdxl")  # that recipes know; the library's own are added
 
@@ -198,10 +203,14 @@ async def change_config(state: State, principal: Principal, ask: ChangeConfig) -
         if (value := getattr(ask, name)) is not msgspec.UNSET
     }
     problems = [problem for name, value in wanted.items() if (problem := _unfit(name, value))]
+    if "language" in wanted and not problems and wanted["language"] not in state.words.codes:
+        known = ", ".join(state.words.codes)
+        problems = [Problem(code="not_one_of", pointer="/language", params={"values": known})]
     if problems:
         raise Invalid(problems=tuple(problems))
     for name, value in wanted.items():
         state.change(name, value)
+    _take_effect(state)
     await state.db.write(lambda tx: [tx.fact(ConfigChanged(setting=name)) for name in wanted])
     return await config(state, principal, Nothing())
 
@@ -247,13 +256,24 @@ async def system(state: State, principal: Principal, ask: Nothing) -> SystemInfo
     )
 
 
+def _take_effect(state: State) -> None:
+    """Tell those who keep a setting for themselves; the others look it up each time."""
+    settings = state.settings
+    logging.getLogger().setLevel(settings.log_level)
+    state.words.speak(settings.language)
+    try:
+        state.executor.send(Tune(preview_rate=settings.preview_rate, log_level=settings.log_level))
+    except EngineUnavailable:  # it is kept for the engine that starts next
+        log.debug("the engine will hear of the settings when it is ready")
+
+
 def _masked(name: str, value: Any) -> Any:
     return ("••••••" if value else "") if name in SECRET else value
 
 
 def _unfit(name: str, value: Any) -> Problem | None:
-    try:
-        convert(name, value)
-    except msgspec.ValidationError as error:
-        return Problem(code="bad_field", pointer=f"/{name}", params={"reason": str(error)})
-    return None
+    faults = value_faults(value, get_type_hints(Settings, include_extras=True)[name])
+    if not faults:
+        return None
+    code = "bad_field" if faults[0].code == BAD else faults[0].code
+    return Problem(code=code, pointer=f"/{name}", params={"field": name, **faults[0].params})

@@ -31,6 +31,7 @@ from core.ipc.messages import (
     Previewed,
     RunGraph,
     Stop,
+    Tune,
 )
 
 SPEC = NodeSpec(
@@ -140,6 +141,8 @@ class Engine:
                 threading.Thread(target=self.play, args=(command,), daemon=True).start()
             elif isinstance(command, Cancel) and command.job in self.canceled:
                 self.canceled[command.job].set()
+            elif isinstance(command, Tune):
+                sys.stderr.write(f"tuned to {command.preview_rate}\n")
             elif isinstance(command, Stop) and self.mode != "deaf":
                 return
         os._exit(87)

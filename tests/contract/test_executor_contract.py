@@ -157,7 +157,7 @@ async def test_a_graph_that_does_not_fit_fails_with_its_node_and_path(
         assert (failed.code, failed.node) == ("unknown_node", "x")
         heard.executor.send(picture_job("unfit", tmp_path, width=0))
         failed = await heard.until(JobFailed, job="unfit")
-        assert (failed.code, failed.node) == ("bad_setting", "resize")
+        assert (failed.code, failed.node) == ("number_too_small", "resize")
         assert failed.path == "$.settings.width"
 
 

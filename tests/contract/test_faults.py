@@ -18,6 +18,7 @@ from core.ipc.messages import (
     JobProgressed,
     Previewed,
     RunGraph,
+    Tune,
 )
 from core.jobs.executor import Changed, Item, Lost, Stamped
 from core.jobs.liveness import Limits
@@ -90,6 +91,17 @@ async def test_a_job_is_answered_and_its_frames_come_in_order() -> None:
         moved = [i.report for i in heard.heard if isinstance(i, Stamped)]
         assert [r.step for r in moved if isinstance(r, JobProgressed)] == [1, 2, 3]
         assert [r.step for r in moved if isinstance(r, Previewed)] == [1, 2, 3]
+
+
+async def test_settings_are_kept_for_the_engines_that_follow() -> None:
+    async with engine() as heard:
+        with pytest.raises(EngineUnavailable):
+            heard.executor.send(Tune(preview_rate=3.0))
+        for generation in (1, 2):
+            await heard.ready()
+            heard.executor.send(job("a", do="exit"))
+            lost = await heard.until(Lost, generation=generation)
+            assert lost.log_tail.splitlines()[0] == "tuned to 3.0"
 
 
 async def test_nothing_is_sent_before_the_hello() -> None:

@@ -173,7 +173,7 @@ def test_more_jobs_than_places_all_come_to_an_end(engine: EngineProcess, hello: 
 
 def test_a_broken_graph_fails_and_the_engine_goes_on(engine: EngineProcess, hello: Hello) -> None:
     failed = engine.run("X", graph("no.such"), JobFailed)
-    assert (failed.code, failed.params["node"]) == ("unknown_node", None)
+    assert (failed.code, failed.params["node"]) == ("unknown_node", "it")
     assert engine.run("Y", graph("mine.loud"), JobDone)
 
 

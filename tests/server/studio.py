@@ -73,12 +73,16 @@ def configured(folder: Path, **flags: Any) -> Config:
 
 @asynccontextmanager
 async def open_studio(
-    folder: Path, *, script: FakeScript | None = None, **flags: Any
+    folder: Path,
+    *,
+    script: FakeScript | None = None,
+    engine: FakeExecutor | None = None,
+    **flags: Any,
 ) -> AsyncIterator[Studio]:
     config = configured(folder, **flags)
     layout = Layout(folder)
     layout.make()
-    engine = FakeExecutor(
+    engine = engine or FakeExecutor(
         EngineOptions(staging=str(layout.staging), nodes=str(layout.nodes)), script or FakeScript()
     )
     async with lifespan.opened(config, engine, scan=False) as state:

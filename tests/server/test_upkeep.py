@@ -38,6 +38,7 @@ async def test_a_picture_whose_file_vanished_is_hidden(studio: Studio) -> None:
 )
 async def test_the_starter_is_found_and_draws_by_its_nickname(studio: Studio) -> None:
     await library.scan_once(studio.state)
+    await library.hash_missing(studio.state)
     models = (await studio.client.get("/api/v1/models")).json()["items"]
     assert [model["source"] for model in models] == ["starter"]
     assert models[0]["sha256"]

@@ -74,7 +74,7 @@ ONE = node("one", "number.value")
         ),
         (
             [node("one", "number.value", {"value": "x"}), SINK],
-            [("bad_setting", "/nodes/0/settings/value")],
+            [("wrong_type", "/nodes/0/settings/value")],
         ),
         (
             [node("one", "number.value", {"volume": 1}), SINK],
@@ -98,7 +98,7 @@ ONE = node("one", "number.value")
         ),
         (
             [node("e", "test.every", {"loras": [{"model": "a"}, {"model": 3}]}), ONE, SINK],
-            [("bad_setting", "/nodes/0/settings/loras/1/model")],
+            [("wrong_type", "/nodes/0/settings/loras/1/model")],
         ),
         (
             [node("load", "model.load"), ONE, SINK],
@@ -122,7 +122,7 @@ def test_every_problem_of_a_graph_is_told_at_once_in_the_order_of_its_nodes(
         node("d", "latent.sample", {"steps": 0, "seed": -1, "guidance_scale": 101}),
     )
     assert said(check(bad, catalogue)) == [
-        ("bad_setting", "/nodes/0/settings/value"),
+        ("wrong_type", "/nodes/0/settings/value"),
         ("unknown_setting", "/nodes/0/settings/other"),
         ("unknown_node", "/nodes/1/type"),
         ("dangling_link", "/nodes/1/inputs/x"),
@@ -130,9 +130,9 @@ def test_every_problem_of_a_graph_is_told_at_once_in_the_order_of_its_nodes(
         ("missing_input", "/nodes/3/inputs/model"),
         ("missing_input", "/nodes/3/inputs/positive"),
         ("missing_input", "/nodes/3/inputs/latent"),
-        ("bad_setting", "/nodes/3/settings/steps"),
-        ("bad_setting", "/nodes/3/settings/seed"),
-        ("bad_setting", "/nodes/3/settings/guidance_scale"),
+        ("number_too_small", "/nodes/3/settings/steps"),
+        ("number_too_small", "/nodes/3/settings/seed"),
+        ("number_too_large", "/nodes/3/settings/guidance_scale"),
     ]
 
 
@@ -140,7 +140,7 @@ def test_a_problem_names_node_path_and_reason(catalogue: Catalogue) -> None:
     (problem,) = check(graph(node("one", "number.value", {"value": []}), SINK), catalogue)
     assert problem.node == "one"
     assert problem.path == "$.settings.value"
-    assert problem.params == {"setting": "value", "reason": "Expected `float`, got `array`"}
+    assert problem.params == {"setting": "value", "expected": "float"}
 
 
 def test_a_type_mismatch_names_both_types(catalogue: Catalogue) -> None:

@@ -163,17 +163,17 @@ class TestProblems:
             "loras": [{"model": "a"}, {"model": "b", "weight": "heavy"}],
         }  # fmt: skip
         assert problems("txt2img", bad, pointer="/recipe") == [
-            ("bad_field", "/recipe/prompt"),
-            ("bad_field", "/recipe/steps"),
-            ("bad_field", "/recipe/guidance_scale"),
-            ("bad_field", "/recipe/width"),
-            ("bad_field", "/recipe/height"),
-            ("bad_field", "/recipe/seed"),
-            ("bad_field", "/recipe/strength"),
-            ("bad_field", "/recipe/count"),
-            ("bad_field", "/recipe/clip_skip"),
+            ("wrong_type", "/recipe/prompt"),
+            ("number_too_small", "/recipe/steps"),
+            ("number_too_large", "/recipe/guidance_scale"),
+            ("number_too_small", "/recipe/width"),
+            ("number_too_large", "/recipe/height"),
+            ("number_too_small", "/recipe/seed"),
+            ("number_too_large", "/recipe/strength"),
+            ("number_too_large", "/recipe/count"),
+            ("number_too_large", "/recipe/clip_skip"),
             ("unknown_field", "/recipe/promt"),
-            ("bad_field", "/recipe/loras/1/weight"),
+            ("wrong_type", "/recipe/loras/1/weight"),
         ]
 
     @pytest.mark.parametrize(

@@ -81,17 +81,17 @@ class TestProblems:
         self, drawing: Graph, catalogue: Catalogue
     ) -> None:
         assert problems(drawing, catalogue, axis("seed", [1, "x", -1, 2**53, 1.5])) == [
-            ("bad_setting", "/sweep/axes/0/values/1"),
-            ("bad_setting", "/sweep/axes/0/values/2"),
+            ("wrong_type", "/sweep/axes/0/values/1"),
+            ("number_too_small", "/sweep/axes/0/values/2"),
             ("number_too_large", "/sweep/axes/0/values/3"),
-            ("bad_setting", "/sweep/axes/0/values/4"),
+            ("wrong_type", "/sweep/axes/0/values/4"),
         ]
 
     def test_a_span_that_runs_out_of_range_is_named_where_it_does(
         self, drawing: Graph, catalogue: Catalogue
     ) -> None:
         assert problems(drawing, catalogue, axis("steps", Span(start=499, count=3), "sample")) == [
-            ("bad_setting", "/sweep/axes/0/values/2")
+            ("number_too_large", "/sweep/axes/0/values/2")
         ]
 
     def test_an_axis_without_values_is_a_problem(self, drawing: Graph) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from core.ids import new_id
-from core.jobs.reconcile import Reconciled, reconcile
+from core.jobs.reconcile import Reconciled, empty, reconcile
 from core.paths import Layout, shipped
 from core.store import images
 from core.store.database import Database
@@ -39,8 +39,9 @@ async def test_strays_go_lost_ones_hide_and_come_back(layout: Layout) -> None:
         (layout.staging / "1").mkdir()
         (layout.staging / "1" / "half.png").write_bytes(b"x")
 
+        assert empty(layout.staging) == 1
         found = await reconcile(database, layout, young=-60)
-        assert found == Reconciled(staged=1, deleted=2, lost=1)
+        assert found == Reconciled(deleted=2, lost=1)
         assert foreign.exists()
         assert list(layout.staging.iterdir()) == []
         assert (layout.image(kept).exists(), layout.image(stray).exists()) == (True, False)

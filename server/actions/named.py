@@ -1,0 +1,127 @@
+"""What values of settings name: models, pictures, samplers, schedules. Writes nothing."""
+
+from typing import Any
+
+import msgspec
+
+from core.errors import NotFound, Params, Problem
+from core.graph import settings
+from core.graph.catalogue import IMAGE_FORMATS, MODEL_FORMATS, Catalogue
+from core.graph.fields import join
+from core.records.graph import Graph, Json
+from core.records.model import Model, ModelKind
+from core.store import images, models
+from server.principal import Principal
+from server.state import State
+
+_FORMAT_KINDS: dict[str, ModelKind] = {
+    "checkpoint": "checkpoint", "lora": "lora", "vae": "vae", "controlnet": "controlnet",
+    "embedding": "embedding", "upscaler": "upscaler",
+}  # fmt: skip
+
+
+async def image(state: State, principal: Principal, image: str) -> tuple[int, int] | None:
+    """Give the size of a picture that the caller sees; ``None`` when there is none."""
+    try:
+        found = await state.db.read(
+            lambda connection: images.get(connection, image, principal.sees)
+        )
+    except NotFound:
+        return None
+    return found.width, found.height
+
+
+async def model(state: State, name: str, format_: str) -> Model | None:
+    """Find the model that a setting of this format names."""
+    kind = _FORMAT_KINDS.get(format_)
+    return await state.db.read(lambda connection: models.find(connection, name, kind))
+
+
+def missing(code: str, pointer: str, name: str, **params: str) -> Problem:
+    """Say that nothing has this name."""
+    return Problem(code=code, pointer=pointer, params={"name": name[:200], **params})
+
+
+def unlisted(nodes: Catalogue, graph: Graph) -> list[Problem]:
+    """List samplers and schedules that the engine does not have."""
+    problems: list[Problem] = []
+    for place, node in enumerate(graph.nodes):
+        for name in (
+            nodes.nodes[node.type].settings.get("properties", {})
+            if (node.type in nodes.nodes)
+            else ()
+        ):
+            pointer = join("/nodes", place, "settings", name)
+            problem = unlisted_value(nodes, node.type, name, node.settings.get(name), pointer)
+            if problem is not None:
+                problems.append(
+                    msgspec.structs.replace(problem, node=node.id, path=f"$.settings.{name}")
+                )
+    return problems
+
+
+def unlisted_value(
+    nodes: Catalogue, type_: str, setting: str, value: Json, pointer: str
+) -> Problem | None:
+    """Say that a value names a sampler or a schedule that the engine does not have."""
+    schema = nodes.nodes[type_].settings.get("properties", {}).get(setting, {})
+    kind = schema.get("format")
+    known = {"sampler": nodes.samplers, "schedule": nodes.schedules}.get(kind)
+    if not known or not isinstance(value, str) or value == "default" or value in known:
+        return None
+    return missing(f"unknown_{kind}", pointer, value, **{kind: value[:200]})
+
+
+async def unknown(state: State, principal: Principal, graph: Graph) -> list[Problem]:
+    """List settings that name a model or a picture that is not there."""
+    problems: list[Problem] = []
+    for place, node in enumerate(graph.nodes):
+        at = join("/graph/nodes", place, "settings")
+        found = await unknown_in(state, principal, node.type, node.settings)
+        for path, problem in found:
+            where = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in path)
+            problems.append(
+                msgspec.structs.replace(
+                    problem, pointer=join(at, *path), node=node.id, path=f"$.settings{where}"
+                )
+            )
+    return problems
+
+
+async def unknown_in(
+    state: State, principal: Principal, type_: str, values: dict[str, Json]
+) -> list[tuple[tuple[str | int, ...], Problem]]:
+    """List the models and pictures that settings of a node name and that are not there.
+
+    :returns: where each name stands, and its problem, still without a pointer.
+    """
+    problems: list[tuple[tuple[str | int, ...], Problem]] = []
+    for reference in settings.references(state.nodes.nodes[type_].settings, values):
+        if reference.format in IMAGE_FORMATS:
+            known: Any = await image(state, principal, reference.value)
+            code = "unknown_image"
+        elif reference.format in MODEL_FORMATS:
+            known, code = await model(state, reference.value, reference.format), "unknown_model"
+        else:
+            continue
+        if known is None:
+            problems.append((reference.path, missing(code, "", reference.value)))
+    return problems
+
+
+def too_large(state: State, graph: Graph, pointer: str) -> list[Problem]:
+    """Say that a graph asks for a larger picture than the server makes."""
+    for node in graph.nodes:
+        found = too_many(state, node.settings.get("width"), node.settings.get("height"), pointer)
+        if found is not None:
+            return [found]
+    return []
+
+
+def too_many(state: State, width: Json, height: Json, pointer: str) -> Problem | None:
+    """Say that a size has more pixels than the server makes."""
+    limit = state.settings.max_pixels
+    if not isinstance(width, int) or not isinstance(height, int) or width * height <= limit:
+        return None
+    params: Params = {"pixels": width * height, "limit": limit}
+    return Problem(code="too_many_pixels", pointer=pointer, params=params)

@@ -1,0 +1,98 @@
+"""Start-up and housekeeping: staging, uploads, files without rows, old facts, what is announced."""
+
+import os
+import time
+from pathlib import Path
+
+import anyio
+import pytest
+
+from core.blobs import Blobs
+from core.ids import new_id
+from core.paths import Layout
+from core.store import events
+from server import housekeeping
+from tests.server.studio import Opener, Studio, open_studio
+from tests.server.test_images import png, upload
+
+pytestmark = pytest.mark.anyio
+
+
+async def until_gone(path: Path) -> None:
+    with anyio.fail_after(5):
+        while os.path.lexists(path):  # noqa: ASYNC110, ASYNC240 - a file tells nobody
+            await anyio.sleep(0.005)
+
+
+async def test_staging_is_empty_before_the_engine_starts(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "data")
+    layout.make()
+    (layout.staging / "half").mkdir()
+    (layout.staging / "half" / "written.png").write_bytes(b"x")
+    (layout.staging / "job-0.png").write_bytes(b"x")
+    async with open_studio(layout.root) as studio:
+        assert list(layout.staging.iterdir()) == []
+        assert (await studio.generate())["jobs"][0]["status"] == "succeeded"
+        assert list(layout.staging.iterdir()) == []
+
+
+async def test_a_file_without_a_row_goes_at_the_next_start_unless_it_is_young(
+    tmp_path: Path,
+) -> None:
+    layout = Layout(tmp_path / "data")
+    layout.make()
+    old, young = new_id(), new_id()
+    for image in (old, young):
+        layout.image(image).parent.mkdir(exist_ok=True)
+        layout.image(image).write_bytes(b"x")
+    hour_ago = time.time() - 3600
+    os.utime(layout.image(old), (hour_ago, hour_ago))
+    async with open_studio(layout.root):
+        await until_gone(layout.image(old))
+        assert layout.image(young).exists()
+
+
+async def test_an_upload_that_nobody_needs_is_swept_and_one_in_the_trash_is_not(
+    studio: Studio,
+) -> None:
+    kept = (await upload(studio, png(8, 8))).json()
+    trashed = (await upload(studio, png(16, 8))).json()
+    gone = (await upload(studio, png(8, 16))).json()
+    await studio.client.delete(f"/api/v1/images/{trashed['id']}")
+    await studio.client.delete(f"/api/v1/images/{gone['id']}", params={"forever": "1"})
+    blobs = Blobs(studio.state.layout.blobs)
+    await housekeeping.tidy(studio.state)
+    assert blobs.exists(gone["sha256"])  # young: a row for the same bytes may be on its way
+    await housekeeping.sweep_blobs(studio.state, grace=-60)
+    held = [blobs.exists(one["sha256"]) for one in (kept, trashed, gone)]
+    assert held == [True, True, False]
+
+
+async def test_facts_beyond_the_retention_are_forgotten_and_said_to_be(opener: Opener) -> None:
+    async with opener(fact_retention=1000) as studio:
+        for _ in range(6):
+            made = await studio.client.post(
+                "/api/v1/jobs",
+                json={
+                    "recipe": {"name": "txt2img", "prompt": "x", "model": "tiny", "steps": 1},
+                    "sweep": {"axes": [{"setting": "seed", "values": {"start": 0, "count": 70}}]},
+                },
+            )
+            assert made.status_code == 201
+            for job in made.json()["jobs"][-1:]:
+                await studio.ended(job)
+        head = await studio.state.db.read(events.head)
+        assert head > 1100
+        await housekeeping.tidy(studio.state)
+        floor = await studio.state.db.read(events.floor)
+        assert head - 1000 <= floor <= await studio.state.db.read(events.head)
+        async with studio.state.bus.subscribe(since=head) as subscriber:
+            assert subscriber.resumed
+
+
+async def test_tidying_twice_changes_nothing_more(studio: Studio) -> None:
+    await studio.generate()
+    await housekeeping.tidy(studio.state)
+    before = await studio.rows()
+    await housekeeping.tidy(studio.state)
+    assert await studio.rows() == before

@@ -1,0 +1,32 @@
+import pytest
+
+from starter.subjects import parse_table, pick_trained, read_subjects
+
+
+def test_the_table_has_enough_to_train_on_and_ten_held_out() -> None:
+    every = read_subjects()
+    assert len(pick_trained(every)) >= 60
+    assert sum(subject.held_out for subject in every) == 10
+    assert len({subject.code for subject in every}) == len(every)
+
+
+def test_no_held_out_word_is_used_by_a_trained_subject() -> None:
+    every = read_subjects()
+    trained = {word for subject in pick_trained(every) for word in subject.words}
+    held = {word for subject in every if subject.held_out for word in subject.words}
+    assert not trained & held
+
+
+def test_red_fox_is_a_fox() -> None:
+    fox = next(subject for subject in read_subjects() if subject.name == "fox")
+    assert "red fox" in fox.words
+
+
+def test_a_short_row_is_named_by_its_line() -> None:
+    with pytest.raises(ValueError, match="line 2"):
+        parse_table("# remark\n1f98a\tanimal\tfox\n")
+
+
+def test_a_word_that_stands_for_two_subjects_is_refused() -> None:
+    with pytest.raises(ValueError, match="already stands for 'car'"):
+        parse_table("1\ttravel\tcar\tauto\t\n2\ttravel\tbus\tauto\t\n")
