@@ -5,12 +5,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from core.errors import HeliographError, Problem
 
 TIMEOUT = 30.0  # seconds of one request
+SILENCE = 60.0  # seconds: an engine that lives is heard of every two
 
 
 class Client:
@@ -69,7 +72,16 @@ class Client:
 
 
 async def _texts(socket: ClientConnection) -> AsyncIterator[dict[str, Any]]:
-    async for message in socket:
+    """Give text messages as they come.
+
+    :raises HeliographError: ``server_gone`` when the socket closes, or says nothing for a minute.
+    """
+    while True:
+        try:
+            with anyio.fail_after(SILENCE):
+                message = await socket.recv()
+        except (TimeoutError, ConnectionClosed) as error:
+            raise HeliographError("server_gone", reason=type(error).__name__) from error
         if isinstance(message, str):
             yield json.loads(message)
 

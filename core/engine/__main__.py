@@ -11,8 +11,8 @@ from typing import BinaryIO
 import msgspec
 
 from core import log as logs
-from core.engine import exits
 from core.errors import HeliographError
+from core.ipc import exits
 from core.ipc.messages import EngineOptions, Fatal
 
 log = logging.getLogger("core.engine")

@@ -10,8 +10,7 @@ import queue
 import threading
 from typing import BinaryIO
 
-from core.engine import exits
-from core.ipc import frames
+from core.ipc import exits, frames
 from core.ipc.messages import AnyCommand, Cancel, RunGraph
 
 log = logging.getLogger(__name__)

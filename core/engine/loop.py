@@ -14,7 +14,6 @@ from pathlib import Path
 import torch
 from msgspec import structs
 
-from core.engine import exits
 from core.engine.baton import Baton
 from core.engine.cache import Cache
 from core.engine.context import Engine, Job
@@ -26,6 +25,7 @@ from core.engine.outbox import Outbox
 from core.engine.registry import Registry
 from core.engine.residency import LazyLoader, Residency
 from core.engine.runner import Runner, perform
+from core.ipc import exits
 from core.ipc.messages import (
     PROTOCOL,
     AnyCommand,

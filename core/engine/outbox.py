@@ -12,8 +12,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, BinaryIO
 
-from core.engine import exits
-from core.ipc import frames
+from core.ipc import exits, frames
 from core.ipc.messages import (
     AnyReport,
     Heartbeat,

@@ -18,7 +18,7 @@ from anyio.abc import TaskStatus
 import core
 from core.errors import EngineUnavailable
 from core.graph.catalogue import Catalogue
-from core.ipc import frames
+from core.ipc import exits, frames
 from core.ipc.messages import (
     AnyCommand,
     AnyReport,
@@ -202,7 +202,7 @@ class ProcessExecutor:
         log.log(
             logging.INFO if stopped else logging.WARNING,
             "engine ended: %s, exit code %s%s", end.reason, end.exit_code,
-            "" if stopped else f"; its last words:\n{end.log_tail[-2000:]}",
+            "" if stopped else f"; its last words: {_last_words(end.log_tail)}",
             extra={"action": "engine.ended", "generation": self._generation},
         )  # fmt: skip
         await self._items.send(
@@ -219,7 +219,9 @@ class ProcessExecutor:
         delay, is_open = self._restarts.ended(
             time.monotonic(), lived=lived, worked=self._worked, blamed=blamed
         )
-        if end.reason == "stuck":  # a second engine beside a stuck one would share its device
+        # A second engine beside a stuck one would share its device; one that cannot use its
+        # device or arguments will not do better in a second.
+        if end.reason == "stuck" or end.exit_code == exits.UNUSABLE:
             delay, is_open = self._limits.probe, True
         await self._become("unavailable" if is_open else "restarting", end.reason)
         return delay
@@ -254,3 +256,8 @@ class ProcessExecutor:
                 reason=reason,
             )
         )
+
+
+def _last_words(tail: str) -> str:
+    """Give the end of a log that says most: a traceback names its error last."""
+    return " ".join(tail.strip().splitlines()[-1:])[-500:] or "none"

@@ -11,8 +11,8 @@ import msgspec
 import pytest
 from PIL import Image as Pillow
 
-from core.engine import exits
 from core.graph.catalogue import Resource
+from core.ipc import exits
 from core.ipc.messages import (
     PROTOCOL,
     Cancel,

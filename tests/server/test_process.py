@@ -85,6 +85,13 @@ def test_generate_uses_a_running_server_else_one_of_its_own(tmp_path: Path) -> N
         assert len(shown) == 3
 
 
+def test_generate_says_why_no_engine_starts(tmp_path: Path) -> None:
+    failed = command("generate", "a fox", "--device", "cuda:9", "--data-dir", str(tmp_path))
+    assert failed.returncode == 1
+    assert "device_missing" in failed.stderr.splitlines()[-1]
+    assert "Traceback (most" not in failed.stderr.splitlines()[-1]
+
+
 def test_a_token_made_on_the_command_line_works_at_once(tmp_path: Path) -> None:
     data = ("--data-dir", str(tmp_path / "data"))
     with RunningServer(tmp_path / "data", fake_engine="1", token="master") as server:
