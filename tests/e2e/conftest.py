@@ -17,12 +17,12 @@ ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # Playwright's loop must be gone before other modules run theirs
 def browser() -> Iterator[Browser]:
-    """Start Debian's chromium once; without one, skip here and fail where CI demands it."""
+    """Start Debian's chromium; without one, skip here and fail where CI demands it."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
-        if os.environ.get("HELIOGRAPH_REQUIRE_BROWSER"):
+        if os.environ.get("REQUIRE_BROWSER"):
             pytest.fail("no chromium on this machine, and browser tests must not be skipped")
         pytest.skip("no chromium on this machine")
     with sync_playwright() as playwright:
