@@ -73,5 +73,5 @@ def test_the_table_goes_between_the_marks(tmp_path: Path) -> None:
     text = card.read_text()
     assert text.startswith("head\n")
     assert text.endswith("tail\n")
-    assert "| it | 2 | 50 % | 100 % | 100 % | 50 % |" in text
+    assert "| it | 2 | 50.0 % | 100.0 % | 100.0 % | 50.0 % |" in text
     assert "old" not in text
