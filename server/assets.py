@@ -3,6 +3,9 @@
 Without a build it shows a page that says how to make one.
 """
 
+import mimetypes
+from pathlib import Path
+
 import anyio.to_thread
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
@@ -37,8 +40,8 @@ async def page(request: Request) -> Response:
     """Send a file of the web client. Its pages are fragments of one: other paths are unknown."""
     path = request.path_params["path"] or "index.html"
     first, *_ = path.split("/")
-    root = shipped("web")
-    if not await anyio.to_thread.run_sync((root / "index.html").is_file):
+    root = await anyio.to_thread.run_sync(_built)
+    if root is None:
         if path == "index.html":
             return HTMLResponse(_MISSING, headers={"cache-control": "no-cache"})
         raise NotFound
@@ -51,6 +54,13 @@ async def page(request: Request) -> Response:
         _name_browser(request, answer)
     answer.headers["cache-control"] = HASHED if first == "assets" and "/" in path else "no-cache"
     return answer
+
+
+def _built() -> Path | None:
+    if not mimetypes.inited:  # reads the system's tables, and not later on the loop
+        mimetypes.init()
+    root = shipped("web")
+    return root if (root / "index.html").is_file() else None
 
 
 def _name_browser(request: Request, answer: Response) -> None:

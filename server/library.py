@@ -63,8 +63,8 @@ async def keep_scanned(state: State, at_once: bool) -> None:
 
 async def scan_once(state: State) -> None:
     """Bring the store up to date with the folders, one transaction for a folder."""
-    for label, folder in roots(state.settings, state.layout):
-        if not folder.is_dir():
+    for label, folder in await anyio.to_thread.run_sync(roots, state.settings, state.layout):
+        if not await anyio.Path(folder).is_dir():
             continue
         found = await anyio.to_thread.run_sync(scan.scan, [(label, folder)])
         await state.db.write(partial(_store, label=label, found=found))
@@ -100,7 +100,7 @@ async def keep_hashed(state: State) -> None:
 
 async def hash_missing(state: State) -> None:
     """Compute the hash of each model that has none, with `model.changed` for each."""
-    known = places(state.settings, state.layout)
+    known = await anyio.to_thread.run_sync(places, state.settings, state.layout)
     tried: set[str] = set()
     while True:
         held = await state.db.read(partial(models.unhashed, limit=len(tried) + _HASHES))

@@ -60,11 +60,12 @@ async def opened(
             if requeued.queued:
                 log.info("%d jobs go on after a restart", len(requeued.queued))
             engine = executor or make_executor(settings, layout)
+            words = await anyio.to_thread.run_sync(Words, shipped("i18n"), settings.language)
             state = State(
                 config=config,
                 layout=layout,
                 boot=boot,
-                words=Words(shipped("i18n"), settings.language),
+                words=words,
                 signer=Signer.of(layout.root / "secret.key"),
                 db=db,
                 bus=bus,

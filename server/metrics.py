@@ -8,6 +8,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+import anyio.to_thread
+
 from server.state import State
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ async def reasons(state: State) -> list[str]:
         found.append(f"engine_{state.executor.state}")
     if not state.scanned.is_set():
         found.append("library_scanning")
-    if disk_is_full(state):
+    if await anyio.to_thread.run_sync(disk_is_full, state):
         found.append("disk_full")
     return found
 
@@ -40,12 +42,17 @@ def disk_is_full(state: State) -> bool:
 
 async def text(state: State) -> tuple[str, bytes]:
     """Give the media type and the text of all figures."""
+    queue = await state.queue.state()
+    return await anyio.to_thread.run_sync(_render, state, queue.counts, queue.paused)
+
+
+def _render(state: State, counts: dict[str, int], paused: bool) -> tuple[str, bytes]:
+    """Ask disk and clock, and import what few ask for: work for a thread."""
     from prometheus_client import CollectorRegistry
     from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-    queue = await state.queue.state()
     registry = CollectorRegistry()
-    registry.register(_Collector(state, queue.counts, queue.paused))
+    registry.register(_Collector(state, counts, paused))
     return CONTENT_TYPE_LATEST, generate_latest(registry)
 
 

@@ -19,11 +19,11 @@ _PLACEHOLDER = re.compile(r"\{\{?\s*(\w+)\s*\}?\}")
 
 
 class Words:
-    """Every language that ships, read when first asked for."""
+    """Every language that ships, read once: call the constructor where files may be read."""
 
     def __init__(self, folder: Path, default: str = SOURCE) -> None:
-        self._files = {file.stem: file for file in sorted(folder.glob("*.json"))}
-        self._tables: dict[str, dict[str, str]] = {}
+        self._files = {file.stem: file.read_bytes() for file in sorted(folder.glob("*.json"))}
+        self._tables = {code: _read(content) for code, content in self._files.items()}
         self._default = SOURCE
         self.speak(default)
 
@@ -41,9 +41,8 @@ class Words:
         return {code: self._table(code).get("language.name", code) for code in self.codes}
 
     def file(self, code: str) -> bytes | None:
-        """Read the file of a language as it ships; ``None`` when there is none."""
-        file = self._files.get(code)
-        return file.read_bytes() if file else None
+        """Give the file of a language as it ships; ``None`` when there is none."""
+        return self._files.get(code)
 
     def choose(self, accept: str | None) -> str:
         """Pick the language that fits an ``Accept-Language`` header best."""
@@ -89,14 +88,16 @@ class Words:
         )
 
     def _table(self, code: str) -> dict[str, str]:
-        if code not in self._tables:
-            content = self.file(code)
-            try:
-                tree = msgspec.json.decode(content) if content else {}
-            except msgspec.DecodeError:
-                tree = {}
-            self._tables[code] = _flatten(tree) if isinstance(tree, dict) else {}
-        return self._tables[code]
+        return self._tables.get(code, {})
+
+
+def _read(content: bytes) -> dict[str, str]:
+    """Read a language; a broken file has no sentences, and English says them."""
+    try:
+        tree = msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return {}
+    return _flatten(tree) if isinstance(tree, dict) else {}
 
 
 def _quality(text: str) -> float:

@@ -105,6 +105,8 @@ class FakeJob:
         if self._fault == "slow":
             pace = max(pace * self._script.slow, self._script.slow_step)
         try:
+            if self._run.paths:
+                await to_thread.run_sync(self._run.read, limiter=_DISK)
             for move in self._run.moves():
                 if move.phase == "step":
                     await self._misbehave(move)

@@ -6,6 +6,7 @@ time and no reports: it yields what happens, and its caller reports it.
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from msgspec import Struct
 
 from core.errors import HeliographError, Invalid, ModelUnreadable, NodeFailed, Params
 from core.graph import settings
-from core.graph.catalogue import PLAIN_TYPES, Catalogue, Resources
+from core.graph.catalogue import IMAGE_FORMATS, PLAIN_TYPES, Catalogue, Resources
 from core.graph.check import check
 from core.graph.plan import Step, plan
 from core.ipc.messages import RunGraph, SavedImage
@@ -63,14 +64,22 @@ class FakeRun:
         self._staging = staging
         self._known = cached
         self._values: dict[tuple[str, str], Any] = {}
+        self._heads: dict[str, bytes] = {}  # path → the beginning of a picture
+        self.paths = [one.path for one in command.resources.values() if one.kind in IMAGE_FORMATS]
         self.keys: list[bytes] = []  # of the pure nodes that ran
         self.ran = 0
         self.cached = 0
         self.outputs: dict[str, Any] = {}  # "node.port" → plain value
         self.pictures: list[tuple[str, Canvas]] = []  # (node, what it saves)
 
+    def read(self) -> None:
+        """Read the pictures of ``paths``, in a thread: ``moves`` runs on the loop."""
+        for path in self.paths:
+            with suppress(OSError), Path(path).open("rb") as file:
+                self._heads[path] = file.read(1 << 16)
+
     def moves(self) -> Iterator[Move]:
-        """Run every node that leads to a sink.
+        """Run every node that leads to a sink; after ``read``.
 
         :raises Failed: when the graph does not fit the catalogue, or a node fails.
         """
@@ -183,7 +192,7 @@ class FakeRun:
             case "latent.sample" | "image.resize":
                 return {"out": self._drawn(step, values)}
             case "image.load":
-                return {"out": _load(node.id, resources[values["image"]].path)}
+                return {"out": self._load(node.id, resources[values["image"]].path)}
         return {}
 
     def _drawn(self, step: Step, values: Mapping[str, Any]) -> Canvas:
@@ -193,6 +202,15 @@ class FakeRun:
         start = self._input(step, "latent") or _canvas({})
         recipe = (values["seed"], self._input(step, "positive"), start.recipe)
         return Canvas(start.width, start.height, recipe)
+
+    def _load(self, node: str, path: str) -> Canvas:
+        data = self._heads.get(path, b"")
+        try:
+            width, height = fake_picture.png_size(data)
+        except ValueError as error:
+            failed = NodeFailed(node=node, type="image.load", error=type(error).__name__)
+            raise Failed(failed, node) from error
+        return Canvas(width, height, (hashlib.sha256(data).hexdigest(),))
 
 
 def thumbnail(canvas: Canvas, side: int = 256, share: float = 1.0) -> bytes:
@@ -213,14 +231,3 @@ def thumbnail_size(canvas: Canvas, side: int) -> tuple[int, int]:
 
 def _canvas(values: Mapping[str, Any]) -> Canvas:
     return Canvas(values.get("width", _DEFAULT_SIDE), values.get("height", _DEFAULT_SIDE))
-
-
-def _load(node: str, path: str) -> Canvas:
-    try:
-        with Path(path).open("rb") as file:
-            data = file.read(1 << 16)
-        width, height = fake_picture.png_size(data)
-    except (OSError, ValueError) as error:
-        failed = NodeFailed(node=node, type="image.load", error=type(error).__name__)
-        raise Failed(failed, node) from error
-    return Canvas(width, height, (hashlib.sha256(data).hexdigest(),))

@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import httpx
 import msgspec
+from blockbuster import blockbuster_ctx
 
 from core.config import Config, load
 from core.ipc.messages import EngineOptions
@@ -100,7 +101,9 @@ async def open_studio(
         async with httpx.AsyncClient(
             transport=transport, base_url="http://127.0.0.1:9292"
         ) as client:
-            yield Studio(state, client)
+            # From here on it serves: a file, a lock or a sleep on the loop is an error.
+            with blockbuster_ctx(["core", "server"]):
+                yield Studio(state, client)
 
 
 async def until_ready(state: State) -> None:

@@ -1,7 +1,9 @@
 """What the server does by itself: scan, tidy, reconcile; and the pages of the client."""
 
+from functools import partial
 from pathlib import Path
 
+import anyio.to_thread
 import pytest
 
 from core.paths import shipped
@@ -17,7 +19,8 @@ async def test_the_trash_is_emptied_of_what_is_too_old(opener: Opener) -> None:
         await housekeeping.tidy(studio.state)
         assert (await studio.client.get(f"/api/v1/images/{image}")).status_code == 200
         await studio.client.delete(f"/api/v1/images/{image}")
-        studio.state.config = configured(studio.state.layout.root, trash_days=0)
+        at_once = partial(configured, studio.state.layout.root, trash_days=0)
+        studio.state.config = await anyio.to_thread.run_sync(at_once)
         await housekeeping.tidy(studio.state)
         if studio.state.layout.image(image).exists():  # the same millisecond: once more
             await housekeeping.tidy(studio.state)
