@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from core.blobs import sync_folder
@@ -25,6 +26,9 @@ class ImageDamaged(JobError):
     """Raised when a staged picture is missing or not what the engine said; params: file."""
 
     code = "image_damaged"
+
+
+_SYNCING = ThreadPoolExecutor(max_workers=8, thread_name_prefix="sync")
 
 
 def place(
@@ -47,8 +51,9 @@ def place(
         for one in saved:
             placed.append(_named(one, facts(one.node)))
             _move(layout, one, placed[-1].id, folders)
-        for folder in folders:
-            sync_folder(folder)
+        # At once: a journal takes syncs that come together in one commit.
+        for _ in _SYNCING.map(sync_folder, folders):
+            pass
     except OSError as error:
         remove(layout, placed)
         discard(layout, saved)

@@ -16,7 +16,7 @@ from tests.running import ROOT, RunningServer, running
 
 ASK = {"prompt": "a 3d red fox on a blue background", "steps": 20, "guidance_scale": 3.0,
        "sampler": "euler"}  # fmt: skip
-ROUNDS = 9
+ROUNDS = 15
 
 
 class Peer:

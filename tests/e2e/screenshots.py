@@ -17,7 +17,7 @@ SIZE = ViewportSize(width=1280, height=800)
 PHONE = ViewportSize(width=390, height=800)
 PROMPTS = [
     ("a 3d red fox on a blue background", 4),
-    ("a flat whale on a pink background", 4),
+    ("a flat panda on a green background", 4),
     ("a cartoon sunflower on a light blue background", 4),
 ]
 

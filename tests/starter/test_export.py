@@ -12,7 +12,10 @@ from starter.sampling import draw_pictures, load_pipeline, make_grid
 from starter.train import export_now, train_diffusion, train_vae
 
 # diffusers hands tensors to numpy the old way, and says so about each cast to half precision
-pytestmark = pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning"),
+    pytest.mark.timeout(120),
+]
 
 SAMPLERS = {
     "euler": "EulerDiscreteScheduler",

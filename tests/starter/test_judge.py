@@ -23,6 +23,8 @@ from starter.sprites import Atlas
 from starter.subjects import Subject
 from starter.train import export_now
 
+pytestmark = pytest.mark.timeout(120)
+
 CODES = ("f0", "f1", "f2")
 
 

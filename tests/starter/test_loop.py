@@ -9,6 +9,8 @@ from starter.loop import Stage, Stopped, load_checkpoint, save_checkpoint, train
 from starter.material import Material
 from starter.vae import VaeStage, make_vae
 
+pytestmark = pytest.mark.timeout(120)
+
 
 def make_vae_stage(material: Material) -> VaeStage:
     pool = material.make_pool(1, material.plan.pool)

@@ -12,6 +12,7 @@ from starter.tokenizer import MAX_LENGTH
 MODEL = Path(__file__).parents[2] / "starter" / "model"
 
 pytestmark = [
+    pytest.mark.timeout(120),
     pytest.mark.skipif(not MODEL.exists(), reason="the model is not trained yet"),
     pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning"),
 ]
