@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from core.errors import HeliographError, Problem
 
 TIMEOUT = 30.0  # seconds of one request
+MESSAGE = 4 * 1024 * 1024  # bytes of one event: far more than any fact
 SILENCE = 60.0  # seconds: an engine that lives is heard of every two
 
 
@@ -66,7 +67,7 @@ class Client:
         """Follow facts and frames; the first message is hello."""
         url = self._url.replace("http", "ws", 1) + "/api/v1/ws?topics=jobs,system"
         async with connect(
-            url, additional_headers=self._headers, subprotocols=None, max_size=None, proxy=None
+            url, additional_headers=self._headers, subprotocols=None, max_size=MESSAGE, proxy=None
         ) as socket:
             yield _texts(socket)
 

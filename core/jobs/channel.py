@@ -35,7 +35,8 @@ class Channel(Generic[T]):
     async def send(self, item: T) -> None:
         """Append an item; waits while the channel is full. An item for a closed one is dropped."""
         while not self.send_nowait(item) and not self._closed:
-            self._taken = anyio.Event()
+            if self._taken.is_set():  # several may wait on one: all look again when it is set
+                self._taken = anyio.Event()
             await self._taken.wait()
 
     def close(self) -> None:

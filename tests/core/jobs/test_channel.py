@@ -48,3 +48,17 @@ async def test_a_closed_channel_gives_what_is_left_and_takes_nothing() -> None:
     assert not channel.send_nowait(3)
     await channel.send(4)
     assert [item async for item in channel] == [1]
+
+
+async def test_every_sender_that_waits_for_room_gets_it() -> None:
+    channel: Channel[int] = Channel(1)
+    got: list[int] = []
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            for number in range(4):
+                group.start_soon(channel.send, number)
+            await wait_all_tasks_blocked()  # one went in, three wait
+            for _ in range(4):
+                got.append(await anext(channel))
+                await wait_all_tasks_blocked()
+    assert sorted(got) == [0, 1, 2, 3]
