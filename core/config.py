@@ -94,6 +94,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     fake_engine: Annotated[
         bool, Meta(description="Run the scripted engine without torch: for tests and load.")
     ] = False
+    fake_process: Annotated[
+        bool, Meta(description="Run the scripted engine as a process of its own.")
+    ] = False
+    failpoints: Annotated[
+        str,
+        Meta(description="Faults for tests: place=kill|kill_peer|enospc|eio|delay[@first[-last]]."),
+    ] = ""
 
 
 class Config(Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import anyio.to_thread
 
+from core import failpoint
 from core.blobs import Blobs
 from core.errors import NotFound
 from core.ids import new_id
@@ -41,6 +42,7 @@ async def keep(state: State, new: NewImage, safe: "Normalised") -> None:
     """Write an upload's blob and thumbnail, both synced, before its row is written."""
 
     def write() -> None:
+        failpoint.hit("upload.blob")
         Blobs(state.layout.blobs).put(safe.data)
         _write(state.layout.thumbnail(new.id), safe.thumbnail)
 
@@ -54,6 +56,7 @@ async def remove(state: State, gone: ImageFile) -> None:
         paths.append(state.layout.image(gone.id))
 
     def unlink() -> None:
+        failpoint.hit("delete.file")
         for path in paths:
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()

@@ -14,9 +14,10 @@ import msgspec
 import uvicorn
 from msgspec import Struct
 
+from core import failpoint
 from core import log as logs
 from core.config import Config
-from core.errors import ConfigRefused, Problem, StartError
+from core.errors import ConfigRefused, Params, Problem, StartError
 from core.paths import Layout
 from server import lifespan, protocol
 from server.app import create_app
@@ -43,6 +44,7 @@ def serve(config: Config) -> int:
     """
     settings = config.settings
     refuse_unsafe(config)
+    _arm(settings.failpoints)
     logs.setup(settings.log_level, settings.log_format)
     with contextlib.closing(bind(settings.host, settings.port)) as listener:
         anyio.run(_serve, config, listener)
@@ -58,6 +60,15 @@ def refuse_unsafe(config: Config) -> None:
     if not is_loopback(settings.host) and not settings.token:
         problem = Problem(code="token_needed", pointer="/token", params={"host": settings.host})
         raise ConfigRefused(problems=(problem,))
+
+
+def _arm(failpoints: str) -> None:
+    try:
+        failpoint.arm(failpoints)
+    except ValueError as error:
+        params: Params = {"source": "failpoints", "reason": str(error)}
+        problem = Problem(code="bad_setting", pointer="/failpoints", params=params)
+        raise ConfigRefused(problems=(problem,)) from error
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from core import failpoint
 from core import log as logs
 from core.errors import HeliographError
 from core.ipc import exits
@@ -45,6 +46,7 @@ def serve(options: EngineOptions) -> int:
     """Be an engine until the server says stop; give the exit code."""
     commands, reports = take_pipes()
     logs.setup(options.log_level, "json")  # the server reads the lines and writes them its way
+    failpoint.arm(options.failpoints, peer=os.getppid())
     sys.setswitchinterval(_SWITCH)
     # Late imports: the pipes come first, and the heart beats while torch is imported.
     from core.engine.heart import Heart

@@ -10,6 +10,7 @@ import queue
 import threading
 from typing import BinaryIO
 
+from core import failpoint
 from core.ipc import exits, frames
 from core.ipc.messages import AnyCommand, Cancel, RunGraph
 
@@ -55,6 +56,7 @@ class Inbox:
         try:
             while (command := frames.read_command(self._stream)) is not None:
                 if isinstance(command, Cancel):
+                    failpoint.hit("cancel.heard")
                     flag = self._flags.get(command.job)
                     if flag is not None:  # else it has ended meanwhile
                         flag.set()

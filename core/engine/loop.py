@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from msgspec import structs
 
+from core import failpoint
 from core.engine.baton import Baton
 from core.engine.cache import Cache
 from core.engine.context import Engine, Job
@@ -155,6 +156,7 @@ class Loop:
             "%s after %.2f s", type(report).__name__, report.seconds,
             extra={"action": "engine.job_ended"},
         )  # fmt: skip
+        failpoint.hit("save.report")
         # In this order: once the report is out, the server may use the id again.
         self._inbox.forget(command.job)
         self._jobs.pop(command.job, None)

@@ -15,6 +15,7 @@ import torch
 from PIL import Image as Pillow
 from PIL.PngImagePlugin import PngInfo
 
+from core import failpoint
 from core.engine.values import Image, Mask
 from core.errors import DiskFull
 from core.ipc.messages import SavedImage
@@ -115,10 +116,15 @@ def webp(picture: Pillow.Image, side: int = _THUMBNAIL) -> bytes:
 
 
 def _write(path: Path, data: bytes) -> None:
+    half = len(data) // 2
+    failpoint.hit("save.draw")
     try:
         with path.open("wb") as file:
-            file.write(data)
+            file.write(data[:half])
+            failpoint.hit("save.write")
+            file.write(data[half:])
             file.flush()
+            failpoint.hit("save.sync")
             os.fsync(file.fileno())
     except OSError as error:
         path.unlink(missing_ok=True)

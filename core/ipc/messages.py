@@ -27,6 +27,7 @@ class EngineOptions(Struct, frozen=True, kw_only=True):
     preview_size: int = 256  # longest side, pixels
     cache_mb: int = 256
     ram_mb: int = 0  # 0: half of the machine's
+    failpoints: str = ""  # see core.failpoint
     log_level: str = "INFO"
 
 

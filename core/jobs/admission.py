@@ -23,6 +23,7 @@ def accept(tx: Transaction, new: NewBatch, cells: Sequence[str], limit: int) -> 
     :param cells: as ``designs.indices`` writes them.
     :param limit: jobs that may wait in all.
     """
+    tx.hit("accept.begin")
     connection = tx.connection
     if new.idempotency is not None:
         known = batches.known(tx, new.owner, new.idempotency[0])
@@ -49,6 +50,7 @@ def accept(tx: Transaction, new: NewBatch, cells: Sequence[str], limit: int) -> 
                 owner=new.owner, job=ids[0], batch=batch, kind=new.kind, priority=new.priority
             )
         )
+    tx.hit("accept.row")
     return Added(batch=batch, count=len(cells), jobs=ids)
 
 

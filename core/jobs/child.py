@@ -18,6 +18,7 @@ from anyio import CancelScope, EndOfStream, create_task_group, move_on_after
 from anyio.abc import ByteReceiveStream, ByteSendStream, Process
 from msgspec import Struct
 
+from core import failpoint
 from core import log as logs
 from core.ipc.frames import FrameError, ReportStream
 from core.ipc.messages import PROTOCOL, AnyReport, Fatal, Heartbeat, Hello
@@ -91,6 +92,7 @@ class Child:
             )
         except OSError as error:
             return End(exit_code=None, reason="not_started", log_tail=str(error))
+        failpoint.set_peer(process.pid)
         try:
             await self._accompany(process)
         finally:
@@ -158,9 +160,10 @@ class Child:
     async def _pump(self, stdin: ByteSendStream) -> None:
         try:
             async for frame in self._mailbox:
+                failpoint.hit("pipe.write")
                 await stdin.send(bytes(frame))
         except _GONE:
-            return  # its end shows on the other pipe
+            self.kill("pipe")  # what it was never told it would never answer
 
     async def _drain(self, stderr: ByteReceiveStream, drained: anyio.Event) -> None:
         line = bytearray()

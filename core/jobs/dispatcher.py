@@ -14,6 +14,7 @@ import anyio
 from anyio import TASK_STATUS_IGNORED, to_thread
 from anyio.abc import TaskStatus
 
+from core import failpoint
 from core.config import Settings
 from core.errors import DiskFull, EngineUnavailable, Problem, Unavailable
 from core.events.bus import Bus
@@ -136,6 +137,7 @@ class Dispatcher:
         if flight.canceled is None:
             flight.canceled = time.monotonic()
         if flight.generation == self._executor.generation:
+            failpoint.hit("cancel.send")
             try:
                 self._executor.send(Cancel(job=job))
             except EngineUnavailable:
@@ -226,7 +228,9 @@ class Dispatcher:
                 exact=claimed.exact,
                 alone=claimed.alone,
             )
+            failpoint.hit("claim.send")
             self._executor.send(command)
+            failpoint.hit("claim.sent")
         except EngineUnavailable:
             await self._give_back(flight)
         except FrameError:

@@ -44,6 +44,7 @@ def finish(tx: Transaction, boot: str, finished: Finished) -> bool:
         error=finished.error,
         degraded=finished.degraded,
     )
+    tx.hit("save.row")
     return True
 
 
@@ -163,11 +164,13 @@ def cancel(tx: Transaction, job: str, owner: str | None) -> Literal["canceled", 
     found = line.get(tx.connection, job, owner)
     if found.status in ENDED:
         raise Conflict("job_ended", status=found.status)
-    if found.status == "running":
+    running = found.status == "running"
+    if running:
         line.mark_canceling(tx, found.row)
-        return "canceling"
-    end(tx, found, "canceled")
-    return "canceled"
+    else:
+        end(tx, found, "canceled")
+    tx.hit("cancel.row")
+    return "canceling" if running else "canceled"
 
 
 class _Sorted:

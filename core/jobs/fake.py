@@ -14,6 +14,7 @@ import msgspec
 from anyio import TASK_STATUS_IGNORED, CancelScope, to_thread
 from anyio.abc import TaskGroup, TaskStatus
 
+from core import failpoint
 from core.errors import EngineUnavailable
 from core.graph.catalogue import IMAGE_FORMATS, Catalogue
 from core.ipc import frames
@@ -115,6 +116,7 @@ class FakeExecutor:
                     }
                     group.start_soon(self._run, command)
             case Cancel():
+                failpoint.hit("cancel.heard")
                 if command.job in self._jobs:
                     self._jobs[command.job].set()
             case Watch():
@@ -246,6 +248,7 @@ class FakeExecutor:
         report = await job.play()
         if isinstance(report, JobDone):
             self._remember(run.keys)
+        failpoint.hit("save.report")
         del self._jobs[command.job]
         self._idle.set()
         await self.say(msgspec.structs.replace(report, seconds=anyio.current_time() - began))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from core import failpoint
 from core.blobs import sync_folder
 from core.errors import DiskFull, JobError
 from core.ids import new_id
@@ -46,11 +47,13 @@ def place(
     placed: list[NewImage] = []
     folders: dict[Path, None] = {}
     try:
+        failpoint.hit("save.check")
         for one in saved:
             _check(layout.staging / one.path, one)
         for one in saved:
             placed.append(_named(one, facts(one.node)))
             _move(layout, one, placed[-1].id, folders)
+        failpoint.hit("save.folder")
         # At once: a journal takes syncs that come together in one commit.
         for _ in _SYNCING.map(sync_folder, folders):
             pass
@@ -115,4 +118,5 @@ def _move(layout: Layout, one: SavedImage, image: str, folders: dict[Path, None]
             folders[target.parent.parent] = None
         folders[target.parent] = None
     os.replace(layout.staging / one.thumbnail, thumbnail)
+    failpoint.hit("save.rename")
     os.replace(layout.staging / one.path, picture)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import anyio
 from anyio import CapacityLimiter, to_thread
 
+from core import failpoint
 from core.errors import DiskFull, NotFound, Problem, Unavailable
 from core.ipc.messages import JobCanceled, JobDone, JobFailed
 from core.jobs import gallery
@@ -49,6 +50,7 @@ class Outcomes:
         """
         try:
             if await self._queue.finish(finished):
+                failpoint.hit("save.stored")
                 return
         except DiskFull:
             await self.release(finished.generation, [finished.job], "disk_full")

@@ -76,15 +76,16 @@ def environment(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def command_line(options: EngineOptions) -> list[str]:
+def command_line(options: EngineOptions, program: str = "core.engine") -> list[str]:
     """Name the program of an engine and its one argument."""
     argument = msgspec.json.encode(options).decode()
-    return [sys.executable, "-X", "faulthandler", "-m", "core.engine", argument]
+    return [sys.executable, "-X", "faulthandler", "-m", program, argument]
 
 
 class ProcessExecutor:
     """An ``Executor`` that owns one engine child at a time.
 
+    :param program: module of the engine.
     :param argv: another program that speaks the same protocol.
     """
 
@@ -92,11 +93,14 @@ class ProcessExecutor:
         self,
         options: EngineOptions,
         *,
+        program: str = "core.engine",
         argv: Sequence[str] | None = None,
         environ: Mapping[str, str] | None = None,
         limits: Limits | None = None,
     ) -> None:
-        self._argv = list(argv) if argv is not None else command_line(options)
+        self._options = options
+        self._program = program
+        self._argv = None if argv is None else list(argv)
         self._environ = environment(os.environ if environ is None else environ)
         self._limits = limits or Limits()
         self._restarts = Restarts(self._limits)
@@ -190,7 +194,7 @@ class ProcessExecutor:
         self._generation += 1
         self._worked = False
         self._in_flight.clear()
-        self._child = Child(self._argv, self._environ, _ROOT, self._hear, self._limits)
+        self._child = Child(self._command(), self._environ, _ROOT, self._hear, self._limits)
         await self._become("starting")
         try:
             end = await self._child.live()
@@ -225,6 +229,14 @@ class ProcessExecutor:
             delay, is_open = self._limits.probe, True
         await self._become("unavailable" if is_open else "restarting", end.reason)
         return delay
+
+    def _command(self) -> list[str]:
+        if self._argv is not None:
+            return self._argv
+        options = self._options
+        if self._generation > 1:  # armed once: the engines that follow are to recover
+            options = msgspec.structs.replace(options, failpoints="")
+        return command_line(options, self._program)
 
     async def _hear(self, report: AnyReport) -> None:
         if isinstance(report, Hello):

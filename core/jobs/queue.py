@@ -7,6 +7,7 @@ Knows no engine and no SQL; every change is one transaction, whose callable stan
 from collections.abc import Collection
 from typing import Literal
 
+from core import failpoint
 from core.config import Settings
 from core.errors import Conflict, Params, Problem
 from core.jobs import admission, ending, taking
@@ -58,6 +59,7 @@ class Queue(Switch):
         cells = admission.checked(new)
         limit = self.settings.queue_max
         added = await self.database.write(lambda tx: admission.accept(tx, new, cells, limit))
+        failpoint.hit("accept.reply")
         self.wake()
         return added
 

@@ -53,6 +53,7 @@ def _start(
     if design is None:
         design = known[job.batch] = designs.get(tx.connection, job.batch)
     tx.fact(JobStarted(owner=job.owner, job=job.id, batch=design.id, attempt=job.attempt))
+    tx.hit("claim.row")
     return Claimed(
         job=job.id,
         batch=design.id,

@@ -15,10 +15,12 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from core import failpoint
 from core.errors import StartError
 from core.store import backup
 from core.store.link import connect
 from core.store.times import iso, now
+from core.store.transaction import refusal
 
 log = logging.getLogger(__name__)
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql")
@@ -185,6 +187,7 @@ def _step(connection: sqlite3.Connection, step: Migration) -> None:
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(_RECORDS)
     for statement in statements(step.sql):
+        failpoint.hit("migrate.statement", refusal)
         connection.execute(statement)
     connection.execute(
         """
@@ -197,6 +200,7 @@ def _step(connection: sqlite3.Connection, step: Migration) -> None:
     broken = connection.execute("PRAGMA foreign_key_check").fetchone()
     if broken is not None:
         raise sqlite3.IntegrityError(f"foreign key of table {broken[0]}")
+    failpoint.hit("migrate.commit", refusal)
     connection.execute("COMMIT")
 
 

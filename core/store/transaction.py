@@ -3,8 +3,10 @@
 Knows nothing of the loop; runs on the writer's thread.
 """
 
+import errno
 import sqlite3
 
+from core import failpoint
 from core.records.events import AnyFact, Numbered
 from core.store import events
 
@@ -29,3 +31,15 @@ class Transaction:
         self.seq += 1
         self.facts.append(numbered)
         return numbered
+
+    def hit(self, point: str) -> None:
+        """Pass a named failpoint; armed as a fault of the disk it raises what SQLite would."""
+        failpoint.hit(point, refusal)
+
+
+def refusal(number: int) -> sqlite3.OperationalError:
+    """Make the error that SQLite raises for an ``errno``."""
+    full = number == errno.ENOSPC
+    error = sqlite3.OperationalError("database or disk is full" if full else "disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL if full else sqlite3.SQLITE_IOERR
+    return error

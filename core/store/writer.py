@@ -12,12 +12,13 @@ from typing import Any, TypeVar
 
 import anyio
 
+from core import failpoint
 from core.errors import DiskFull, Unavailable
 from core.records.events import Numbered
 from core.store import events
 from core.store.link import Link
 from core.store.times import now
-from core.store.transaction import Transaction
+from core.store.transaction import Transaction, refusal
 
 T = TypeVar("T")
 Publish = Callable[[Sequence[Numbered]], None]
@@ -130,7 +131,9 @@ class Writer:
         try:
             for entry in group:
                 self._savepoint(connection, entry)
+            failpoint.hit("store.commit", refusal)
             connection.execute("COMMIT")
+            failpoint.hit("store.publish")
         except sqlite3.Error as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")

@@ -12,6 +12,7 @@ from core.records.image import Image, ImageKind
 from core.store import batches, images, jobs
 from core.store.images import ImageFilter
 from core.store.page import Page
+from core.store.transaction import Transaction
 from core.store.work import NewImage
 from server import files
 from server.actions.jobs import Cursor, Id, Limit
@@ -205,10 +206,15 @@ async def upload(
     new = _new_image(safe, kind)
     await files.keep(state, new, safe)
     try:
-        return await state.db.write(lambda tx: images.insert(tx, new, owner=principal.owner))
+        return await state.db.write(lambda tx: _keep(tx, new, principal.owner))
     except HeliographError:
         await files.drop_thumbnail(state, new.id)
         raise
+
+
+def _keep(tx: Transaction, new: NewImage, owner: str) -> Image:
+    tx.hit("upload.row")
+    return images.insert(tx, new, owner=owner)
 
 
 def _new_image(safe: "Normalised", kind: Literal["upload", "mask"]) -> NewImage:
