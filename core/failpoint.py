@@ -5,6 +5,7 @@ Knows the places by name and nothing of what happens there.
 """
 
 import errno
+import logging
 import os
 import re
 import signal
@@ -12,6 +13,8 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Final, NamedTuple, NoReturn
+
+log = logging.getLogger(__name__)
 
 
 class Point(NamedTuple):
@@ -120,6 +123,7 @@ def _fail(name: str, refuse: Callable[[int], Exception] | None) -> None:
     armed = _armed[name]
     if not armed.first <= count <= armed.last:
         return
+    log.warning("failpoint %s: %s", name, armed.action, extra={"action": "failpoint"})
     if armed.action == "delay":
         time.sleep(DELAY)
     elif armed.action == "kill":

@@ -32,7 +32,7 @@ class RunningServer:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.client = httpx.Client(base_url=self.url, timeout=120, trust_env=False)
-        self._settings = settings
+        self.settings = settings
         self._process: subprocess.Popen[bytes] | None = None
         self.log = data_dir.parent / f"{data_dir.name}.log"
 
@@ -60,7 +60,7 @@ class RunningServer:
     def start(self) -> float:
         """Start the process; return the seconds until ``/livez`` answered."""
         environ = {key: value for key, value in os.environ.items() if "HELIOGRAPH" not in key}
-        environ |= {f"HELIOGRAPH_{key.upper()}": value for key, value in self._settings.items()}
+        environ |= {f"HELIOGRAPH_{key.upper()}": value for key, value in self.settings.items()}
         begun = time.perf_counter()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -89,6 +89,11 @@ class RunningServer:
             time.sleep(pause)
         tail = self.log.read_text("utf-8", "replace")[-4000:]
         raise TimeoutError(f"{path} did not answer 200 within {seconds} s\n{tail}")
+
+    def forget_connections(self) -> None:
+        """Close connections that are kept alive: the process at their other end may be gone."""
+        self.client.close()
+        self.client = httpx.Client(base_url=self.url, timeout=120, trust_env=False)
 
     def kill(self) -> None:
         """End it as a power cut would: SIGKILL, no goodbye."""

@@ -248,6 +248,8 @@ class FakeExecutor:
         report = await job.play()
         if isinstance(report, JobDone):
             self._remember(run.keys)
+        else:
+            await to_thread.run_sync(run.sweep)
         failpoint.hit("save.report")
         del self._jobs[command.job]
         self._idle.set()

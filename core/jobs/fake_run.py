@@ -134,6 +134,11 @@ class FakeRun:
             )
         return saved
 
+    def sweep(self) -> None:
+        """Remove what was written of a job that did not succeed."""
+        for file in self._staging.glob(f"{self._command.job}-*"):
+            file.unlink(missing_ok=True)
+
     def _settings(self, step: Step, resources: Resources) -> dict[str, Any]:
         spec = self._catalogue.nodes[step.node.type]
         compiled = settings.compiled(spec.settings)
