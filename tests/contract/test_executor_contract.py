@@ -1,4 +1,4 @@
-"""The same tests for the fake engine and for the real child: what server code may rely on."""
+"""The same tests for the fake engine, inside and as a process, and for the real child."""
 
 import hashlib
 import io
@@ -31,7 +31,8 @@ from core.records.graph import Graph, GraphNode
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(90)]
 
-KINDS = ["fake", pytest.param("engine", marks=pytest.mark.slow)]
+PROGRAMS = {"process": "core.jobs.fake_process", "engine": "core.engine"}
+KINDS = ["fake", "process", pytest.param("engine", marks=pytest.mark.slow)]
 
 
 class Listener:
@@ -58,7 +59,11 @@ async def engine(kind: str, layout: Layout) -> AsyncIterator[Listener]:
     options = EngineOptions(
         staging=str(layout.staging), nodes=str(layout.nodes), device="cpu", threads=1
     )
-    executor = FakeExecutor(options) if kind == "fake" else ProcessExecutor(options)
+    executor: Executor = (
+        FakeExecutor(options)
+        if kind == "fake"
+        else ProcessExecutor(options, program=PROGRAMS[kind])
+    )
     async with anyio.create_task_group() as group:
         await group.start(executor.run)
         yield Listener(executor, layout)

@@ -23,6 +23,7 @@ from tests.faults.history import History, Listener
 from tests.running import RunningServer
 
 _DEADLINE = 40.0  # seconds for anything that must come about in the end
+_ORPHANED = 2.0  # seconds that an engine may outlive its server
 _LATER = {429, 500, 503, 507}  # answers after which asking again is right
 _DRAW = {"prompt": "a red fox", "width": 32, "height": 32, "steps": 2}
 _SLOW = {**_DRAW, "prompt": "fake:slow fox", "steps": 12}  # 0.05 s a step
@@ -36,9 +37,8 @@ class Faulty:
 
     def __init__(self, folder: Path, failpoints: str = "", **settings: str) -> None:
         self.layout = Layout(folder / "data")
-        self.server = RunningServer(
-            self.layout.root, fake_process="1", disk_floor_mb="1", failpoints=failpoints, **settings
-        )
+        held = {"fake_process": "1", "disk_floor_mb": "1", "failpoints": failpoints}
+        self.server = RunningServer(self.layout.root, **(held | settings))
         self.history = History()
         self.listener = Listener(lambda: self.server.url.replace("http", "ws"))
         self.restarts = 0
@@ -109,21 +109,32 @@ class Faulty:
         if answer.status_code == 202:
             self.history.accepted(key, answer.json())
 
-    def until(self, met: Callable[[], bool], what: str) -> None:
+    def until(self, met: Callable[[], bool], what: str, seconds: float = _DEADLINE) -> None:
         """Wait for something, and revive what dies meanwhile."""
-        deadline = time.monotonic() + _DEADLINE
+        deadline = time.monotonic() + seconds
         while not met():
             assert time.monotonic() < deadline, f"never {what}\n{self.log()}"
             self.revive()
             time.sleep(0.02)
 
-    def ready(self) -> None:
+    def ready(self, seconds: float = _DEADLINE) -> None:
         """Wait until work can be done."""
-        self.until(lambda: self.ask("GET", "/livez") and self._ready(), "ready")
+        self.until(lambda: self.ask("GET", "/livez") and self._ready(), "ready", seconds)
 
-    def settle(self) -> None:
+    def settle(self, seconds: float = _DEADLINE) -> None:
         """Wait until nothing waits or runs."""
-        self.until(self._idle, "idle")
+        self.until(self._idle, "idle", seconds)
+
+    def pictures(self) -> list[dict[str, Any]]:
+        """Read every picture that was drawn, page by page."""
+        found: list[dict[str, Any]] = []
+        query = {"limit": "25", "kind": "output"}
+        while True:
+            page = self.ask("GET", "/api/v1/images", params=query).json()
+            found += page["items"]
+            if page["next"] is None:
+                return found
+            query["cursor"] = page["next"]
 
     def log(self) -> str:
         """Give the end of the server's log."""
@@ -143,15 +154,20 @@ class Faulty:
         if process is not None:
             os.kill(process, signal.SIGKILL)
 
+    def orphaned(self) -> float:
+        """Wait until no engine is left of a server that ended; give the seconds that took."""
+        begun = time.monotonic()
+        while orphans := invariants.engines(self.layout):
+            assert time.monotonic() - begun < _ORPHANED, f"I10 engines left: {orphans}"
+            time.sleep(0.01)
+        return time.monotonic() - begun
+
     def check(self) -> None:
         """Stop, look at everything from outside, and let the sweep of a start tidy up."""
         self.until(lambda: self.listener.seq >= self.head(), "all told")
         self.listener.stop()
         assert self.server.stop() == 0, self.log()
-        deadline = time.monotonic() + 2
-        while orphans := invariants.engines(self.layout):
-            assert time.monotonic() < deadline, f"I10 engines left: {orphans}"
-            time.sleep(0.05)
+        self.orphaned()
         broken = invariants.violations(self.layout, self.history, self.listener)
         swept = anyio.run(_sweep, self.layout)
         if swept.lost:

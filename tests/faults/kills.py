@@ -21,6 +21,7 @@ class Outcome:
     engines: int
     accepted: int  # jobs
     facts: int  # that one client heard over all connections
+    orphaned: float  # seconds, the longest that an engine outlived its server
     seconds: float
 
 
@@ -32,6 +33,7 @@ def survive(folder: Path, kills: int, seed: int = 1, **settings: str) -> Outcome
     chance = random.Random(seed)
     begun = time.monotonic()
     servers = engines = in_a_row = 0
+    orphaned = 0.0
     with Faulty(folder, **settings) as faulty:
         faulty.ready()
         for kill in range(kills):
@@ -45,6 +47,7 @@ def survive(folder: Path, kills: int, seed: int = 1, **settings: str) -> Outcome
             if in_a_row == _IN_A_ROW or chance.random() < 0.45:
                 faulty.server.kill()
                 servers, in_a_row = servers + 1, 0
+                orphaned = max(orphaned, faulty.orphaned())
             else:
                 faulty.kill_engine()
                 engines, in_a_row = engines + 1, in_a_row + 1
@@ -54,7 +57,7 @@ def survive(folder: Path, kills: int, seed: int = 1, **settings: str) -> Outcome
         faulty.check()
         return Outcome(
             kills=kills, servers=servers, engines=engines, accepted=len(faulty.history.jobs),
-            facts=len(faulty.listener.facts), seconds=time.monotonic() - begun,
+            facts=len(faulty.listener.facts), orphaned=orphaned, seconds=time.monotonic() - begun,
         )  # fmt: skip
 
 

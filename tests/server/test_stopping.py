@@ -5,7 +5,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +124,17 @@ def test_who_waits_for_a_picture_is_answered_before_the_end(tmp_path: Path) -> N
             answer = waiting.send(request)
         assert answer.status_code in (202, 503)
         assert server.process.wait(15) == 0
+
+
+def test_two_hundred_open_sockets_are_all_told_and_hold_nothing_up(tmp_path: Path) -> None:
+    with ready(tmp_path, stop_seconds="0.5") as server, ExitStack() as stack:
+        opened = [stack.enter_context(follow(server)) for _ in range(200)]
+        running_job(server, steps=500)
+        began = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(15) == 0
+        assert time.monotonic() - began < 15
+        assert {close_code(one) for one in opened} == {1012}
 
 
 def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
