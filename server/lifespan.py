@@ -4,19 +4,15 @@ Nothing starts outside the one task group. Stopping is bounded: each step has a 
 """
 
 import logging
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 
 import anyio
 import anyio.to_thread
-import msgspec
 from anyio.abc import TaskGroup
 
 from core.config import Config, Settings
 from core.events.bus import Bus
-from core.graph.catalogue import Catalogue
 from core.ids import new_id
 from core.ipc.messages import EngineOptions
 from core.jobs.dispatcher import Dispatcher
@@ -27,14 +23,13 @@ from core.paths import Layout, shipped
 from core.records.events import Numbered
 from core.store import events
 from core.store.database import Database
-from server import housekeeping, library, lock
+from server import catalogue, housekeeping, library, lock
+from server.catalogue import Keeper
 from server.signing import Signer
 from server.state import State
 from server.words import Words
 
 log = logging.getLogger(__name__)
-_catalogue_encoder = msgspec.json.Encoder()
-_catalogue_decoder = msgspec.json.Decoder(Catalogue)
 
 
 @asynccontextmanager
@@ -60,6 +55,7 @@ async def opened(
             if requeued.queued:
                 log.info("%d jobs go on after a restart", len(requeued.queued))
             engine = executor or make_executor(settings, layout)
+            keeper = Keeper(layout)
             words = await anyio.to_thread.run_sync(Words, shipped("i18n"), settings.language)
             state = State(
                 config=config,
@@ -79,11 +75,12 @@ async def opened(
                     layout=layout,
                     settings=settings,
                     roots=library.places(settings, layout),
-                    on_catalogue=partial(keep_catalogue, layout),
+                    on_catalogue=keeper.offer,
                 ),
-                catalogue=last_catalogue(layout),
+                catalogue=catalogue.last(layout),
             )
             async with anyio.create_task_group() as group:
+                group.start_soon(keeper.run)
                 await _start(group, state, scan=scan)
                 try:
                     yield state
@@ -156,23 +153,3 @@ def make_executor(settings: Settings, layout: Layout) -> Executor:
     from core.jobs.process import ProcessExecutor
 
     return ProcessExecutor(options)
-
-
-def keep_catalogue(layout: Layout, catalogue: Catalogue) -> None:
-    """Keep the engine's catalogue for the next start. Small, so it is written at once."""
-    fresh = layout.catalogue.with_suffix(".new")
-    try:
-        fresh.write_bytes(_catalogue_encoder.encode(catalogue))
-        os.replace(fresh, layout.catalogue)
-    except OSError as error:
-        log.warning("The catalogue was not kept: %s", error.strerror)
-
-
-def last_catalogue(layout: Layout) -> Catalogue:
-    """Read the last catalogue that an engine sent, else the one that ships."""
-    for file in (layout.catalogue, shipped("catalogue.json")):
-        try:
-            return _catalogue_decoder.decode(file.read_bytes())
-        except (OSError, msgspec.MsgspecError):
-            continue
-    return Catalogue(nodes={})

@@ -10,7 +10,7 @@ from core import errors
 from core.config import Settings
 from core.errors import DataDirInUse, Invalid, Problem
 from core.paths import Layout
-from server import archive, assets, codec, doctor, lifespan, lock, problems, protocol
+from server import archive, assets, codec, doctor, lock, problems, protocol
 from server.signing import Signer
 from server.state import is_loopback
 from server.words import Words
@@ -169,15 +169,6 @@ def test_an_unknown_error_shows_nothing_of_itself(words: Words) -> None:
 )  # fmt: skip
 def test_what_is_loopback(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
-
-
-def test_the_catalogue_on_disk_wins_and_a_broken_one_does_not(layout: Layout) -> None:
-    shipped = lifespan.last_catalogue(layout)
-    assert "latent.sample" in shipped.nodes
-    lifespan.keep_catalogue(layout, shipped)
-    assert lifespan.last_catalogue(layout) == shipped
-    layout.catalogue.write_bytes(b"broken")
-    assert lifespan.last_catalogue(layout) == shipped
 
 
 def test_the_page_without_a_client_says_what_to_do() -> None:
