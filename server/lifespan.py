@@ -25,8 +25,10 @@ from core.store import events
 from core.store.database import Database
 from server import catalogue, housekeeping, library, lock
 from server.catalogue import Keeper
+from server.meters import Meters
 from server.signing import Signer
 from server.state import State
+from server.watchdog import Watchdog
 from server.words import Words
 
 log = logging.getLogger(__name__)
@@ -48,7 +50,8 @@ async def opened(
     layout.make()
     with lock.held(layout.lock):
         await anyio.to_thread.run_sync(empty, layout.staging)
-        async with _database(layout) as (db, bus):
+        meters = Meters()
+        async with _database(layout, meters) as (db, bus):
             boot = new_id()
             queue = Queue(db, settings, boot)
             requeued = await queue.recover()
@@ -78,6 +81,7 @@ async def opened(
                     on_catalogue=keeper.offer,
                 ),
                 catalogue=catalogue.last(layout),
+                meters=meters,
             )
             async with anyio.create_task_group() as group:
                 group.start_soon(keeper.run)
@@ -91,8 +95,9 @@ async def opened(
 
 
 @asynccontextmanager
-async def _database(layout: Layout) -> AsyncIterator[tuple[Database, Bus]]:
+async def _database(layout: Layout, meters: Meters) -> AsyncIterator[tuple[Database, Bus]]:
     async def read(since: int, limit: int) -> list[Numbered]:
+        meters.replays += 1
         return await db.read(lambda connection: events.after(connection, since, limit))
 
     bus = Bus(read)
@@ -114,6 +119,10 @@ async def _start(group: TaskGroup, state: State, *, scan: bool) -> None:
     group.start_soon(housekeeping.reconcile, state)
     await group.start(state.executor.run)
     await group.start(state.dispatcher.run)
+    watchdog = Watchdog(state)
+    state.reasons = watchdog.reasons
+    group.start_soon(watchdog.run)
+    group.start_soon(state.meters.lag.run)
     group.start_soon(library.keep_scanned, state, scan)
     group.start_soon(library.keep_hashed, state)
     group.start_soon(housekeeping.keep_tidy, state)
