@@ -19,6 +19,7 @@ from core.jobs.dispatcher import Dispatcher
 from core.jobs.executor import Executor
 from core.jobs.queue import Queue
 from core.jobs.reconcile import empty
+from core.log_ring import LogRing
 from core.paths import Layout, shipped
 from core.records.events import Numbered
 from core.store import events
@@ -48,7 +49,8 @@ async def opened(
     """
     settings, layout = config.settings, Layout(config.settings.data_dir)
     layout.make()
-    with lock.held(layout.lock):
+    ring = LogRing()
+    with lock.held(layout.lock), ring.listening():
         await anyio.to_thread.run_sync(empty, layout.staging)
         meters = Meters()
         async with _database(layout, meters) as (db, bus):
@@ -82,6 +84,7 @@ async def opened(
                 ),
                 catalogue=catalogue.last(layout),
                 meters=meters,
+                log_ring=ring,
             )
             async with anyio.create_task_group() as group:
                 group.start_soon(keeper.run)
