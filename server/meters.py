@@ -12,8 +12,8 @@ import anyio
 from core.meters import Histogram
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "WS"})
-_TICK = 0.02  # seconds; every stall of the loop that is longer is seen
-_WINDOW = 3_000  # ticks that are remembered: a minute
+_TICK = 0.05  # seconds; a longer stall of the loop is always seen, a shorter one by chance
+_WINDOW = 1_200  # ticks that are remembered: a minute
 
 
 class Lag(NamedTuple):
@@ -25,7 +25,7 @@ class Lag(NamedTuple):
 
 
 class LoopLag:
-    """Wakes every 20 ms and notes by how much it was too late: so long the loop was held up."""
+    """Wakes every 50 ms and notes by how much it was too late: so long the loop was held up."""
 
     def __init__(self, tick: float = _TICK, window: int = _WINDOW) -> None:
         self._tick = tick

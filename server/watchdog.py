@@ -33,7 +33,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     stuck: float = 6.0  # one thing may take a loop, a commit or this watchdog
     idle: float = 60.0  # without a sign of work from engine or writer: it is asked for one
     failing: float = 4.0  # between two tries of a writer that failed
-    silent: float = 8.0  # for the engine's answer
+    silent: float = 8.0  # for the engine's answer, and between its heartbeats
     given_up: float = 60.0  # without an answer: the engine is replaced
 
 
@@ -67,12 +67,13 @@ class Watchdog:
     def reasons(self) -> list[str]:
         """List why no work is done now; empty when it is. Never waits."""
         state, limits = self._state, self._limits
-        now, stuck = time.monotonic(), state.dispatcher.vitals.stuck()
+        now, vitals = time.monotonic(), state.dispatcher.vitals
+        stuck = vitals.stuck()
         starved = self._starved is not None and now - self._starved > limits.stuck
         found = {
             "stopping": state.stopping,
             f"engine_{state.executor.state}": state.executor.state != "ready",
-            "engine_silent": self._asked is not None and now - self._asked[0] > limits.silent,
+            "engine_silent": max(vitals.silence(), self._waited(now)) > limits.silent,
             "library_scanning": not state.scanned.is_set(),
             "dispatcher_stuck": starved or (stuck is not None and stuck[1] > limits.stuck),
             "database_stuck": state.db.meters.running() > limits.stuck,
@@ -82,6 +83,10 @@ class Watchdog:
             "checks_stuck": now - self._looked > limits.tick + limits.stuck,
         }
         return [reason for reason, holds in found.items() if holds]
+
+    def _waited(self, now: float) -> float:
+        """Give the seconds that the engine has owed an answer."""
+        return 0.0 if self._asked is None else now - self._asked[0]
 
     async def _look_at_disk(self) -> None:
         settings, root = self._state.settings, self._state.layout.root

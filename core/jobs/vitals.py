@@ -20,6 +20,7 @@ class Vitals:
         self._busy: dict[str, float] = {}  # loop → since when it works on one thing
         self._rested = time.monotonic()
         self.heartbeat: Heartbeat | None = None
+        self._beaten = 0.0  # when it came
         self.ponged = 0  # number of the newest answered Ping
         self.worked = time.monotonic()  # when the engine last ended a job or answered
         self.ends: Counter[str] = Counter()  # reason → engines that ended so
@@ -44,6 +45,11 @@ class Vitals:
     def beat(self, heartbeat: Heartbeat) -> None:
         """Note a heartbeat."""
         self.heartbeat = heartbeat
+        self._beaten = time.monotonic()
+
+    def silence(self) -> float:
+        """Give the seconds since the last heartbeat of this engine; 0 before its first."""
+        return 0.0 if self.heartbeat is None else time.monotonic() - self._beaten
 
     def pong(self, number: int) -> None:
         """Note the answer to a Ping."""

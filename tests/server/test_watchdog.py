@@ -26,7 +26,7 @@ from tests.running import ROOT
 from tests.server.studio import DRAW, Opener, Studio, configured
 
 pytestmark = pytest.mark.anyio
-EAGER = Limits(tick=0.01, stuck=0.05, idle=0.0, failing=0.01, silent=0.05, given_up=0.1)
+EAGER = Limits(tick=0.01, stuck=0.05, idle=0.0, failing=0.01, silent=9.0, given_up=60.0)
 
 
 async def readyz(client: httpx.AsyncClient) -> tuple[int, list[str]]:
@@ -90,7 +90,7 @@ async def test_an_engine_that_beats_but_does_not_answer_is_told_and_replaced(
     script = FakeScript(deaf=True, beat=0.01)
     async with opener(script=script) as studio:
         studio.state.scanned.set()
-        patient = msgspec.structs.replace(EAGER, stuck=6.0, given_up=60.0)
+        patient = msgspec.structs.replace(EAGER, stuck=6.0, silent=1.0)
         async with watched(studio, patient):
             await until(studio.client, lambda found: found == ["engine_silent"])
         assert studio.state.executor.generation == 1
@@ -99,10 +99,18 @@ async def test_an_engine_that_beats_but_does_not_answer_is_told_and_replaced(
         await eventually(lambda: studio.state.dispatcher.vitals.ends["no_answer"])
 
 
+async def test_an_engine_whose_heart_stopped_is_told(opener: Opener) -> None:
+    async with opener(script=FakeScript(beat=60.0)) as studio:
+        studio.state.scanned.set()
+        limits = msgspec.structs.replace(EAGER, stuck=6.0, idle=60.0, silent=0.05)
+        async with watched(studio, limits):
+            await until(studio.client, lambda found: found == ["engine_silent"])
+
+
 async def test_an_idle_engine_that_answers_stays_ready(opener: Opener) -> None:
     async with opener() as studio:
         studio.state.scanned.set()
-        limits = msgspec.structs.replace(EAGER, stuck=6.0, silent=6.0, given_up=60.0)
+        limits = msgspec.structs.replace(EAGER, stuck=6.0)
         async with watched(studio, limits):
             await eventually(lambda: studio.state.dispatcher.vitals.ponged >= 3)
             assert await readyz(studio.client) == (200, [])
