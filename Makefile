@@ -29,11 +29,12 @@ test: $(DEV) $(WEB)        ## Make the same environment and run every test but t
 check: lint                ## Every linter, type checker and test. The one command before a commit.
 	$(BIN)/python -m pytest -m "not gpu" -n 2 --dist loadfile $(ARGS)
 
-lint: $(DEV) $(WEB)        ## Formatters, linters, type checkers, and the web client's own checks.
+lint: $(DEV) $(WEB)        ## Formatters, linters, type checkers, locks, and the web client's own checks.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python requirements/check.py
 	cd web && $(NODE) npm run --silent check
 
 web: $(WEB)                ## Build the web client.

@@ -60,6 +60,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     log_format: Annotated[
         Literal["human", "json"], Meta(description="Lines for people or for machines.")
     ] = "human"
+    log_file: Annotated[
+        str,
+        Meta(description="A file for the log as JSON lines, too; a bare name is put into logs/."),
+    ] = ""
+    log_file_mb: Annotated[
+        int, Meta(ge=1, le=1024, description="Size at which the log file is begun anew, in MiB.")
+    ] = 10
+    log_files: Annotated[int, Meta(ge=0, le=100, description="Older log files that are kept.")] = 5
     queue_max: Annotated[int, Meta(ge=1, description="Jobs that may wait; more get 503.")] = 100_000
     in_flight: Annotated[
         int, Meta(ge=1, le=16, description="Graph jobs the engine may hold at once.")

@@ -1,4 +1,4 @@
-"""Logging: one handler, lines for people or JSON, one request id on every line of its journey.
+"""Logging: lines for people or JSON, one request id on every line of its journey.
 
 The standard library's. Call sites say ``log.info("saved %s", name, extra={"job": id})``; what is
 in ``extra`` stands on the line by name. Knows nothing of requests, jobs or files.
@@ -8,9 +8,14 @@ import json
 import logging
 import re
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal, TextIO
+
+from core.log_file import LineQueue, RotatingFile, StreamTarget, lost_as_json, lost_as_words
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 job: ContextVar[str] = ContextVar("job", default="")  # whose thread this is, in the engine
@@ -24,7 +29,41 @@ _QUIET = ("httpx", "httpcore", "PIL", "asyncio", "aiosqlite")  # talkative below
 _CONTROL = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+_OURS = ("heliograph", "heliograph-file")
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+@contextmanager
+def written(
+    level: str = "INFO",
+    format: Literal["human", "json"] = "human",  # noqa: A002 - the setting's word
+    *,
+    file: Path | None = None,
+    size: int = 10 << 20,
+    kept: int = 5,
+) -> Iterator[list[LineQueue]]:
+    """Send every logger's records to standard error, and to a file if one is given.
+
+    Through a queue and a thread each: no logging call waits for a disk or a pipe. What waits at
+    the end is written, for two seconds at most.
+
+    :param file: its lines are JSON, whatever ``format`` says; it is rotated.
+    :param size: bytes after which the file is begun anew.
+    :param kept: elders that are kept.
+    """
+    explain = lost_as_json if format == "json" else lost_as_words
+    queues = [LineQueue(StreamTarget(sys.stderr.buffer), explain)]
+    handlers = [_Queued("heliograph", queues[0], format)]
+    if file is not None:
+        queues.append(LineQueue(RotatingFile(file, size, kept), lost_as_json))
+        handlers.append(_Queued("heliograph-file", queues[1], "json"))
+    _replace(handlers, level)
+    try:
+        yield queues
+    finally:
+        _replace([], level)
+        for each in queues:
+            each.close()
 
 
 def setup(
@@ -37,13 +76,36 @@ def setup(
     :param stream: standard error unless given.
     """
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.set_name("heliograph")
+    _dress(handler, "heliograph", format)
+    _replace([handler], level)
+    return handler
+
+
+class _Queued(logging.Handler):
+    """Formats where it is called, writes elsewhere."""
+
+    def __init__(self, name: str, lines: LineQueue, format: str) -> None:  # noqa: A002
+        super().__init__()
+        self._lines = lines
+        _dress(self, name, format)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Put the line of a record into the queue."""
+        self._lines.put(self.format(record))
+
+
+def _dress(handler: logging.Handler, name: str, format: str) -> None:  # noqa: A002
+    handler.set_name(name)
     handler.setFormatter(Json() if format == "json" else Human())
     handler.addFilter(_add_request_id)
+
+
+def _replace(handlers: Sequence[logging.Handler], level: str) -> None:
     root = logging.getLogger()
-    for old in [one for one in root.handlers if one.get_name() == "heliograph"]:
+    for old in [one for one in root.handlers if one.get_name() in _OURS]:
         root.removeHandler(old)
-    root.addHandler(handler)
+    for handler in handlers:
+        root.addHandler(handler)
     root.setLevel(level)
     for name in _FOLDED:
         folded = logging.getLogger(name)
@@ -52,7 +114,6 @@ def setup(
         folded.setLevel(logging.NOTSET)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
-    return handler
 
 
 def relay(line: bytes) -> str | None:
@@ -87,8 +148,8 @@ class Human(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Make one line of a record, its traceback included."""
         time = datetime.fromtimestamp(record.created).strftime("%H:%M:%S.%f")[:-3]
-        pairs = "".join(f" {name}={_shown(value)}" for name, value in _extra(record).items())
-        words = escape(_with_traceback(self, record))
+        pairs = "".join(f" {name}={_shown(value)}" for name, value in beside(record).items())
+        words = escape(with_traceback(self, record))
         return f"{time} {record.levelname:<7} {record.name}: {words}{escape(pairs)}"
 
 
@@ -103,7 +164,7 @@ class Json(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        line.update((name, value) for name, value in _extra(record).items() if name not in line)
+        line.update((name, value) for name, value in beside(record).items() if name not in line)
         if record.exc_info and record.exc_info[0] is not None:
             line["traceback"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)  # ASCII only, so every control is escaped
@@ -117,7 +178,8 @@ def _add_request_id(record: logging.LogRecord) -> bool:
     return True
 
 
-def _extra(record: logging.LogRecord) -> dict[str, Any]:
+def beside(record: logging.LogRecord) -> dict[str, Any]:
+    """Give what a record says by name: what stood in ``extra``."""
     return {
         name: value
         for name, value in vars(record).items()
@@ -125,7 +187,8 @@ def _extra(record: logging.LogRecord) -> dict[str, Any]:
     }
 
 
-def _with_traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:
+def with_traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:
+    """Give a record's words, and the traceback that it carries."""
     words = record.getMessage()
     if record.exc_info and record.exc_info[0] is not None:
         words += "\n" + formatter.formatException(record.exc_info)

@@ -26,7 +26,7 @@ COMMANDS = {  # name → help; the code of each is imported when it is asked for
 }
 _FLAGS = (
     "host", "port", "device", "dtype", "threads", "token", "language", "log_level", "log_format",
-    "allowed_hosts", "models_dirs", "fake_engine",
+    "log_file",    "allowed_hosts", "models_dirs", "fake_engine",
 )  # fmt: skip
 
 

@@ -169,15 +169,14 @@ class _Sender:
     def _count(self, status: int) -> None:
         path = self._scope.get("route_path", "-")
         method = self._scope.get("method", "WS")
-        counts = self._state.requests
-        key = (method, path, status)
-        counts[key] = counts.get(key, 0) + 1
+        seconds = time.perf_counter() - self._began
+        self._state.meters.answered(method, path, status, seconds)
         log.log(
             logging.DEBUG if method in SAFE else logging.INFO,  # what changes nothing is many
             "%s %s %d", method, self._scope["path"], status,
             extra={
                 "action": "request", "request_id": self._request_id,
-                "seconds": round(time.perf_counter() - self._began, 6),
+                "seconds": round(seconds, 6),
             },
         )  # fmt: skip
 

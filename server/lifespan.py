@@ -4,37 +4,35 @@ Nothing starts outside the one task group. Stopping is bounded: each step has a 
 """
 
 import logging
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 
 import anyio
 import anyio.to_thread
-import msgspec
 from anyio.abc import TaskGroup
 
 from core.config import Config, Settings
 from core.events.bus import Bus
-from core.graph.catalogue import Catalogue
 from core.ids import new_id
 from core.ipc.messages import EngineOptions
 from core.jobs.dispatcher import Dispatcher
 from core.jobs.executor import Executor
 from core.jobs.queue import Queue
 from core.jobs.reconcile import empty
+from core.log_ring import LogRing
 from core.paths import Layout, shipped
 from core.records.events import Numbered
 from core.store import events
 from core.store.database import Database
-from server import housekeeping, library, lock
+from server import catalogue, housekeeping, library, lock
+from server.catalogue import Keeper
+from server.meters import Meters
 from server.signing import Signer
 from server.state import State
+from server.watchdog import Watchdog
 from server.words import Words
 
 log = logging.getLogger(__name__)
-_catalogue_encoder = msgspec.json.Encoder()
-_catalogue_decoder = msgspec.json.Decoder(Catalogue)
 
 
 @asynccontextmanager
@@ -51,15 +49,18 @@ async def opened(
     """
     settings, layout = config.settings, Layout(config.settings.data_dir)
     layout.make()
-    with lock.held(layout.lock):
+    ring = LogRing()
+    with lock.held(layout.lock), ring.listening():
         await anyio.to_thread.run_sync(empty, layout.staging)
-        async with _database(layout) as (db, bus):
+        meters = Meters()
+        async with _database(layout, meters) as (db, bus):
             boot = new_id()
             queue = Queue(db, settings, boot)
             requeued = await queue.recover()
             if requeued.queued:
                 log.info("%d jobs go on after a restart", len(requeued.queued))
             engine = executor or make_executor(settings, layout)
+            keeper = Keeper(layout)
             words = await anyio.to_thread.run_sync(Words, shipped("i18n"), settings.language)
             state = State(
                 config=config,
@@ -79,11 +80,14 @@ async def opened(
                     layout=layout,
                     settings=settings,
                     roots=library.places(settings, layout),
-                    on_catalogue=partial(keep_catalogue, layout),
+                    on_catalogue=keeper.offer,
                 ),
-                catalogue=last_catalogue(layout),
+                catalogue=catalogue.last(layout),
+                meters=meters,
+                log_ring=ring,
             )
             async with anyio.create_task_group() as group:
+                group.start_soon(keeper.run)
                 await _start(group, state, scan=scan)
                 try:
                     yield state
@@ -94,8 +98,9 @@ async def opened(
 
 
 @asynccontextmanager
-async def _database(layout: Layout) -> AsyncIterator[tuple[Database, Bus]]:
+async def _database(layout: Layout, meters: Meters) -> AsyncIterator[tuple[Database, Bus]]:
     async def read(since: int, limit: int) -> list[Numbered]:
+        meters.replays += 1
         return await db.read(lambda connection: events.after(connection, since, limit))
 
     bus = Bus(read)
@@ -117,6 +122,10 @@ async def _start(group: TaskGroup, state: State, *, scan: bool) -> None:
     group.start_soon(housekeeping.reconcile, state)
     await group.start(state.executor.run)
     await group.start(state.dispatcher.run)
+    watchdog = Watchdog(state)
+    state.reasons = watchdog.reasons
+    group.start_soon(watchdog.run)
+    group.start_soon(state.meters.lag.run)
     group.start_soon(library.keep_scanned, state, scan)
     group.start_soon(library.keep_hashed, state)
     group.start_soon(housekeeping.keep_tidy, state)
@@ -157,23 +166,3 @@ def make_executor(settings: Settings, layout: Layout) -> Executor:
 
     program = "core.jobs.fake_process" if settings.fake_process else "core.engine"
     return ProcessExecutor(options, program=program)
-
-
-def keep_catalogue(layout: Layout, catalogue: Catalogue) -> None:
-    """Keep the engine's catalogue for the next start. Small, so it is written at once."""
-    fresh = layout.catalogue.with_suffix(".new")
-    try:
-        fresh.write_bytes(_catalogue_encoder.encode(catalogue))
-        os.replace(fresh, layout.catalogue)
-    except OSError as error:
-        log.warning("The catalogue was not kept: %s", error.strerror)
-
-
-def last_catalogue(layout: Layout) -> Catalogue:
-    """Read the last catalogue that an engine sent, else the one that ships."""
-    for file in (layout.catalogue, shipped("catalogue.json")):
-        try:
-            return _catalogue_decoder.decode(file.read_bytes())
-        except (OSError, msgspec.MsgspecError):
-            continue
-    return Catalogue(nodes={})

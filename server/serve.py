@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from core import failpoint
 from core import log as logs
-from core.config import Config
+from core.config import Config, Settings
 from core.errors import ConfigRefused, Params, Problem, StartError
 from core.paths import Layout
 from server import lifespan, protocol
@@ -45,10 +45,22 @@ def serve(config: Config) -> int:
     settings = config.settings
     refuse_unsafe(config)
     _arm(settings.failpoints)
-    logs.setup(settings.log_level, settings.log_format)
-    with contextlib.closing(bind(settings.host, settings.port)) as listener:
+    with (
+        contextlib.closing(bind(settings.host, settings.port)) as listener,
+        logs.written(
+            settings.log_level, settings.log_format,
+            file=log_file(settings), size=settings.log_file_mb << 20, kept=settings.log_files,
+        ),
+    ):  # fmt: skip
         anyio.run(_serve, config, listener)
     return 0
+
+
+def log_file(settings: Settings) -> Path | None:
+    """Say where the log is written beside standard error; a relative name lies in ``logs/``."""
+    if not settings.log_file:
+        return None
+    return Layout(settings.data_dir).logs / Path(settings.log_file).expanduser()
 
 
 def refuse_unsafe(config: Config) -> None:

@@ -18,8 +18,10 @@ from core.ipc.messages import Hello
 from core.jobs.dispatcher import Dispatcher
 from core.jobs.executor import Executor
 from core.jobs.queue import Queue
+from core.log_ring import LogRing
 from core.paths import Layout
 from core.store.database import Database
+from server.meters import Meters
 from server.principal import Principal
 from server.signing import Signer
 from server.words import Words
@@ -59,7 +61,9 @@ class State:
     sockets: set[Socket] = field(default_factory=set)
     tickets: dict[str, tuple[Principal, float]] = field(default_factory=dict)
     touched: dict[str, float] = field(default_factory=dict)  # token → when its use was noted
-    requests: dict[tuple[str, str, int], int] = field(default_factory=dict)
+    log_ring: LogRing = field(default_factory=LogRing)
+    meters: Meters = field(default_factory=Meters)
+    reasons: Callable[[], list[str]] = list  # why no work is done now; ``server.watchdog``
     rescan: Callable[[], None] = lambda: None
 
     @property

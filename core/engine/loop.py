@@ -19,6 +19,7 @@ from core.engine.baton import Baton
 from core.engine.cache import Cache
 from core.engine.context import Engine, Job
 from core.engine.device import Device, set_threads
+from core.engine.diffusion.sampler import SamplingLoop
 from core.engine.heart import Heart
 from core.engine.inbox import Inbox
 from core.engine.memory import resident
@@ -38,6 +39,8 @@ from core.ipc.messages import (
     JobCanceled,
     JobDone,
     JobFailed,
+    Ping,
+    Pong,
     Rescan,
     RunGraph,
     Stop,
@@ -105,6 +108,8 @@ class Loop:
             case Tune():
                 self._outbox.tune(command.preview_rate)
                 logging.getLogger().setLevel(command.log_level)
+            case Ping():
+                self._outbox.send(Pong(number=command.number))
             case Stop():
                 self._deadline = time.monotonic() + command.grace
             case _:
@@ -186,7 +191,7 @@ class Loop:
         )
 
     def _figures(self) -> Heartbeat:
-        engine = self._engine
+        engine, sampling = self._engine, self._engine.get(SamplingLoop)
         return Heartbeat(
             jobs=list(self._jobs),
             phase=engine.baton.phase(),
@@ -195,6 +200,8 @@ class Loop:
             used=engine.device.used(),
             total=engine.device.total(),
             models=engine.residency.identities(),
+            steps=sampling.seconds.tally(),
+            widths=sampling.counts.tally(),
         )
 
     def _warm(self) -> None:

@@ -43,6 +43,10 @@ class Bus:
         """Number of the newest fact that was published."""
         return self._ring.head
 
+    def lag(self) -> int:
+        """Count the facts that the slowest subscriber has not been given yet."""
+        return max((self.head - each.seq for each in self._subscribers), default=0)
+
     def start(self, head: int) -> None:
         """Go on after ``head``: the newest stored fact of an earlier run. Call before subscribing.
 

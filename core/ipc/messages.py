@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from core.errors import Params
 from core.graph.catalogue import Catalogue, Resource
+from core.meters import Tally
 from core.records.graph import Graph
 
 PROTOCOL = 1
@@ -84,7 +85,13 @@ class Stop(Command, frozen=True, kw_only=True, tag="stop"):
     grace: float = 0.0
 
 
-AnyCommand = RunGraph | Cancel | Watch | Unload | Rescan | Tune | Stop
+class Ping(Command, frozen=True, kw_only=True, tag="ping"):
+    """Ask for a sign of life through mailbox, loop and pipe; answered by Pong."""
+
+    number: int
+
+
+AnyCommand = RunGraph | Cancel | Watch | Unload | Rescan | Tune | Stop | Ping
 
 
 class Report(Struct, frozen=True, kw_only=True, tag_field="say"):
@@ -119,6 +126,8 @@ class Heartbeat(Report, frozen=True, kw_only=True, tag="heartbeat"):
     used: int  # device bytes
     total: int
     models: list[str]  # identities of what is in memory
+    steps: Tally = Tally()  # seconds of the sampling loop's turns, in buckets of SECONDS
+    widths: Tally = Tally()  # rows of these turns, in buckets of COUNTS
 
 
 class JobProgressed(Report, frozen=True, kw_only=True, tag="job_progressed"):
@@ -200,6 +209,12 @@ class Degraded(Report, frozen=True, kw_only=True, tag="degraded"):
     free: int = 0
 
 
+class Pong(Report, frozen=True, kw_only=True, tag="pong"):
+    """The answer to a Ping."""
+
+    number: int
+
+
 class Fatal(Report, frozen=True, kw_only=True, tag="fatal"):
     """The engine is poisoned and will exit; last report."""
 
@@ -208,5 +223,5 @@ class Fatal(Report, frozen=True, kw_only=True, tag="fatal"):
 
 AnyReport = (
     Hello | CatalogueChanged | Heartbeat | JobProgressed | Previewed | JobDone | JobFailed
-    | JobCanceled | Degraded | Fatal
+    | JobCanceled | Degraded | Pong | Fatal
 )  # fmt: skip

@@ -30,6 +30,7 @@ from core.jobs.outcome import Outcomes
 from core.jobs.queue import Claimed, Finished, Queue
 from core.jobs.reports import Reports
 from core.jobs.resolve import Resolver
+from core.jobs.vitals import Vitals
 from core.paths import Layout
 from core.records.job import Progress
 from core.store.database import Database
@@ -82,6 +83,7 @@ class Dispatcher:
         self._ended = anyio.Event()
         self._outcomes = Outcomes(queue, layout)
         self._early: dict[str, float] = {}  # canceled between their claim and their flight
+        self.vitals = Vitals()
         self._reports = Reports(
             queue=queue,
             executor=executor,
@@ -89,6 +91,7 @@ class Dispatcher:
             bus=bus,
             outcomes=self._outcomes,
             loaded=self._loaded,
+            vitals=self.vitals,
             flights=self._flights,
             freed=self._ring,
             on_catalogue=on_catalogue,
@@ -159,6 +162,7 @@ class Dispatcher:
     async def _feed(self) -> None:
         while not self._closed:
             bell = self._bell = anyio.Event()
+            self.vitals.busy("feed")
             room = self._settings.in_flight - len(self._flights)
             claimed: list[Claimed] = []
             if room > 0 and self._executor.state == "ready":
@@ -172,6 +176,7 @@ class Dispatcher:
                     continue
                 await self._take(claimed, generation)
             if not claimed:
+                self.vitals.rest("feed")
                 await bell.wait()
 
     async def _take(self, claimed: list[Claimed], generation: int) -> None:

@@ -27,6 +27,8 @@ from core.ipc.messages import (
     Heartbeat,
     Hello,
     JobDone,
+    Ping,
+    Pong,
     RunGraph,
     Stop,
     Tune,
@@ -105,16 +107,7 @@ class FakeExecutor:
     def _obey(self, command: AnyCommand, group: TaskGroup) -> None:
         match command:
             case RunGraph():
-                if len(self._jobs) >= _COMMANDS:
-                    raise EngineUnavailable(state="busy")
-                if command.job not in self._jobs:
-                    self._jobs[command.job] = anyio.Event()
-                    self._models |= {
-                        one.identity
-                        for one in command.resources.values()
-                        if one.kind not in IMAGE_FORMATS
-                    }
-                    group.start_soon(self._run, command)
+                self._begin(command, group)
             case Cancel():
                 failpoint.hit("cancel.heard")
                 if command.job in self._jobs:
@@ -125,8 +118,21 @@ class FakeExecutor:
                 self._keys.clear()
                 gone = self._models if command.identity is None else {command.identity}
                 self._models = self._models - gone
+            case Ping():
+                if not self._script.deaf:
+                    group.start_soon(self.say, Pong(number=command.number))
             case Stop():
                 group.start_soon(self._wind_down, command.grace)
+
+    def _begin(self, command: RunGraph, group: TaskGroup) -> None:
+        if len(self._jobs) >= _COMMANDS:
+            raise EngineUnavailable(state="busy")
+        if command.job not in self._jobs:
+            self._jobs[command.job] = anyio.Event()
+            self._models |= {
+                one.identity for one in command.resources.values() if one.kind not in IMAGE_FORMATS
+            }
+            group.start_soon(self._run, command)
 
     def reports(self) -> AsyncIterator[Item]:
         """Iterate over what it says, in order, over restarts; one consumer."""

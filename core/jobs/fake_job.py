@@ -57,6 +57,7 @@ class FakeScript(Struct, frozen=True, kw_only=True):
     step: float = 0.0  # each step of a sampler
     slow: float = 10.0  # by how much a "slow" job is slower
     slow_step: float = 0.05  # what each step of a "slow" job takes at least
+    deaf: bool = False  # answers no Ping
     preview_rate: float = 8.0  # a second and job
     preview_size: int = 256  # longest side, pixels
     fault: Callable[[RunGraph], Fault | None] = asked_fault

@@ -11,6 +11,7 @@ from core import failpoint
 from core.config import Settings
 from core.errors import Conflict, Params, Problem
 from core.jobs import admission, ending, taking
+from core.jobs.meters import JobMeters
 from core.jobs.switch import Switch
 from core.records.events import QueueChanged
 from core.store import batches, clients, counters, line
@@ -48,6 +49,7 @@ class Queue(Switch):
         super().__init__(database)
         self.settings = settings
         self.boot = boot  # id of this run of the server
+        self.meters = JobMeters()
 
     async def add(self, new: NewBatch) -> Added:
         """Accept a batch: all of it is on the disk when this returns, or nothing is.
@@ -69,9 +71,11 @@ class Queue(Switch):
         :param alone: nothing is in flight in that engine. Only then is a suspect given out,
             as the only job; while a suspect waits or runs, nothing else is given out.
         """
-        return await self.database.write(
+        claimed = await self.database.write(
             lambda tx: taking.take(tx, self.boot, generation, limit, alone=alone)
         )
+        self.meters.claimed(claimed)
+        return claimed
 
     async def finish(self, finished: Finished) -> bool:
         """End a running job: pictures, status and facts in one transaction.
@@ -83,6 +87,8 @@ class Queue(Switch):
         :raises DiskFull: when there is no room; ``release`` the job then.
         """
         done = await self.database.write(lambda tx: ending.finish(tx, self.boot, finished))
+        if done:
+            self.meters.finished(finished)
         self.wake()
         return done
 
@@ -99,6 +105,7 @@ class Queue(Switch):
         done = await self.database.write(
             lambda tx: ending.crashed(tx, self.boot, generation, error)
         )
+        self.meters.returned(done, "engine_lost")
         self.wake()
         return done
 
@@ -116,12 +123,14 @@ class Queue(Switch):
         done = await self.database.write(
             lambda tx: ending.release(tx, self.boot, generation, only, reason)
         )
+        self.meters.returned(done, reason)
         self.wake()
         return done
 
     async def recover(self) -> Requeued:
         """Take back what earlier runs of the server left running; called once, at start."""
         done = await self.database.write(lambda tx: ending.recover(tx, self.boot))
+        self.meters.returned(done, "server_restart")
         self.wake()
         return done
 

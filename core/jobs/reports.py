@@ -23,6 +23,7 @@ from core.ipc.messages import (
     JobDone,
     JobFailed,
     JobProgressed,
+    Pong,
     Previewed,
     Watch,
 )
@@ -32,6 +33,7 @@ from core.jobs.flight import Flight
 from core.jobs.loaded import Loaded
 from core.jobs.outcome import Last, Outcomes
 from core.jobs.queue import Queue
+from core.jobs.vitals import Vitals
 from core.records.events import EngineState, JobPreview, Memory
 from core.store.database import Database
 
@@ -48,6 +50,7 @@ class Reports:
 
     :param flights: jobs that the engine has; an ended one is removed before it is stored.
     :param loaded: told of what the engine has in memory.
+    :param vitals: told of what shows that reports come and are stored.
     :param freed: called when the engine may take another job.
     :param on_catalogue: called with each new catalogue.
     """
@@ -61,6 +64,7 @@ class Reports:
         bus: Bus,
         outcomes: Outcomes,
         loaded: Loaded,
+        vitals: Vitals,
         flights: dict[str, Flight],
         freed: Callable[[], None],
         on_catalogue: Callable[[Catalogue], None],
@@ -77,12 +81,14 @@ class Reports:
         self._stored = anyio.Event()
         self._memory_at = 0.0
         self._loaded = loaded
+        self._vitals = vitals
         bus.on_watch(self._watch)
 
     async def run(self) -> None:
         """Work until the executor has ended and its last report is stored."""
         async with anyio.create_task_group() as group:
             async for item in self._executor.reports():
+                self._vitals.busy("reports")
                 match item:
                     case Stamped():
                         await self._hear(item, group)
@@ -90,6 +96,7 @@ class Reports:
                         await self._lost(item)
                     case Changed():
                         await self._changed(item)
+                self._vitals.rest("reports")
 
     async def _hear(self, stamped: Stamped, group: TaskGroup) -> None:
         report, generation = stamped.report, stamped.generation
@@ -104,6 +111,8 @@ class Reports:
                 await self._ended(report, generation, group)
             case Hello() | CatalogueChanged():
                 self._on_catalogue(report.catalogue)
+            case Pong():
+                self._vitals.pong(report.number)
             case Degraded():
                 log.info(
                     "memory ran short: %s (needed %d, free %d)",
@@ -136,6 +145,7 @@ class Reports:
         self._bus.show(preview, owner=flight.owner)
 
     async def _beat(self, report: Heartbeat) -> None:
+        self._vitals.beat(report)
         await self._loaded.hold(report.models)
         now, hello = time.monotonic(), self._executor.hello
         if hello is None or now - self._memory_at < _MEMORY_GAP * 0.9:
@@ -157,6 +167,7 @@ class Reports:
             await self._a_store()
         flight = self._flights.pop(report.job, None)
         self._storing += 1
+        self._vitals.worked = time.monotonic()
         group.start_soon(self._store, report, generation, flight)
         self._freed()
 
@@ -174,6 +185,7 @@ class Reports:
 
     async def _lost(self, lost: Lost) -> None:
         """Take back an engine's jobs, once all that it finished is stored."""
+        self._vitals.lost(lost.reason)
         while self._storing:
             await self._a_store()
         jobs = [f.job for f in self._flights.values() if f.generation == lost.generation]

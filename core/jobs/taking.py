@@ -69,4 +69,5 @@ def _start(
         cost=job.cost,
         recipe=design.recipe,
         board=design.board,
+        waited=max(0, tx.now - job.created) / 1000,
     )

@@ -17,6 +17,7 @@ import anyio.to_thread
 from core.errors import Unavailable
 from core.store import link, migrate
 from core.store.link import Link
+from core.store.meters import CommitMeters
 from core.store.transaction import Transaction
 from core.store.writer import Publish, Writer
 
@@ -67,6 +68,11 @@ class Database:
                 if len(group_error.exceptions) == 1:
                     raise group_error.exceptions[0] from None
                 raise
+
+    @property
+    def meters(self) -> CommitMeters:
+        """Give the figures of the writer."""
+        return self._writer.meters
 
     async def write(self, call: Callable[[Transaction], T]) -> T:
         """Run a callable in a transaction and give back its result once it is on the disk.

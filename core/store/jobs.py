@@ -58,6 +58,20 @@ class _Found(Struct, frozen=True):
     degraded: str | None
 
 
+def oldest_waiting(connection: sqlite3.Connection) -> float | None:
+    """Give the seconds that the oldest waiting job has waited; ``None`` when none waits."""
+    found = connection.execute(
+        """
+        SELECT created
+        FROM jobs INDEXED BY jobs_status
+        WHERE status = 'queued'
+        ORDER BY row
+        LIMIT 1
+        """
+    ).fetchone()
+    return None if found is None else max(0, now() - int(found[0])) / 1000
+
+
 def get(
     connection: sqlite3.Connection, job: str, owner: str | None = None, pace: float | None = None
 ) -> Job:

@@ -20,7 +20,7 @@ from core.store.work import LISTED, NewBatch
 _ENCODER = msgspec.json.Encoder()
 _COLUMNS = """
     row, id, batch, client, owner, kind, status, cell, priority, place, cost, attempt, crashes,
-    suspect, canceling, boot, generation, charge, started
+    suspect, canceling, boot, generation, charge, started, created
 """
 
 
@@ -46,6 +46,7 @@ class Row(Struct, frozen=True, kw_only=True):
     generation: int | None
     charge: float
     started: int | None
+    created: int
 
 
 def insert(

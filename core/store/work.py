@@ -62,6 +62,7 @@ class Claimed(Struct, frozen=True, kw_only=True):
     cost: int
     recipe: dict[str, Json] | None = None
     board: str | None = None
+    waited: float = 0.0  # seconds since it was accepted
 
 
 class NewImage(Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from core.errors import DiskFull, Unavailable
 from core.records.events import Numbered
 from core.store import events
 from core.store.link import Link
+from core.store.meters import CommitMeters
 from core.store.times import now
 from core.store.transaction import Transaction, refusal
 
@@ -53,6 +54,7 @@ class Writer:
     def __init__(self, link: Link, publish: Publish) -> None:
         self._link = link
         self._publish = publish
+        self.meters = CommitMeters()
         self._pending: deque[_Entry] = deque()
         self._room = anyio.Semaphore(WAITING, fast_acquire=True)
         self._bell = asyncio.Event()  # anyio's cannot be cleared
@@ -84,7 +86,9 @@ class Writer:
                     group = [
                         self._pending.popleft() for _ in range(min(len(self._pending), FOLDED))
                     ]
+                    self.meters.begin()
                     await self._link.run(partial(self._commit, group=group))
+                    self.meters.end(entry.error for entry in group)
                     facts = [fact for entry in group for fact in entry.facts]
                     if facts:
                         self._publish(facts)

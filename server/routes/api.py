@@ -1,6 +1,6 @@
 """Every verb that has a route of its own: one line each, on one screen."""
 
-from server.actions import graphs, images, jobs, models, queue, system
+from server.actions import graphs, images, jobs, logs, models, queue, system
 from server.route import Route, verb
 
 API = "/api/v1"
@@ -42,4 +42,5 @@ def routes() -> list[Route]:
         verb("POST", f"{API}/tokens", system.create_token, "admin", tag="system", status=201),
         verb("DELETE", f"{API}/tokens/{{token}}", system.delete_token, "admin", tag="system"),
         verb("GET", f"{API}/system", system.system, "read", tag="system"),
+        verb("GET", f"{API}/logs", logs.read_log, "admin", tag="system"),
     ]

@@ -73,7 +73,7 @@ async def livez(request: Request) -> Response:
 
 async def readyz(request: Request) -> Response:
     """Say whether work is done now; 503 with the reasons if not."""
-    reasons = await metrics.reasons(request.studio)
+    reasons = request.studio.reasons()
     ready = Ready(ready=not reasons, reasons=reasons)
     headers = {} if ready.ready else {"retry-after": "2"}
     return codec.reply(ready, 200 if ready.ready else 503, headers)

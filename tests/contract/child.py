@@ -3,7 +3,7 @@
 A program of its own: ``python child.py MODE OPTIONS``. What a job does is told by its first node's
 settings: {"do": "crash" | "exit" | "hang" | "junk" | "huge" | "torn" | "fatal" | "print" | "wait",
 "steps": n}. Modes: "good", "mute" (no hello), "dead" (exits at once), "old" (another protocol),
-"deaf" (ignores Stop and SIGTERM), "chatty" (floods stderr).
+"deaf" (ignores Stop, Ping and SIGTERM), "chatty" (floods stderr).
 """
 
 import ctypes
@@ -28,6 +28,8 @@ from core.ipc.messages import (
     JobDone,
     JobFailed,
     JobProgressed,
+    Ping,
+    Pong,
     Previewed,
     RunGraph,
     Stop,
@@ -143,6 +145,8 @@ class Engine:
                 self.canceled[command.job].set()
             elif isinstance(command, Tune):
                 sys.stderr.write(f"tuned to {command.preview_rate}\n")
+            elif isinstance(command, Ping) and self.mode != "deaf":
+                self.say(Pong(number=command.number))
             elif isinstance(command, Stop) and self.mode != "deaf":
                 return
         os._exit(87)

@@ -19,6 +19,8 @@ from core.ipc.messages import (
     JobDone,
     JobFailed,
     JobProgressed,
+    Ping,
+    Pong,
     RunGraph,
     Watch,
 )
@@ -111,6 +113,8 @@ async def test_jobs_are_run_saved_cached_failed_and_answered_once(
         assert executor.catalogue is not None
         assert executor.catalogue.nodes["image.save"].sink
 
+        executor.send(Ping(number=7))
+        await heard.until(Pong, number=7)
         executor.send(Watch(jobs=None))
         executor.send(Cancel(job="nobody"))
         executor.send(picture_job("first", tmp_path))

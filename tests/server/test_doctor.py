@@ -24,7 +24,8 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="shell scripts o
 def examine(folder: Path, **environ: str) -> "subprocess.CompletedProcess[str]":
     held = {key: value for key, value in os.environ.items() if "HELIOGRAPH" not in key}
     return subprocess.run(
-        [sys.executable, "-m", "server", "doctor", "--data-dir", str(folder), "--port", "0"],
+        [sys.executable, "-m", "server", "doctor", "--quick", "--data-dir", str(folder),
+         "--port", "0"],
         cwd=ROOT, env={**held, **environ}, capture_output=True, text=True, timeout=15,
     )  # fmt: skip
 

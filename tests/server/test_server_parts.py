@@ -1,4 +1,4 @@
-"""The small parts: words, signatures, the lock, the doctor, strict JSON, the meter, statuses."""
+"""The small parts: words, signatures, the lock, strict JSON, the meter, statuses."""
 
 import json
 from pathlib import Path
@@ -7,10 +7,8 @@ import pytest
 from msgspec import Struct
 
 from core import errors
-from core.config import Settings
 from core.errors import DataDirInUse, Invalid, Problem
-from core.paths import Layout
-from server import archive, assets, codec, doctor, lifespan, lock, problems, protocol
+from server import archive, assets, codec, lock, problems, protocol
 from server.signing import Signer
 from server.state import is_loopback
 from server.words import Words
@@ -73,47 +71,6 @@ def test_a_lock_is_held_by_one_and_given_back(tmp_path: Path) -> None:
     assert not lock.is_held(file)
 
 
-class SickMachine(doctor.Machine):
-    def torch_version(self) -> str | None:
-        return "2.13.0+cpu"
-
-    def nvidia_card(self) -> bool:
-        return True
-
-    def sqlite_version(self) -> tuple[int, ...]:
-        return (3, 31, 1)
-
-    def free_bytes(self, folder: Path) -> int:
-        return 1024
-
-    def port_is_taken(self, host: str, port: int) -> bool:
-        return True
-
-    def web_is_built(self) -> bool:
-        return False
-
-
-def test_the_doctor_finds_each_illness_and_its_cure(tmp_path: Path) -> None:
-    settings = Settings(data_dir=str(tmp_path / "data"))
-    layout = Layout(tmp_path / "data")
-    layout.make()
-    with lock.held(layout.lock):
-        found = {one.name: one for one in doctor.examine(settings, SickMachine())}
-    for name in ("torch", "sqlite", "disk", "web"):
-        assert found[name].verdict == "problem"
-    for name in ("port", "data"):
-        assert found[name].verdict == "warning"
-    assert "torch==2.13.0 --index-url" in found["torch"].fix
-    assert all(one.fix for one in found.values() if one.verdict != "ok")
-
-
-def test_the_doctor_sees_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    settings = Settings(data_dir=str(tmp_path / "file" / "data"))
-    found = {one.name: one for one in doctor.examine(settings)}
-    assert found["data"].verdict == "problem"
-
-
 class Inner(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     size: int
     name: str = ""
@@ -169,15 +126,6 @@ def test_an_unknown_error_shows_nothing_of_itself(words: Words) -> None:
 )  # fmt: skip
 def test_what_is_loopback(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
-
-
-def test_the_catalogue_on_disk_wins_and_a_broken_one_does_not(layout: Layout) -> None:
-    shipped = lifespan.last_catalogue(layout)
-    assert "latent.sample" in shipped.nodes
-    lifespan.keep_catalogue(layout, shipped)
-    assert lifespan.last_catalogue(layout) == shipped
-    layout.catalogue.write_bytes(b"broken")
-    assert lifespan.last_catalogue(layout) == shipped
 
 
 def test_the_page_without_a_client_says_what_to_do() -> None:

@@ -20,6 +20,7 @@ from core.engine.device import out_of_memory, poisoned
 from core.engine.diffusion.guidance import combine
 from core.engine.diffusion.rows import Row
 from core.engine.diffusion.width import Widths, WidthTable
+from core.meters import COUNTS, SECONDS, Histogram
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class SamplingLoop:
 
     def __init__(self, engine: _Engine) -> None:
         self.widths = WidthTable()
+        self.seconds, self.counts = Histogram(SECONDS), Histogram(COUNTS)  # of turns: time, rows
         self._baton = engine.baton
         self._condition = threading.Condition()
         self._rows: list[Row] = []  # in order of arrival
@@ -147,10 +149,15 @@ class SamplingLoop:
             self._blame(rows, widths, failure)
 
     def _step(self, rows: list[Row], widths: Widths) -> None:
-        with self._pace.turn(rows[0].device, partial(widths.learn, len(rows))):
+        with self._pace.turn(rows[0].device, partial(self._learn, widths, len(rows))):
             inputs, predictions = predict(rows)
         for row, scaled, prediction in zip(rows, inputs, predictions, strict=True):
             row.error = _attempt(lambda: row.advance(scaled, prediction))  # noqa: B023
+
+    def _learn(self, widths: Widths, width: int, seconds: float) -> None:
+        widths.learn(width, seconds)
+        self.seconds.observe(seconds)
+        self.counts.observe(width)
 
     def _blame(self, rows: list[Row], widths: Widths, failure: BaseException) -> None:
         """Find out which row a failed forward is to blame on: no scheduler has stepped yet."""

@@ -288,3 +288,11 @@ def test_an_idle_loop_keeps_no_row_and_no_network_alive(tiny: Any, loop: Samplin
     while gone() is not None and time.monotonic() < deadline:
         gc.collect()
     assert gone() is None
+
+
+def test_every_turn_is_counted_with_its_time_and_its_rows(tiny: Any, loop: SamplingLoop) -> None:
+    loop.sample([tiny.row(steps=3), tiny.row(steps=3, seed=2)])
+    turns = sum(loop.counts.counts)
+    assert turns == sum(loop.seconds.counts) >= 3
+    assert loop.counts.sum == 6, "each row took three steps"
+    assert loop.seconds.sum > 0
