@@ -11,7 +11,7 @@ import msgspec
 from core.errors import NotFound
 from core.records.events import ImageAdded, ImageChanged, ImageDeleted
 from core.records.image import Image
-from core.store.image_pages import ImageFilter, page, phrases, search
+from core.store.image_pages import ImageFilter, page, search
 from core.store.image_reads import (
     ImageFile,
     blob_used,
@@ -29,7 +29,7 @@ from core.store.work import NewImage
 
 __all__ = [
     "ImageFile", "ImageFilter", "blob_used", "by_sha256", "edit", "expired", "file", "files", "get",
-    "insert", "known", "owner_of", "page", "phrases", "purge", "restore", "search", "set_lost",
+    "insert", "known", "owner_of", "page", "purge", "restore", "search", "set_lost",
     "set_starred", "some", "trash",
 ]  # fmt: skip
 
