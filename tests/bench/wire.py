@@ -77,17 +77,15 @@ class Socket:
         held = b""
         while data := await self._reader.read(_CHUNK):
             held = held + data if held else data
-            found, at = [], 0
-            while (frame := _frame(held, at)) is not None:
-                opcode, start, at = frame
+            found, rest = frames(held)
+            for opcode, start, end in found:
                 if opcode == PING:
-                    self._pong(held[start:at])
-                    continue
-                found.append((opcode, held[start:at]))
-            held = held[at:]
-            self.count += len(found)
-            if found:
-                yield found
+                    self._pong(held[start:end])
+            burst = [(opcode, held[start:end]) for opcode, start, end in found if opcode != PING]
+            held = held[rest:]
+            self.count += len(burst)
+            if burst:
+                yield burst
 
     def close(self) -> None:
         """Hang up."""
@@ -95,6 +93,16 @@ class Socket:
 
     def _pong(self, data: bytes) -> None:
         self._writer.write(bytes((0x8A, 0x80 | len(data))) + bytes(4) + data)  # masked by zeros
+
+
+def frames(data: bytes) -> tuple[list[tuple[int, int, int]], int]:
+    """Find the whole frames in what was read: (opcode, start, end), and where the rest begins."""
+    found: list[tuple[int, int, int]] = []
+    at = 0
+    while (frame := _frame(data, at)) is not None:
+        found.append(frame)
+        at = frame[2]
+    return found, at
 
 
 def _frame(data: bytes, at: int) -> tuple[int, int, int] | None:
