@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from core.errors import Invalid, Malformed, Problem, TooLarge, UnsupportedType
-from core.graph.fields import MAX_PROBLEMS, decode_all, join
+from core.graph.fields import MAX_PROBLEMS, decode_all, fields_of, join
 
 JSON_CAP = 4 * 1024 * 1024  # bytes received
 IMAGE_CAP = 32 * 1024 * 1024
@@ -108,7 +108,7 @@ def from_text(fields: Mapping[str, str], kind: type[Struct]) -> dict[str, Any]:
 
     What does not convert is left as it is, for ``decode`` to complain about.
     """
-    known = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+    known = {name: field.type for name, field in fields_of(kind).items()}
     found: dict[str, Any] = {}
     for name, text in fields.items():
         try:
@@ -166,7 +166,7 @@ def _deepen(
     problems: tuple[Problem, ...], fields: Mapping[str, Any], kind: type[Struct], pointer: str
 ) -> Iterator[Problem]:
     """Replace the one problem of a nested struct by all that are in it."""
-    hints = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+    hints = {name: field.type for name, field in fields_of(kind).items()}
     for problem in problems:
         name = problem.pointer.removeprefix(pointer + "/").partition("/")[0]
         inner = list(_inside(fields.get(name), hints.get(name), join(pointer, name)))

@@ -4,6 +4,7 @@ Holds no facts of its own but the batch it last read from the database, so that 
 subscriber costs next to nothing. Knows no sockets.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Self
@@ -62,8 +63,8 @@ class Subscriber:
     """
 
     __slots__ = (
-        "_backlog", "_changed", "_closed", "_cursor", "_jobs", "_owner", "_read", "_ring",
-        "_slots", "_topics", "_turn", "_waiter", "head", "resumed",
+        "_asleep", "_backlog", "_bell", "_changed", "_closed", "_cursor", "_jobs", "_owner",
+        "_read", "_ring", "_slots", "_topics", "_turn", "head", "resumed",
     )  # fmt: skip
 
     def __init__(
@@ -86,7 +87,8 @@ class Subscriber:
         self.resumed = False
         self._backlog: deque[Text] = deque()  # read from the database, not yet given
         self._slots: dict[tuple[str, ...], Shown] = {}
-        self._waiter: anyio.Event | None = None
+        self._bell = asyncio.Event()  # anyio's cannot be cleared
+        self._asleep = False
         self._closed = False
         self._turn = 0
 
@@ -138,11 +140,12 @@ class Subscriber:
             if self._cursor < self._ring.head:
                 await self._refill()
                 continue
-            self._waiter = anyio.Event()
+            self._asleep = True
+            self._bell.clear()
             try:
-                await self._waiter.wait()
+                await self._bell.wait()
             finally:
-                self._waiter = None
+                self._asleep = False
         return message
 
     def receive_nowait(self) -> Message | None:
@@ -174,7 +177,7 @@ class Subscriber:
 
     def offer(self, entries: list[Entry]) -> None:
         """Hear of new entries of the ring: wake if waiting for one of them, else pass over them."""
-        if self._waiter is None:
+        if not self._asleep:
             return  # it will come to them by itself
         for entry in entries:
             if self._wants(entry):
@@ -201,9 +204,9 @@ class Subscriber:
         self._wake()
 
     def _wake(self) -> None:
-        if self._waiter is not None:
-            self._waiter.set()
-            self._waiter = None  # until it sleeps again its cursor is its own
+        if self._asleep:
+            self._bell.set()
+            self._asleep = False  # until it sleeps again its cursor is its own
 
     def _wants(self, item: Entry | Shown | Numbered) -> bool:
         return (

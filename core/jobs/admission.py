@@ -1,6 +1,6 @@
 """How jobs enter the queue: the callables of ``Queue.add`` and ``Queue.retry``."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -38,10 +38,11 @@ def accept(tx: Transaction, new: NewBatch, cells: Sequence[str], limit: int) -> 
     if new.idempotency is not None:
         batches.remember(tx, new.owner, *new.idempotency, row)
     ids = line.insert(tx, new, row, client.row, cells)
-    start = client.start
     if client.queued == 0:
-        start = share.entered(start, counters.setting(connection, CLOCK, float) or 0.0)
-    settle(tx, client.row, start)
+        clock = counters.setting(connection, CLOCK, float) or 0.0
+        settle(tx, client.row, lambda start: share.entered(start, clock))
+    else:
+        settle(tx, client.row)
     if len(cells) > 1:
         tx.fact(BatchQueued(owner=new.owner, batch=batch, count=len(cells), priority=new.priority))
     else:
@@ -96,11 +97,18 @@ def again(tx: Transaction, job: str, owner: str | None, limit: int) -> Added:
     return accept(tx, new, checked(new), limit)
 
 
-def settle(tx: Transaction, client: int, start: float) -> None:
-    """Store a client's start, and the rank that its first job gives it."""
-    first = clients.first(tx.connection, client)
-    priority = 0 if first is None else -first.turn
-    clients.place(tx.connection, client, start, share.rank(start, priority))
+def settle(
+    tx: Transaction, client: int, move: Callable[[float], float] = lambda start: start
+) -> float:
+    """Move a client's start, and store the rank that its first job then gives it.
+
+    :param move: start → its new start.
+    :returns: the start before.
+    """
+    start, priority = clients.standing(tx.connection, client)
+    moved = move(start)
+    clients.place(tx.connection, client, moved, share.rank(moved, priority))
+    return start
 
 
 def _again(tx: Transaction, known: tuple[str, int], body: str) -> Added:

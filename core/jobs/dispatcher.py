@@ -18,7 +18,6 @@ from core import failpoint
 from core.config import Settings
 from core.errors import DiskFull, EngineUnavailable, Problem, Unavailable
 from core.events.bus import Bus
-from core.graph import check, sweep
 from core.graph.catalogue import Catalogue
 from core.ipc.frames import FrameError
 from core.ipc.messages import Cancel, RunGraph
@@ -27,6 +26,7 @@ from core.jobs.flight import Flight
 from core.jobs.imprint import imprint
 from core.jobs.loaded import Identities, Loaded
 from core.jobs.outcome import Outcomes
+from core.jobs.preparation import Prepared, prepare
 from core.jobs.queue import Claimed, Finished, Queue
 from core.jobs.reports import Reports
 from core.jobs.resolve import Resolver
@@ -187,38 +187,32 @@ class Dispatcher:
                 one.job, one.owner, generation, now, one.request_id
             )
             begun.canceled = self._early.pop(one.job, None)
+        ready: dict[str, Prepared] | None = {}
+        catalogue = self._executor.catalogue
+        if catalogue is not None:  # or the engine was lost; sending says so
+            try:
+                ready = await prepare(self._db, self._resolver, catalogue, claimed)
+            except Unavailable as error:
+                log.warning("%d jobs not prepared: %s", len(claimed), error)
+                ready = None
         for one in claimed:
             flight = self._flights.get(one.job)
             if flight is None:  # its engine was lost meanwhile
                 continue
-            try:
-                problem = await self._prepare(one, flight)
-            except Unavailable as error:  # the database was too slow, or is being closed
-                log.warning("job not prepared: %s", error, extra=_named(flight))
+            if ready is None:
                 await self._give_back(flight)
                 continue
-            if problem is not None:
-                await self._refuse(flight, problem)
+            prepared = ready.get(one.job)
+            if prepared is not None:
+                flight.graph, flight.resources = prepared.graph, prepared.resources
+            if prepared is not None and prepared.problem is not None:
+                await self._refuse(flight, prepared.problem)
             elif flight.canceled is not None:
                 await self._drop(flight, Finished(
                     job=one.job, generation=generation, status="canceled"
                 ))  # fmt: skip
             else:
                 await self._send(one, flight)
-
-    async def _prepare(self, claimed: Claimed, flight: Flight) -> Problem | None:
-        """Apply the cell, check against the engine's present catalogue, find what is named."""
-        catalogue = self._executor.catalogue
-        if catalogue is None:
-            return None  # the engine was lost; sending says so
-        graph = sweep.apply(claimed.graph, claimed.axes, claimed.cell)
-        if problems := check.check(graph, catalogue):
-            return problems[0]
-        resources, problems = await self._db.read(
-            lambda connection: self._resolver.resolve(connection, graph, catalogue)
-        )
-        flight.graph, flight.resources = graph, resources
-        return problems[0] if problems else None
 
     async def _send(self, claimed: Claimed, flight: Flight) -> None:
         try:

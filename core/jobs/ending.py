@@ -1,6 +1,7 @@
 """How jobs end, or go back to where they waited: the other callables of ``Queue``."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal
 
 from core.errors import Conflict, Problem
@@ -9,7 +10,8 @@ from core.jobs.admission import settle
 from core.jobs.eta import Pace
 from core.records.events import BatchEnded, JobEnded, JobRetried
 from core.records.job import ENDED
-from core.store import batches, clients, counters, images, line
+from core.store import batches, counters, images, line
+from core.store.batches import Head
 from core.store.line import Row
 from core.store.place import PACE
 from core.store.transaction import Transaction
@@ -43,6 +45,7 @@ def finish(tx: Transaction, boot: str, finished: Finished) -> bool:
         drawn=drawn,
         error=finished.error,
         degraded=finished.degraded,
+        batch=head,
     )
     tx.hit("save.row")
     return True
@@ -57,13 +60,16 @@ def end(
     drawn: Sequence[str] = (),
     error: Problem | None = None,
     degraded: Sequence[str] = (),
+    batch: Head | None = None,
 ) -> None:
-    """End one job, with the fact of it, and of its batch if that was the last of several."""
+    """End one job, with the fact of it, and of its batch if that was the last of several.
+
+    :param batch: its batch, if that is known.
+    """
     changed = line.end(tx, job, status, seconds=seconds, error=error, degraded=degraded)
     assert changed  # read in this very transaction
-    client = clients.get(tx.connection, job.client)
-    settle(tx, client.row, share.ended(client.start, job.charge, seconds or 0.0))
-    batch = batches.head(tx.connection, job.batch)
+    settle(tx, job.client, partial(share.ended, expected=job.charge, seconds=seconds or 0.0))
+    batch = batch or batches.head(tx.connection, job.batch)
     tx.fact(
         JobEnded(
             owner=job.owner,
@@ -102,8 +108,7 @@ def back(
         attempt=job.attempt if counted else job.attempt - 1,
     )
     assert changed  # read in this very transaction
-    client = clients.get(tx.connection, job.client)
-    settle(tx, client.row, share.ended(client.start, job.charge, 0.0))
+    settle(tx, job.client, partial(share.ended, expected=job.charge, seconds=0.0))
     batch = batches.head(tx.connection, job.batch)
     tx.fact(JobRetried(owner=job.owner, job=job.id, batch=batch.id, reason=reason))
 

@@ -54,9 +54,13 @@ def place(
             placed.append(_named(one, facts(one.node)))
             _move(layout, one, placed[-1].id, folders)
         failpoint.hit("save.folder")
-        # At once: a journal takes syncs that come together in one commit.
-        for _ in _SYNCING.map(sync_folder, folders):
-            pass
+        # At once, as a journal takes syncs that come together in one commit; one of them here.
+        here = next(iter(folders), None)
+        waited = [_SYNCING.submit(sync_folder, each) for each in folders if each != here]
+        if here is not None:
+            sync_folder(here)
+        for each in waited:
+            each.result()
     except OSError as error:
         remove(layout, placed)
         discard(layout, saved)

@@ -221,8 +221,7 @@ def _reorder(
         clients.move(tx.connection, found.row, priority, float(found.row))
     if position is not None:
         _place(tx, found, max(0, min(position, _REACH)))
-    client = clients.get(tx.connection, found.client)
-    admission.settle(tx, client.row, client.start)
+    admission.settle(tx, found.client)
     paused = counters.setting(tx.connection, "paused", str) is not None
     tx.fact(QueueChanged(owner=found.owner, paused=paused, reason="reordered"))
 

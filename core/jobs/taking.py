@@ -1,5 +1,9 @@
 """How jobs leave the queue for an engine: the callable of ``Queue.claim``."""
 
+from functools import partial
+
+import msgspec
+
 from core.jobs import share
 from core.jobs.admission import CLOCK, settle
 from core.jobs.eta import Pace
@@ -15,23 +19,28 @@ from core.store.work import Claimed
 
 def take(tx: Transaction, boot: str, generation: int, limit: int, *, alone: bool) -> list[Claimed]:
     """Claim up to ``limit`` jobs, in the order of the fair share; a suspect only by itself."""
-    if counters.setting(tx.connection, PAUSED, str) is not None:
+    held = counters.settings(tx.connection, PAUSED, PACE)
+    if PAUSED in held:
         return []
-    pace = (counters.setting(tx.connection, PACE, Pace) or Pace()).guess
-    suspect = clients.suspect(tx.connection)
-    if suspect is not None:
-        return [_start(tx, suspect, boot, generation, pace, {})] if alone else []
-    if any(job.suspect for job in line.running(tx.connection, boot, generation)):
+    pace = (msgspec.json.decode(held[PACE], type=Pace) if PACE in held else Pace()).guess
+    head = clients.suspect(tx.connection)
+    if head is not None:
+        limit = 1 if alone else 0
+    elif line.suspect_runs(tx.connection, boot, generation):
         return []
     known: dict[int, Design] = {}
     claimed: list[Claimed] = []
+    clock = 0.0
     while len(claimed) < limit:
-        next_client = clients.waiting(tx.connection, 1)
-        if not next_client:
+        head = head or clients.following(tx.connection)
+        if head is None:
             break
-        head = clients.first(tx.connection, next_client[0].row)
-        assert head is not None  # ``queued`` is kept by the schema
-        claimed.append(_start(tx, head, boot, generation, pace, known))
+        expected = head.cost * pace
+        claimed.append(_start(tx, head, boot, generation, expected, known))
+        clock = settle(tx, head.client, partial(share.claimed, expected=expected))
+        head = None
+    if claimed:
+        counters.set_setting(tx.connection, CLOCK, clock)
     return claimed
 
 
@@ -40,15 +49,11 @@ def _start(
     head: Waiting,
     boot: str,
     generation: int,
-    pace: float,
+    expected: float,
     known: dict[int, Design],
 ) -> Claimed:
-    expected = head.cost * pace
     job = line.take(tx, head.row, boot, generation, expected)
     assert job is not None  # read in this very transaction
-    client = clients.get(tx.connection, head.client)
-    counters.set_setting(tx.connection, CLOCK, client.start)
-    settle(tx, client.row, share.claimed(client.start, expected))
     design = known.get(job.batch)
     if design is None:
         design = known[job.batch] = designs.get(tx.connection, job.batch)

@@ -35,36 +35,35 @@ class Head(Struct, frozen=True, kw_only=True):
 
 
 def insert(tx: Transaction, new: NewBatch, batch: str, client: int, count: int) -> int:
-    """Store a batch and give back its row; jobs and counts follow."""
-    return int(
-        tx.connection.execute(
-            """
-            INSERT INTO batches (
-                id, kind, owner, client, request_id, board, exact, graph, recipe, axes, count,
-                created
-            )
-            VALUES (
-                :id, :kind, :owner, :client, :request_id, :board, :exact, :graph, :recipe, :axes,
-                :count, :created
-            )
-            RETURNING row
-            """,
-            {
-                "id": batch,
-                "kind": new.kind,
-                "owner": new.owner,
-                "client": client,
-                "request_id": new.request_id,
-                "board": new.board,
-                "exact": int(new.exact),
-                "graph": _text(new.graph),
-                "recipe": None if new.recipe is None else _text(new.recipe),
-                "axes": _text(list(new.axes)),
-                "count": count,
-                "created": tx.now,
-            },
-        ).fetchone()[0]
-    )
+    """Store a batch of jobs that all wait, and give back its row; the jobs follow."""
+    row = tx.connection.execute(
+        """
+        INSERT INTO batches (
+            id, kind, owner, client, request_id, board, exact, graph, recipe, axes, count, queued,
+            created
+        )
+        VALUES (
+            :id, :kind, :owner, :client, :request_id, :board, :exact, :graph, :recipe, :axes,
+            :count, :count, :created
+        )
+        """,
+        {
+            "id": batch,
+            "kind": new.kind,
+            "owner": new.owner,
+            "client": client,
+            "request_id": new.request_id,
+            "board": new.board,
+            "exact": int(new.exact),
+            "graph": _text(new.graph),
+            "recipe": None if new.recipe is None else _text(new.recipe),
+            "axes": _text(list(new.axes)),
+            "count": count,
+            "created": tx.now,
+        },
+    ).lastrowid
+    assert row is not None  # it was inserted
+    return row
 
 
 def head(connection: sqlite3.Connection, row: int) -> Head:
@@ -78,18 +77,6 @@ def head(connection: sqlite3.Connection, row: int) -> Head:
         {"row": row},
     ).fetchone()
     return Head(id=batch, count=count, board=board)
-
-
-def count_in(connection: sqlite3.Connection, row: int, queued: int) -> None:
-    """Count jobs that were just inserted as queued."""
-    connection.execute(
-        """
-        UPDATE batches
-        SET queued = queued + :queued
-        WHERE row = :row
-        """,
-        {"row": row, "queued": queued},
-    )
 
 
 def end(tx: Transaction, row: int) -> dict[str, int] | None:

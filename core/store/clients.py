@@ -33,19 +33,19 @@ class Waiting(Struct, frozen=True, kw_only=True):
 
 def enter(connection: sqlite3.Connection, name: str) -> Client:
     """Find a client by name, or make it."""
-    connection.execute(
-        "INSERT INTO clients (name) VALUES (:name) ON CONFLICT (name) DO NOTHING", {"name": name}
-    )
-    return _client(
-        connection.execute(
-            """
-            SELECT row, start, rank, queued, cost
-            FROM clients
-            WHERE name = :name
-            """,
-            {"name": name},
-        ).fetchone()
-    )
+    found = connection.execute(
+        """
+        SELECT row, start, rank, queued, cost
+        FROM clients
+        WHERE name = :name
+        """,
+        {"name": name},
+    ).fetchone()
+    if found is not None:
+        return _client(found)
+    row = connection.execute("INSERT INTO clients (name) VALUES (:name)", {"name": name}).lastrowid
+    assert row is not None  # it was inserted
+    return get(connection, row)
 
 
 def get(connection: sqlite3.Connection, row: int) -> Client:
@@ -75,6 +75,25 @@ def waiting(connection: sqlite3.Connection, limit: int) -> list[Client]:
         {"limit": limit},
     )
     return [_client(each) for each in found]
+
+
+def standing(connection: sqlite3.Connection, row: int) -> tuple[float, int]:
+    """Read a client's start, and the priority of the job at the head of its line, or 0."""
+    start, priority = connection.execute(
+        """
+        SELECT start, (
+            SELECT priority
+            FROM jobs INDEXED BY jobs_line
+            WHERE client = :row AND status = 'queued'
+            ORDER BY turn, place, row
+            LIMIT 1
+        )
+        FROM clients
+        WHERE row = :row
+        """,
+        {"row": row},
+    ).fetchone()
+    return float(start), priority or 0
 
 
 def place(connection: sqlite3.Connection, row: int, start: float, rank: float) -> None:
@@ -107,17 +126,26 @@ def name(connection: sqlite3.Connection, row: int) -> str:
     return str(found.fetchone()[0])
 
 
-def first(connection: sqlite3.Connection, client: int) -> Waiting | None:
-    """Read the job at the head of a client's line."""
+def following(connection: sqlite3.Connection) -> Waiting | None:
+    """Read the job whose turn it is: the head of the line of the client with the lowest rank."""
     found = connection.execute(
         """
         SELECT row, client, turn, place, cost, suspect
-        FROM jobs INDEXED BY jobs_line
-        WHERE client = :client AND status = 'queued'
-        ORDER BY turn, place, row
-        LIMIT 1
-        """,
-        {"client": client},
+        FROM jobs
+        WHERE row = (
+            SELECT row
+            FROM jobs INDEXED BY jobs_line
+            WHERE status = 'queued' AND client = (
+                SELECT row
+                FROM clients INDEXED BY clients_waiting
+                WHERE queued > 0
+                ORDER BY rank
+                LIMIT 1
+            )
+            ORDER BY turn, place, row
+            LIMIT 1
+        )
+        """
     ).fetchone()
     return None if found is None else _waiting(found)
 

@@ -3,6 +3,7 @@ and the few settings that belong to the data.
 """
 
 import sqlite3
+from collections.abc import Mapping
 from typing import TypeVar
 
 import msgspec
@@ -43,6 +44,20 @@ def add(connection: sqlite3.Connection, name: str, by: int) -> None:
     )
 
 
+def add_all(connection: sqlite3.Connection, changes: Mapping[str, int]) -> None:
+    """Change several counts at once."""
+    connection.execute(
+        """
+        INSERT INTO counters (name, value)
+        SELECT key, value
+        FROM json_each(:changes)
+        WHERE TRUE
+        ON CONFLICT (name) DO UPDATE SET value = value + excluded.value
+        """,
+        {"changes": msgspec.json.encode(changes).decode()},
+    )
+
+
 def drop(connection: sqlite3.Connection, name: str) -> None:
     """Forget a count whose thing is gone."""
     connection.execute("DELETE FROM counters WHERE name = :name", {"name": name})
@@ -54,6 +69,14 @@ def setting(connection: sqlite3.Connection, name: str, kind: type[T]) -> T | Non
         "SELECT value FROM settings WHERE name = :name", {"name": name}
     ).fetchone()
     return None if found is None else msgspec.json.decode(found[0], type=kind)
+
+
+def settings(connection: sqlite3.Connection, *names: str) -> dict[str, str]:
+    """Read several stored settings as JSON text; those that were never set are left out."""
+    found = connection.execute(
+        f"SELECT name, value FROM settings WHERE name IN ({', '.join('?' * len(names))})", names
+    )
+    return dict(found.fetchall())
 
 
 def set_setting(connection: sqlite3.Connection, name: str, value: object) -> None:

@@ -1,18 +1,25 @@
-"""Pages of pictures: filtered by index, searched by word, always newest first."""
+"""Pages of pictures: filtered by index, searched by word, always newest first.
+
+A page costs the same in a gallery of ten thousand and of a million. It follows the index of one
+filter, the one that reaches deepest with five hundred entries, and tests the others on what that
+gives. Where few of them are wanted the page is short, even empty, and its cursor goes on.
+"""
 
 import sqlite3
+from collections.abc import Sequence
 
 from msgspec import Struct
 
 from core.records.image import Image, ImageKind
+from core.store import image_words
 from core.store import page as pages
 from core.store.image_reads import COLUMNS, SHOWN, image_of
+from core.store.image_words import Word
 from core.store.page import Page
 
-# The first of these that is asked for is looked up in its index, which gives the newest first;
-# the others only test what it finds ("+" keeps the planner from second thoughts).
-_DRIVERS = ("job", "batch", "board", "starred", "model", "owner", "kind")
-_WORDS = 16  # of a search that count
+LOOK = 500  # entries of an index that one page looks at
+_PER_WORD = 2  # … of the index of words: this part of them, as each costs more
+_PER_LOOK_UP = 10  # … that are each looked up in the index of words: likewise
 
 
 class ImageFilter(Struct, frozen=True, kw_only=True):
@@ -29,48 +36,56 @@ class ImageFilter(Struct, frozen=True, kw_only=True):
     trash: bool = False  # what was deleted, instead of what was not
 
 
+class _Driver(Struct, frozen=True):
+    """An index that gives rows newest first, and the terms that are true for all of them."""
+
+    index: str
+    terms: tuple[str, ...]
+
+
+class _Stretch(Struct, frozen=True):
+    """What a page follows: the FROM with the beginning of its WHERE, and down to which row."""
+
+    source: str
+    floor: int = 0
+    key: str = "images.row"
+
+
 def page(
     connection: sqlite3.Connection,
     wanted: ImageFilter,
     cursor: str | None = None,
     limit: int = 50,
+    look: int = LOOK,
 ) -> Page[Image]:
     """Read a page, newest first; with ``q`` those whose texts hold every word.
 
+    :param look: entries of an index to look at. A page that finds too few is short, and has a
+        cursor all the same.
     :raises Malformed: ``cursor_mismatch``.
     """
-    words = phrases(wanted.q or "")
-    terms = ["images.deleted IS NOT NULL" if wanted.trash else SHOWN, *_terms(wanted, words)]
+    words = image_words.words(connection, wanted.q or "")
+    values: dict[str, object] = {
+        "before": pages.decode(cursor, "images", wanted), "limit": pages.clamp(limit) + 1,
+        "words": None if words is None else image_words.together(words), "owner": wanted.owner,
+        "board": wanted.board, "kind": wanted.kind, "model": wanted.model, "job": wanted.job,
+        "batch": wanted.batch,
+    }  # fmt: skip
+    stretch = _stretch(connection, wanted, words, values, look)
     found = connection.execute(
         f"""
         SELECT {COLUMNS}
-        FROM images
-        WHERE images.row < :before AND {" AND ".join(terms)}
-        ORDER BY images.row DESC
-        LIMIT :limit
-        """
-        if words is None
-        else f"""
-        SELECT {COLUMNS}
-        FROM images_text CROSS JOIN images ON images.row = images_text.rowid
-        WHERE images_text MATCH :words AND images_text.rowid < :before AND {" AND ".join(terms)}
-        ORDER BY images_text.rowid DESC
+        FROM {stretch.source}
+            AND {" AND ".join(_terms(wanted))}
+        ORDER BY {stretch.key} DESC
         LIMIT :limit
         """,
-        {
-            "before": pages.decode(cursor, "images", wanted),
-            "limit": pages.clamp(limit) + 1,
-            "words": words,
-            "owner": wanted.owner,
-            "board": wanted.board,
-            "kind": wanted.kind,
-            "starred": wanted.starred,
-            "model": wanted.model,
-            "job": wanted.job,
-            "batch": wanted.batch,
-        },
+        values | {"floor": stretch.floor},
     ).fetchall()
-    return pages.cut(found, limit, image_of, "images", wanted)
+    cut = pages.cut(found, limit, image_of, "images", wanted)
+    if cut.next is None and stretch.floor > 0:
+        return Page(items=cut.items, next=pages.encode(stretch.floor, "images", wanted))
+    return cut
 
 
 def search(
@@ -80,24 +95,134 @@ def search(
     return page(connection, ImageFilter(q=text), cursor, limit)
 
 
-def phrases(text: str) -> str | None:
-    """Write a search as FTS5 reads it: every word a quoted prefix, so that none is an operator.
+def _stretch(
+    connection: sqlite3.Connection,
+    wanted: ImageFilter,
+    words: Sequence[Word] | None,
+    values: dict[str, object],
+    look: int,
+) -> _Stretch:
+    """Choose what is followed: an index of the filter, or the words."""
+    if wanted.job is not None:  # it has few pictures, and an index by the number of the output
+        held = "" if words is None else f"AND {_HOLDS}"
+        return _Stretch(f"images WHERE images.job = :job AND +images.row < :before {held}")
+    if words is None:
+        driver, floor = _deepest(connection, wanted, values, look)
+        return _Stretch(f"{_along(driver)} AND images.row >= :floor", floor)
+    floors = [
+        _floor(connection, _OF_WORD, values | {"word": word.text}, look // _PER_WORD)
+        for word in words
+        if word.flows
+    ]
+    floor = min(floors, default=0)
+    if floor > 0 and len(floors) == len(words) and _terms(wanted) != [SHOWN]:
+        driver, deeper = _deepest(connection, wanted, values, look // _PER_LOOK_UP)
+        if deeper < floor:
+            return _Stretch(f"{_along(driver)} AND images.row >= :floor AND {_HOLDS}", deeper)
+    return _Stretch(_OF_WORDS, floor, "images_text.rowid")
 
-    None for a text of blanks, which asks for nothing.
-    """
-    words = text.replace("\0", " ").split()[:_WORDS]
-    if not words:
-        return None
-    quoted = [word.replace('"', '""') for word in words if any(map(str.isalnum, word))]
-    return " ".join(f'"{word}"*' for word in quoted) or '""'  # which matches nothing
+
+_HOLDS = """
+    EXISTS (
+        SELECT 1
+        FROM images_text
+        WHERE images_text MATCH :words AND images_text.rowid = images.row
+    )
+"""
+_OF_WORDS = """
+    images_text CROSS JOIN images ON images.row = images_text.rowid
+    WHERE images_text MATCH :words
+        AND images_text.rowid < :before AND images_text.rowid >= :floor
+"""
+_OF_WORD = """
+    SELECT images_text.rowid
+    FROM images_text
+    WHERE images_text MATCH :word AND images_text.rowid < :before
+    ORDER BY images_text.rowid DESC
+    LIMIT :look
+"""
 
 
-def _terms(wanted: ImageFilter, words: str | None) -> list[str]:
-    asked = [name for name in _DRIVERS if getattr(wanted, name) is not None]
-    if wanted.starred is False:  # most are not: no index helps
-        asked = [name for name in asked if name != "starred"] + ["starred"]
-    driver = None if words is not None or wanted.trash else next(iter(asked), None)
-    if driver == "starred" and wanted.starred is False:
-        driver = None
-    driven = {driver, "kind"} if driver == "owner" else {driver}
-    return [f"{'' if name in driven else '+'}images.{name} = :{name}" for name in asked]
+def _along(driver: _Driver) -> str:
+    terms = " AND ".join(driver.terms)
+    return f"images INDEXED BY {driver.index} WHERE {terms} AND images.row < :before"
+
+
+def _deepest(
+    connection: sqlite3.Connection, wanted: ImageFilter, values: dict[str, object], look: int
+) -> tuple[_Driver, int]:
+    """Choose the index whose ``look`` newest entries reach furthest back, and say how far."""
+    drivers = _drivers(wanted)
+    for driver in drivers:
+        if set(_terms(wanted)) == set(driver.terms) and wanted.q is None:  # all of it is wanted
+            return driver, 0
+    floors = [
+        _floor(
+            connection,
+            f"""
+            SELECT images.row
+            FROM {_along(driver)}
+            ORDER BY images.row DESC
+            LIMIT :look
+            """,
+            values,
+            look,
+        )
+        for driver in drivers
+    ]
+    floor = min(floors)
+    return drivers[floors.index(floor)], floor
+
+
+def _floor(
+    connection: sqlite3.Connection, entries: str, values: dict[str, object], look: int
+) -> int:
+    """Find the last of the next ``look`` entries; 0 if there are no more than those."""
+    look = max(1, look)
+    found = connection.execute(entries, values | {"look": look}).fetchall()
+    return int(found[-1][0]) if len(found) >= look else 0
+
+
+def _drivers(wanted: ImageFilter) -> list[_Driver]:
+    """List the indexes that hold all that is asked for."""
+    batch = [_Driver("images_batch", (_TERMS["batch"],))] if wanted.batch is not None else []
+    if wanted.trash:
+        return [*batch, _Driver("images_trash", (_TRASHED,))]
+    names = [name for name in _INDEXES if getattr(wanted, name) not in (None, False)]
+    if {"owner", "kind"} <= {*names}:
+        names = [name for name in names if name not in ("owner", "kind")]
+        both = _Driver("images_kind", (_TERMS["owner"], _TERMS["kind"], SHOWN))
+        return [*batch, both, *(_shown(name) for name in names)]
+    found = [*batch, *(_shown(name) for name in names)]
+    return found or [_Driver("images_shown", (SHOWN,))]
+
+
+def _shown(name: str) -> _Driver:
+    return _Driver(_INDEXES[name], (_TERMS[name], SHOWN))
+
+
+def _terms(wanted: ImageFilter) -> list[str]:
+    """Write the whole filter, less the words."""
+    asked = [term for name, term in _TERMS.items() if getattr(wanted, name) is not None]
+    if wanted.starred is False:
+        asked[asked.index(_TERMS["starred"])] = "images.starred = 0"
+    return [_TRASHED if wanted.trash else SHOWN, *asked]
+
+
+_TRASHED = "images.deleted IS NOT NULL"
+_TERMS = {
+    "job": "images.job = :job",
+    "batch": "images.batch = :batch",
+    "board": "images.board = :board",
+    "starred": "images.starred = 1",  # literally, or SQLite does not know its partial index
+    "model": "images.model = :model",
+    "owner": "images.owner = :owner",
+    "kind": "images.kind = :kind",
+}
+_INDEXES = {  # of what is shown, newest first
+    "board": "images_board",
+    "starred": "images_starred",
+    "model": "images_model",
+    "owner": "images_owner",
+    "kind": "images_of_kind",
+}

@@ -14,12 +14,12 @@ from core.errors import NotFound
 from core.records.image import Image, ImageKind
 from core.store.times import iso, maybe
 
-_NAMES = (
+NAMES = (
     "row", "id", "kind", "width", "height", "bytes", "sha256", "created", "job", "batch", "board",
     "starred", "note", "prompt", "negative_prompt", "model", "seed", "steps", "sampler",
     "guidance_scale", "deleted",
 )  # fmt: skip
-COLUMNS = ", ".join(f"images.{name}" for name in _NAMES)
+COLUMNS = ", ".join(f"images.{name}" for name in NAMES)
 SHOWN = "images.deleted IS NULL AND images.lost = 0"
 _JSON = msgspec.json.Encoder()
 
@@ -170,7 +170,7 @@ def owner_of(connection: sqlite3.Connection, image: str) -> str:
 
 def image_of(found: Sequence[Any]) -> Image:
     """Make the record of a row of ``COLUMNS``."""
-    fields = dict(zip(_NAMES[1:], found[1:], strict=True))
+    fields = dict(zip(NAMES[1:], found[1:], strict=True))
     fields["created"] = iso(fields["created"])
     fields["deleted"] = maybe(fields["deleted"])
     fields["starred"] = bool(fields["starred"])

@@ -5,14 +5,16 @@ Knows names of files, never the files. ``owner=None`` means anybody's. Reading s
 """
 
 import sqlite3
+from typing import Any
 
 import msgspec
 
 from core.errors import NotFound
 from core.records.events import ImageAdded, ImageChanged, ImageDeleted
 from core.records.image import Image
-from core.store.image_pages import ImageFilter, page, phrases, search
+from core.store.image_pages import ImageFilter, page, search
 from core.store.image_reads import (
+    NAMES,
     ImageFile,
     blob_used,
     by_sha256,
@@ -20,6 +22,7 @@ from core.store.image_reads import (
     file,
     files,
     get,
+    image_of,
     known,
     owner_of,
     some,
@@ -29,7 +32,7 @@ from core.store.work import NewImage
 
 __all__ = [
     "ImageFile", "ImageFilter", "blob_used", "by_sha256", "edit", "expired", "file", "files", "get",
-    "insert", "known", "owner_of", "page", "phrases", "purge", "restore", "search", "set_lost",
+    "insert", "known", "owner_of", "page", "purge", "restore", "search", "set_lost",
     "set_starred", "some", "trash",
 ]  # fmt: skip
 
@@ -48,7 +51,7 @@ def insert(
 
     :param board: one that is gone by now is left out.
     """
-    tx.connection.execute(
+    found = tx.connection.execute(
         """
         INSERT INTO images (
             id, kind, owner, job, output, batch, board, width, height, bytes, sha256, blob,
@@ -60,6 +63,7 @@ def insert(
             :width, :height, :bytes, :sha256, :blob, :created, :note, :prompt, :negative_prompt,
             :model, :seed, :steps, :sampler, :guidance_scale
         )
+        RETURNING row, board, guidance_scale
         """,
         {
             "id": new.id,
@@ -78,10 +82,32 @@ def insert(
             "note": note,
             **msgspec.structs.asdict(new.facts),
         },
-    )
-    image = get(tx.connection, new.id)
+    ).fetchone()
+    image = image_of(_row(tx, new, found, job=job, batch=batch, note=note))
     tx.fact(ImageAdded(owner=owner, image=image), job=job)
     return image
+
+
+def _row(
+    tx: Transaction,
+    new: NewImage,
+    found: tuple[int, str | None, float | None],
+    **given: str | None,
+) -> list[Any]:
+    """Write down the columns of a picture that was just inserted, instead of reading them."""
+    row, board, guidance_scale = found
+    known: dict[str, Any] = {
+        **msgspec.structs.asdict(new),
+        **msgspec.structs.asdict(new.facts),
+        **given,
+        "row": row,
+        "board": board,
+        "guidance_scale": guidance_scale,
+        "created": tx.now,
+        "starred": 0,
+        "deleted": None,
+    }
+    return [known[name] for name in NAMES]
 
 
 def edit(

@@ -1,7 +1,7 @@
 """Jobs as clients read them. What changes them is in ``core.store.line``."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from msgspec import Struct
@@ -203,7 +203,9 @@ def _dressed(
     return made
 
 
-def _images(connection: sqlite3.Connection, jobs: Iterable[str]) -> dict[str, list[str]]:
+def _images(connection: sqlite3.Connection, jobs: Sequence[str]) -> dict[str, list[str]]:
+    if not jobs:
+        return {}
     found = connection.execute(
         """
         SELECT job, id
@@ -211,7 +213,7 @@ def _images(connection: sqlite3.Connection, jobs: Iterable[str]) -> dict[str, li
         WHERE job IN (SELECT value FROM json_each(:ids)) AND deleted IS NULL AND lost = 0
         ORDER BY job, output
         """,
-        {"ids": _IDS.encode(list(jobs)).decode()},
+        {"ids": _IDS.encode(jobs).decode()},
     )
     drawn: dict[str, list[str]] = {}
     for job, image in found:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from core.errors import NotFound, Problem
 from core.ids import new_id
 from core.records.job import JobKind, JobStatus
-from core.store import batches, clients, counters
+from core.store import clients, counters
 from core.store.transaction import Transaction
 from core.store.work import LISTED, NewBatch
 
@@ -68,10 +68,8 @@ def insert(
         ),
     )
     total = new.cost * len(ids)
-    counters.add(tx.connection, "jobs.queued", len(ids))
-    counters.add(tx.connection, "cost.queued", total)
+    counters.add_all(tx.connection, {"jobs.queued": len(ids), "cost.queued": total})
     clients.add(tx.connection, client, len(ids), total)
-    batches.count_in(tx.connection, batch, len(ids))
     return ids[:LISTED]
 
 
@@ -136,6 +134,20 @@ def running(connection: sqlite3.Connection, boot: str, generation: int | None = 
         {"boot": boot, "generation": generation},
     )
     return [_row(each) for each in found.fetchall()]
+
+
+def suspect_runs(connection: sqlite3.Connection, boot: str, generation: int) -> bool:
+    """Say whether a suspect runs under a boot and generation."""
+    found = connection.execute(
+        """
+        SELECT 1
+        FROM jobs INDEXED BY jobs_running
+        WHERE status = 'running' AND boot = :boot AND generation = :generation AND suspect = 1
+        LIMIT 1
+        """,
+        {"boot": boot, "generation": generation},
+    )
+    return found.fetchone() is not None
 
 
 def stray(connection: sqlite3.Connection, boot: str) -> list[Row]:

@@ -22,7 +22,10 @@ _FILTER = msgspec.json.Encoder(order="sorted")
 
 
 class Page(Struct, Generic[T], frozen=True, kw_only=True):
-    """Some items, newest first, and the cursor of the next page."""
+    """Some items, newest first, and the cursor of the next page.
+
+    The last page is the one without a cursor, not the first that is short.
+    """
 
     items: list[T]
     next: str | None = None

@@ -3,7 +3,8 @@
 A job's position is the number of jobs that go before it if nobody asks for more. In its client's
 own line that is exact. Of other clients it counts those jobs that fair share lets go first, as
 if every job of a client had the client's mean cost; the 100 clients next in turn are looked at.
-All positions of one page cost one walk over each line's index, up to the last job of the page.
+All positions of one page cost one walk over each line's index: from its end to the first job of
+the page, or, where the end is far, from its beginning to the last one.
 """
 
 import sqlite3
@@ -15,6 +16,8 @@ from core.store import clients, counters
 from core.store.clients import Client, Waiting
 
 _CLIENTS = 100
+_NEAR = 1_000  # jobs from the end of a line: then places are counted from there
+_START, _END = (-(1 << 62), -1e300, 0), (1 << 62, 1e300, 0)  # of every line
 GUESS = 1e-6  # seconds per unit of cost before any was measured; never shown
 PACE = "pace"  # the setting that holds what was measured
 
@@ -65,36 +68,59 @@ def places(
 
 
 def _ahead(connection: sqlite3.Connection, jobs: Sequence[Waiting]) -> dict[int, int]:
-    """Count what stands before each job in its own line, walking each line once."""
+    """Count what stands before each job in its own line, walking each line once.
+
+    From its end where that is near, as it is for jobs that were just added.
+    """
     found: dict[int, int] = {}
-    previous: Waiting | None = None
-    for job in sorted(jobs, key=lambda each: (each.client, each.key)):
-        if previous is not None and previous.client == job.client:
-            found[job.row] = found[previous.row] + _between(connection, job, previous.key)
-        else:
-            found[job.row] = _between(connection, job, (-(1 << 62), -1e300, 0))
-        previous = job
+    lines: dict[int, list[Waiting]] = {}
+    for job in sorted(jobs, key=lambda each: each.key):
+        lines.setdefault(job.client, []).append(job)
+    for client, line in lines.items():
+        last = line[-1]
+        behind = _between(connection, client, last.key, _END, _NEAR)
+        if behind < _NEAR:
+            found[last.row] = clients.get(connection, client).queued - behind
+            for job, after in zip(line[-2::-1], line[:0:-1], strict=True):
+                found[job.row] = found[after.row] - _between(connection, client, job.key, after.key)
+            continue
+        count, low = 0, _START
+        for job in line:
+            count += _between(connection, client, low, job.key)
+            found[job.row], low = count, job.key
     return found
 
 
-def _between(connection: sqlite3.Connection, job: Waiting, low: tuple[int, float, int]) -> int:
+def _between(
+    connection: sqlite3.Connection,
+    client: int,
+    low: tuple[int, float, int],
+    high: tuple[int, float, int],
+    limit: int = -1,
+) -> int:
+    """Count the jobs of a line from ``low`` up to, and without, ``high``; ``limit`` at most."""
     return int(
         connection.execute(
             """
             SELECT COUNT(*)
-            FROM jobs INDEXED BY jobs_line
-            WHERE client = :client AND status = 'queued'
-                AND (turn, place, row) >= (:low_turn, :low_place, :low_row)
-                AND (turn, place, row) < (:turn, :place, :row)
+            FROM (
+                SELECT 1
+                FROM jobs INDEXED BY jobs_line
+                WHERE client = :client AND status = 'queued'
+                    AND (turn, place, row) >= (:low_turn, :low_place, :low_row)
+                    AND (turn, place, row) < (:turn, :place, :row)
+                LIMIT :limit
+            )
             """,
             {
-                "client": job.client,
+                "client": client,
                 "low_turn": low[0],
                 "low_place": low[1],
                 "low_row": low[2],
-                "turn": job.turn,
-                "place": job.place,
-                "row": job.row,
+                "turn": high[0],
+                "place": high[1],
+                "row": high[2],
+                "limit": limit,
             },
         ).fetchone()[0]
     )

@@ -1,5 +1,6 @@
 """Verbs of the gallery: list, star, move, trash, restore, link, and how a picture was made."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import Meta, Struct
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from core.media.decode import Normalised
 
 LINK_MINUTES = 7 * 24 * 60
+LOOKS = 10  # stretches of the gallery that are looked through until one holds a picture
 
 
 class ListImages(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -110,14 +112,22 @@ class Done(Struct, frozen=True, kw_only=True):
 
 
 async def page(state: State, principal: Principal, ask: ListImages) -> Page[Image]:
-    """List pictures, newest first; `q` searches."""
+    """List pictures, newest first; `q` searches.
+
+    A page may be short and yet have a next one, where few pictures fit several filters.
+    """
     wanted = ImageFilter(
         owner=principal.sees, q=ask.q, board=ask.board, kind=ask.kind, starred=ask.starred,
         model=ask.model, job=ask.job, batch=ask.batch, trash=ask.trash,
     )  # fmt: skip
-    return await state.db.read(
-        lambda connection: images.page(connection, wanted, ask.cursor, ask.limit)
-    )
+    cursor = ask.cursor
+    for _ in range(LOOKS):  # each bounded, so that nobody waits long for the reader
+        found = await state.db.read(partial(images.page, wanted=wanted, cursor=cursor,
+                                            limit=ask.limit))  # fmt: skip
+        if found.items or found.next is None:
+            break
+        cursor = found.next
+    return found
 
 
 async def get(state: State, principal: Principal, ask: ImageId) -> Image:

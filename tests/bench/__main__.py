@@ -1,9 +1,9 @@
-"""Measure what we claim: ``make bench``, or ``python -m tests.bench start pictures``."""
+"""Measure what we claim: ``make bench``, or ``python -m tests.bench start soak``."""
 
 import sys
 from collections.abc import Callable
 
-from tests.bench import graph, pictures, rows, start
+from tests.bench import gallery, graph, load, pictures, rows, soak, sockets, start
 from tests.bench.report import Row, table, write
 
 SECTIONS: dict[str, Callable[[], list[Row]]] = {
@@ -11,13 +11,17 @@ SECTIONS: dict[str, Callable[[], list[Row]]] = {
     "pictures": pictures.measure,
     "graph": graph.measure,
     "rows": rows.measure,
+    "load": load.measure,
+    "sockets": sockets.measure,
+    "gallery": gallery.measure,
 }
+LONG = {"soak": soak.measure}  # only when asked for by name
 
 
 def main(names: list[str]) -> None:
     """Measure the named sections, or all; print each table and keep it in the page."""
     for name in names or SECTIONS:
-        rows = SECTIONS[name]()
+        rows = (SECTIONS | LONG)[name]()
         sys.stdout.write(f"\n{name}\n{table(rows)}\n")
         write(name, rows)
 

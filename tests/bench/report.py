@@ -20,18 +20,26 @@ class Row:
     value: float
     unit: str = ""
     target: float | None = None  # at most; None where there is none
+    least: bool = False  # the target is at least
     beside: str = ""  # the peer of the same run, in words and figures
 
     def met(self) -> str:
         """Say whether the target holds."""
         if self.target is None:
             return ""
-        return "yes" if self.value <= self.target else "**no**"
+        met = self.value >= self.target if self.least else self.value <= self.target
+        return "yes" if met else "**no**"
 
 
 def median_ratio(ours: Sequence[float], peers: Sequence[float]) -> float:
     """Give the median of the ratios pair by pair: a machine that drifts slows both of a pair."""
     return statistics.median(a / b for a, b in zip(ours, peers, strict=True))
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """Give the value below which a share of the values lies: 0.5 is the median."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -41,7 +49,8 @@ def table(rows: Sequence[Row]) -> str:
         "|---|--:|--:|---|---|",
     ]
     for row in rows:
-        target = "" if row.target is None else f"≤ {row.target:g} {row.unit}".strip()
+        sign = "≥" if row.least else "≤"
+        target = "" if row.target is None else f"{sign} {row.target:g} {row.unit}".strip()
         value = f"{row.value:.3g} {row.unit}".strip()
         lines.append(f"| {row.what} | {value} | {target} | {row.met()} | {row.beside} |")
     return "\n".join(lines)

@@ -251,29 +251,3 @@ def test_pages_hold_every_picture_exactly_once_at_any_size(
         assert shown == sum(kind in ("output", "upload") for kind in kinds)
     finally:
         connection.close()
-
-
-async def test_no_page_sorts_or_walks_the_table(database: Database) -> None:
-    asked: list[dict[str, Any]] = [
-        {}, {"owner": "me"}, {"owner": "me", "kind": "output"}, {"board": "b", "owner": "me"},
-        {"starred": True, "owner": "me"}, {"model": "m"}, {"batch": "b"}, {"trash": True},
-        {"q": "fox", "owner": "me"},
-    ]  # fmt: skip
-
-    def plans(connection: sqlite3.Connection) -> list[str]:
-        found, statements = [], []
-        connection.set_trace_callback(statements.append)
-        for each in asked:
-            images.page(connection, ImageFilter(**each))
-        connection.set_trace_callback(None)
-        for statement in statements:
-            if "SELECT images.row" in statement:
-                plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
-                found.append(" / ".join(str(row[3]) for row in plan))
-        return found
-
-    found = await database.read(plans)
-    assert len(found) == len(asked)
-    for each, plan in zip(asked, found, strict=True):
-        assert "TEMP B-TREE" not in plan, (each, plan)
-        assert "USING" in plan or "VIRTUAL TABLE" in plan, (each, plan)
