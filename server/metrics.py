@@ -29,7 +29,11 @@ async def reasons(state: State) -> list[str]:
         found.append(f"engine_{state.executor.state}")
     if not state.scanned.is_set():
         found.append("library_scanning")
-    if await anyio.to_thread.run_sync(disk_is_full, state):
+    if state.db.failing is not None:
+        found.append("database_failing")
+    elif (await state.queue.state()).reason == "disk_full" or await anyio.to_thread.run_sync(
+        disk_is_full, state
+    ):
         found.append("disk_full")
     return found
 

@@ -97,7 +97,7 @@ class Queue(Switch):
         params: Params = {"exit": exit_code, "reason": reason, "log": log_tail[-_TAIL:]}
         error = Problem(code="engine_crashed", params=params)
         done = await self.database.write(
-            lambda tx: ending.crashed(tx, self.boot, generation, error)
+            lambda tx: ending.crashed(tx, self.boot, generation, error), urgent=True
         )
         self.wake()
         return done
@@ -114,14 +114,14 @@ class Queue(Switch):
         """
         only = None if jobs is None else tuple(jobs)
         done = await self.database.write(
-            lambda tx: ending.release(tx, self.boot, generation, only, reason)
+            lambda tx: ending.release(tx, self.boot, generation, only, reason), urgent=True
         )
         self.wake()
         return done
 
     async def recover(self) -> Requeued:
         """Take back what earlier runs of the server left running; called once, at start."""
-        done = await self.database.write(lambda tx: ending.recover(tx, self.boot))
+        done = await self.database.write(lambda tx: ending.recover(tx, self.boot), urgent=True)
         self.wake()
         return done
 
