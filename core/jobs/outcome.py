@@ -85,7 +85,7 @@ class Outcomes:
                 return
 
     async def sweep(self, jobs: Sequence[str]) -> None:
-        """Unlink what a dead engine left in staging of the jobs that it had."""
+        """Unlink what an engine left in staging of jobs that it no longer has."""
         await to_thread.run_sync(self._unlink, jobs, limiter=_DISK)
 
     def _unlink(self, jobs: Sequence[str]) -> None:
@@ -143,6 +143,7 @@ class Outcomes:
                 "action": "job.failed",
             },
         )  # fmt: skip
+        await self.sweep([report.job])  # pictures of sinks that ran before the one that failed
         if report.code == DiskFull.code:
             await self.release(generation, [report.job], "disk_full")
             return
@@ -152,6 +153,7 @@ class Outcomes:
         await self.end(self._finished(report, generation, "failed", problem))
 
     async def _canceled(self, report: JobCanceled, generation: int, flight: Flight | None) -> None:
+        await self.sweep([report.job])
         if flight is None or flight.canceled is None:  # a stopping engine cancels what it runs
             await self.release(generation, [report.job], "server_restart")
             return
