@@ -15,6 +15,7 @@ from core.store.image_pages import ImageFilter, page, phrases, search
 from core.store.image_reads import (
     ImageFile,
     blob_used,
+    blobs_used,
     by_sha256,
     expired,
     file,
@@ -28,8 +29,8 @@ from core.store.transaction import Transaction
 from core.store.work import NewImage
 
 __all__ = [
-    "ImageFile", "ImageFilter", "blob_used", "by_sha256", "edit", "expired", "file", "files", "get",
-    "insert", "known", "owner_of", "page", "phrases", "purge", "restore", "search", "set_lost",
+    "ImageFile", "ImageFilter", "blob_used", "blobs_used", "by_sha256", "edit", "expired", "file",
+    "files", "get", "insert", "known", "owner_of", "page", "phrases", "purge", "restore", "search", "set_lost",
     "set_starred", "some", "trash",
 ]  # fmt: skip
 

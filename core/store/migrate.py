@@ -19,7 +19,7 @@ from core import failpoint
 from core.errors import DiskFull, StartError
 from core.store import backup, faults
 from core.store.link import connect
-from core.store.times import iso, now
+from core.store.times import now
 
 log = logging.getLogger(__name__)
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql")
@@ -103,16 +103,21 @@ def _bare(part: str) -> str:
 
 def _is_new(path: Path, backups: Path) -> bool:
     """Say whether there is nothing yet. A file of zero bytes is what a killed first start leaves,
-    but only while there is neither a log of changes nor an earlier copy.
+    but only while there is neither a log of changes, nor an earlier copy, nor a picture.
     """
     wal = path.with_name(path.name + "-wal")
     if path.exists() and path.stat().st_size > 0:
         return False
     if wal.exists() and wal.stat().st_size > 0:
         raise _corrupt(backups, "the file is missing or empty, its write-ahead log is not")
-    if path.exists() and any(backups.glob("heliograph-*.db")):
-        raise _corrupt(backups, "the file is empty")
+    if any(backups.glob("heliograph-*.db")) or _has_pictures(path.with_name("images")):
+        raise _corrupt(backups, "the file is empty" if path.exists() else "the file is missing")
     return True
+
+
+def _has_pictures(folder: Path) -> bool:
+    """Say whether a gallery lies beside the database: a new one would take it for strays."""
+    return any(path.is_file() for path in folder.glob("*/*"))
 
 
 def _examine(path: Path, backups: Path) -> tuple[int, Sequence[tuple[str, str]]]:
@@ -160,8 +165,7 @@ def _copy(path: Path, backups: Path, version: int) -> None:
     no_room = StartError("no_room_for_backup", needed=needed, free=free)
     if free < needed:
         raise no_room
-    stamp = iso(now()).replace(":", "").replace("-", "")
-    target = backups / f"heliograph-{stamp}-{version:04}.db"
+    target = backup.named(backups, version)
     try:
         backup.backup(path, target)
     except OSError as error:
@@ -172,7 +176,7 @@ def _copy(path: Path, backups: Path, version: int) -> None:
         if faults.of(faults.located(error, target)) == "full":
             raise no_room from error
         raise _corrupt(backups, str(error)) from error
-    backup.keep(backups)
+    backup.keep(backups, target)
     log.info("database copied to %s before it is migrated", target.name)
 
 
