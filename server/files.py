@@ -45,6 +45,7 @@ async def keep(state: State, new: NewImage, safe: "Normalised") -> None:
     :raises DiskFull: when there is no room, or less than the floor; no part of a file is left.
     :raises NotStored: when the disk fails.
     """
+    state.db.refuse_when_full()
     floor = state.settings.disk_floor_mb << 20
 
     def write() -> None:

@@ -55,8 +55,10 @@ class Queue(Switch):
         :raises QueueFull: when the queue would hold more than ``queue_max`` jobs.
         :raises Invalid: ``too_many_jobs`` for more than 10,000, ``no_jobs`` for none.
         :raises Conflict: ``idempotency_mismatch`` when the key came with another body.
+        :raises DiskFull: when there is no room.
         """
         cells = admission.checked(new)
+        self.database.refuse_when_full()
         limit = self.settings.queue_max
         added = await self.database.write(lambda tx: admission.accept(tx, new, cells, limit))
         failpoint.hit("accept.reply")
@@ -132,7 +134,7 @@ class Queue(Switch):
         :raises NotFound: for an unknown job, or somebody else's.
         :raises Conflict: ``job_ended``.
         """
-        done = await self.database.write(lambda tx: ending.cancel(tx, job, owner))
+        done = await self.database.write(lambda tx: ending.cancel(tx, job, owner), urgent=True)
         self.wake()
         return done
 
@@ -154,6 +156,7 @@ class Queue(Switch):
         :raises QueueFull: likewise.
         """
         limit = self.settings.queue_max
+        self.database.refuse_when_full()
         added = await self.database.write(lambda tx: admission.again(tx, job, owner, limit))
         self.wake()
         return added

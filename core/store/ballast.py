@@ -21,6 +21,7 @@ class Ballast:
     def __init__(self, file: Path, size: int = SIZE) -> None:
         self._file = file
         self._size = size
+        self.thrown = False  # since it was last aboard: the room that there is, is its own
 
     @property
     def aboard(self) -> bool:
@@ -36,6 +37,7 @@ class Ballast:
             self._file.unlink()
         except OSError:
             return False
+        self.thrown = True
         return True
 
     def load(self) -> bool:
@@ -45,6 +47,7 @@ class Ballast:
         room. So this also says whether there is truly room, whatever quotas there are.
         """
         if self.aboard:
+            self.thrown = False
             return True
         part = self._file.with_name(self._file.name + ".part")
         try:
@@ -56,6 +59,7 @@ class Ballast:
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(self._file)
+            self.thrown = False
         except OSError as error:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)

@@ -81,6 +81,14 @@ class Database:
         """Why nothing can be written now, in SQLite's words; a full disk is none of it."""
         return self._writer.failing
 
+    def refuse_when_full(self) -> None:
+        """Keep new things out of the room that the ballast gave for ending old ones.
+
+        :raises DiskFull: until the ballast is aboard again.
+        """
+        if self.ballast.thrown:
+            raise DiskFull
+
     async def write(self, call: Callable[[Transaction], T], *, urgent: bool = False) -> T:
         """Run a callable in a transaction and give back its result once it is on the disk.
 
