@@ -54,15 +54,14 @@ class DiskWatch:
         """
         if self._db.failing is not None:
             await self._db.write(lambda tx: counters.set_setting(tx.connection, _PROBED, tx.now))
-        usage = await to_thread.run_sync(shutil.disk_usage, self._folder)
-        if usage.free < self._floor:
+        ballast = self._db.ballast
+        free = (await to_thread.run_sync(shutil.disk_usage, self._folder)).free
+        roomy = free >= 2 * self._floor and await to_thread.run_sync(ballast.load)
+        if free < self._floor or ballast.thrown:
             await self.pause()
-        elif usage.free >= 2 * self._floor and await to_thread.run_sync(self._db.ballast.load):
-            if (await self._queue.state()).reason == "disk_full":
-                await self._queue.resume("disk_full")
-                log.info(
-                    "there is room again: the queue goes on", extra={"action": "queue.resumed"}
-                )
+        elif roomy and (await self._queue.state()).reason == "disk_full":
+            await self._queue.resume("disk_full")
+            log.info("there is room again: the queue goes on", extra={"action": "queue.resumed"})
 
     async def pause(self) -> None:
         """Let nothing more start until there is room."""

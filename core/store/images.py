@@ -30,8 +30,8 @@ from core.store.work import NewImage
 
 __all__ = [
     "ImageFile", "ImageFilter", "blob_used", "blobs_used", "by_sha256", "edit", "expired", "file",
-    "files", "get", "insert", "known", "owner_of", "page", "phrases", "purge", "restore", "search", "set_lost",
-    "set_starred", "some", "trash",
+    "files", "get", "insert", "known", "owner_of", "page", "phrases", "purge", "restore", "search",
+    "set_lost", "set_starred", "some", "trash",
 ]  # fmt: skip
 
 

@@ -69,6 +69,11 @@ def status(server: RunningServer, job: str) -> str:
     return found
 
 
+def reaches(server: RunningServer, job: str, wanted: str, seconds: float = 20) -> None:
+    """Wait until a job has a status."""
+    until(lambda: status(server, job) == wanted, seconds, f"{job} is {wanted}")
+
+
 def upload(server: RunningServer, width: int) -> httpx.Response:
     return server.client.post(
         "/api/v1/uploads", content=png(width, 8), headers={"content-type": "image/png"}
@@ -117,7 +122,7 @@ def test_a_disk_that_fills_up_under_work_refuses_in_order_and_goes_on_by_itself(
     with serving(small, disk_floor_mb="0") as server:
         jobs = accepted(server) + accepted(server, **SLOW, count=2)
         kept = upload(server, 16).json()["id"]
-        until(lambda: status(server, jobs[-1]) == "running", 10, "a job runs")
+        reaches(server, jobs[-1], "running", 10)
         small.fill(server.process.pid, leave if small.reserves else min(leave, 40_000))
         refused = 0
         for number in range(400):  # what little is left is used up by what is accepted
@@ -145,9 +150,9 @@ def test_a_disk_that_fills_up_under_work_refuses_in_order_and_goes_on_by_itself(
         small.free(server.process.pid)
         until(lambda: reasons(server) == [], 30, "ready again")
         for job in jobs:
-            until(lambda job=job: status(server, job) == "succeeded", 40, f"{job} ends")
+            reaches(server, job, "succeeded", 40)
         jobs += accepted(server, seed=1)
-        until(lambda: status(server, jobs[-1]) == "succeeded", 10, "and so does a new one")
+        reaches(server, jobs[-1], "succeeded", 10)
         assert upload(server, 24).status_code == 201
         assert server.stop() == 0
     check_whole(small.folder, jobs)
@@ -170,7 +175,7 @@ def test_a_disk_that_is_full_at_one_stage_costs_no_job(tmp_path: Path, point: st
             if answer.status_code == 202:
                 jobs += [job["id"] for job in answer.json()["jobs"]]
         for job in jobs:
-            until(lambda job=job: status(server, job) == "succeeded", 40, f"{job} ends")
+            reaches(server, job, "succeeded", 40)
         assert server.stop() == 0
     assert len(jobs) >= 9
     check_whole(tmp_path, jobs)
@@ -185,6 +190,6 @@ def test_below_the_floor_the_queue_pauses_and_uploads_are_refused(tmp_path: Path
         assert status(server, job) == "queued"
         assert server.stop() == 0
     with RunningServer(tmp_path / "data", fake_engine="1", disk_floor_mb="0") as server:
-        until(lambda: status(server, job) == "succeeded", 30, "it goes on with another floor")
+        reaches(server, job, "succeeded", 30)
         assert server.stop() == 0
     check_whole(tmp_path, [job])

@@ -11,7 +11,7 @@ import pytest
 
 from core.paths import Layout
 from tests.running import ROOT, RunningServer
-from tests.server.test_disk_full import SLOW, accepted, status, until
+from tests.server.test_disk_full import SLOW, accepted, reaches, status, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -30,7 +30,7 @@ def gallery(server: RunningServer) -> list[dict[str, Any]]:
 
 def draw(server: RunningServer, count: int) -> None:
     for job in accepted(server, count=count):
-        until(lambda job=job: status(server, job) == "succeeded", 20, "drawn")
+        reaches(server, job, "succeeded", 20)
 
 
 def test_what_was_there_at_the_backup_is_there_after_it_was_put_back(tmp_path: Path) -> None:
