@@ -10,7 +10,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
@@ -21,7 +21,8 @@ from core.errors import NotFound, TooLarge
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _CHUNK = 1 << 20  # bytes
-_GRACE = 3600.0  # seconds a blob may lie unreferenced: its row may be on its way
+GRACE = 3600.0  # seconds a blob may lie unreferenced: its row may be on its way
+_SWEEPING = threading.Lock()  # a sweep and a put of the same content, whoever's they are
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -37,7 +38,6 @@ class Blobs:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._lock = threading.Lock()  # a sweep and a put of the same content
 
     def path(self, digest: str) -> Path:
         """Name the file of a blob.
@@ -105,26 +105,42 @@ class Blobs:
             return False
         return True
 
-    def sweep(self, keep: Container[str], grace: float = _GRACE) -> Swept:
-        """Remove the blobs that are not in ``keep`` and the parts of broken puts.
+    def pieces(self, count: int = 500) -> Iterator[list[Path]]:
+        """Walk the files of all blobs and the parts of broken puts, some hundred at a time."""
+        piece = []
+        for entry in self._entries():
+            piece.append(Path(entry.path))
+            if len(piece) >= count:
+                yield piece
+                piece = []
+        if piece:
+            yield piece
+
+    def sweep(
+        self,
+        files: Iterable[Path],
+        grace: float = GRACE,
+        spared: tuple[float, float] = (0.0, 0.0),
+    ) -> Swept:
+        """Remove files of ``pieces`` that nobody needs.
 
         :param grace: seconds; what was put later than that ago stays.
+        :param spared: seconds since 1970; what was put between these stays, too.
         """
         before = time.time() - grace
-        files = size = 0
-        for entry in self._entries():
-            if entry.name in keep:
-                continue
-            with self._lock, contextlib.suppress(FileNotFoundError):
-                status = entry.stat(follow_symlinks=False)
-                if status.st_mtime <= before:
-                    os.unlink(entry.path)
-                    files, size = files + 1, size + status.st_size
-        return Swept(files, size)
+        count = size = 0
+        for file in files:
+            with _SWEEPING, contextlib.suppress(FileNotFoundError):
+                status = file.lstat()
+                put = status.st_mtime
+                if put <= before and not spared[0] <= put < spared[1]:
+                    file.unlink()
+                    count, size = count + 1, size + status.st_size
+        return Swept(count, size)
 
     def _keep(self, part: Path, digest: str, size: int) -> None:
         target = self.path(digest)
-        with self._lock:
+        with _SWEEPING:
             try:
                 if target.stat().st_size == size:
                     os.utime(target)  # young again: the next sweep leaves it to its new row
@@ -142,13 +158,12 @@ class Blobs:
     def _entries(self) -> Iterator["os.DirEntry[str]"]:
         if not self.root.is_dir():
             return
-        for entry in list(os.scandir(self.root)):
+        for entry in sorted(os.scandir(self.root), key=lambda entry: entry.name):
             if entry.name.endswith(".part"):
                 yield entry
             elif len(entry.name) == 2 and entry.is_dir(follow_symlinks=False):
-                for blob in list(os.scandir(entry.path)):
-                    if _DIGEST.fullmatch(blob.name):
-                        yield blob
+                with os.scandir(entry.path) as blobs:
+                    yield from (blob for blob in blobs if _DIGEST.fullmatch(blob.name))
 
 
 def sync_folder(path: Path) -> None:

@@ -13,7 +13,9 @@
     ├── Unavailable               the server's state forbids it now; try again
     │   ├── QueueFull
     │   ├── EngineUnavailable
-    │   └── DiskFull
+    │   └── NotStored             the disk refused it, and nothing of it was written
+    │       ├── DiskFull
+    │       └── DatabaseFailing
     ├── JobError                  a job failed; stored with it
     │   ├── OutOfMemory
     │   ├── NodeFailed
@@ -27,6 +29,7 @@ Knows no HTTP: ``server/problems.py`` maps the tree to statuses. The words peopl
 ``i18n/en.json`` under ``errors.<code>``; ``params`` fill their placeholders.
 """
 
+import errno
 from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
@@ -141,11 +144,29 @@ class EngineUnavailable(Unavailable):
     code = "engine_unavailable"
 
 
-class DiskFull(Unavailable):
-    """Raised when the data directory's disk has less free space than the floor."""
+class NotStored(Unavailable):
+    """The disk refused to take it: nothing of it was written, and it may be asked again."""
+
+    code = "not_stored"
+
+
+class DiskFull(NotStored):
+    """Raised when the data directory's disk has no room, or less than it must keep free."""
 
     code = "disk_full"
     retry_after = 60
+
+    @staticmethod
+    def caused(error: OSError) -> bool:
+        """Say whether the system refused because the disk is full, or a quota or limit of it."""
+        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class DatabaseFailing(NotStored):
+    """Raised when the database cannot be read or written for another reason than a full disk."""
+
+    code = "database_failing"
+    retry_after = 10
 
 
 class JobError(HeliographError):

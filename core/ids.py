@@ -23,10 +23,18 @@ def new_id() -> str:
         if now <= _last[0]:
             now, random = _last[0], (_last[1] + 1) & ((1 << 80) - 1)
         _last = (now, random)
-    value = now << 80 | random
-    return "".join(_ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))
+    return _written(now << 80 | random)
+
+
+def lowest(milliseconds: int) -> str:
+    """Give the lowest id that could be made at a time since 1970."""
+    return _written(milliseconds << 80)
 
 
 def is_id(text: str) -> bool:
     """Say whether ``text`` has the form of an id; nothing else may ever reach a path."""
     return _ULID.fullmatch(text) is not None
+
+
+def _written(value: int) -> str:
+    return "".join(_ALPHABET[value >> shift & 31] for shift in range(125, -1, -5))

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs
 
 from starlette.types import Scope
 
-from core.errors import DiskFull, Malformed, NotFound, Unauthenticated
+from core.errors import Malformed, NotFound, NotStored, Unauthenticated
 from core.store import tokens
 from server.principal import LOCAL, SCOPES, Principal, local
 from server.state import TICKETS, State
@@ -90,7 +90,7 @@ async def _note_use(state: State, token_id: str) -> None:
     if now - state.touched.get(token_id, -TOUCH_SECONDS) < TOUCH_SECONDS:
         return
     state.touched[token_id] = now
-    with contextlib.suppress(DiskFull, NotFound):
+    with contextlib.suppress(NotStored, NotFound):
         await state.db.write(partial(tokens.touch, token=token_id))
 
 

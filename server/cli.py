@@ -21,6 +21,7 @@ COMMANDS = {  # name → help; the code of each is imported when it is asked for
     "models": "list models",
     "token": "make, list and revoke tokens",
     "backup": "copy the database while the server runs",
+    "restore": "put a copy of the database back while no server runs",
     "doctor": "find what is wrong with this machine, and say how to fix it",
     "config": "show every setting and where it comes from",
 }

@@ -6,6 +6,7 @@ is first decoded: it would cost every start 40 ms.
 
 import contextlib
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ import anyio.to_thread
 
 from core import failpoint
 from core.blobs import Blobs
-from core.errors import NotFound
+from core.errors import DiskFull, NotFound, NotStored
 from core.ids import new_id
 from core.store import images
 from core.store.images import ImageFile
@@ -39,14 +40,25 @@ async def decode(data: bytes) -> "Normalised":
 
 
 async def keep(state: State, new: NewImage, safe: "Normalised") -> None:
-    """Write an upload's blob and thumbnail, both synced, before its row is written."""
+    """Write an upload's blob and thumbnail, both synced, before its row is written.
+
+    :raises DiskFull: when there is no room, or less than the floor; no part of a file is left.
+    :raises NotStored: when the disk fails.
+    """
+    state.db.refuse_when_full()
+    floor = state.settings.disk_floor_mb << 20
 
     def write() -> None:
+        if shutil.disk_usage(state.layout.root).free < floor:
+            raise DiskFull
         failpoint.hit("upload.blob")
         Blobs(state.layout.blobs).put(safe.data)
         _write(state.layout.thumbnail(new.id), safe.thumbnail)
 
-    await anyio.to_thread.run_sync(write)
+    try:
+        await anyio.to_thread.run_sync(write)
+    except OSError as error:
+        raise (DiskFull() if DiskFull.caused(error) else NotStored()) from error
 
 
 async def remove(state: State, gone: ImageFile) -> None:
@@ -105,8 +117,12 @@ async def read(path: Path) -> bytes:
 def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(mode=0o700, exist_ok=True)
     fresh = path.with_suffix(".new")
-    with open(fresh, "wb") as out:
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
-    os.replace(fresh, path)
+    try:
+        with open(fresh, "wb") as out:
+            out.write(data)
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(fresh, path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise

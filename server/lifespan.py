@@ -3,15 +3,17 @@
 Nothing starts outside the one task group. Stopping is bounded: each step has a deadline.
 """
 
+import contextlib
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from core.config import Config, Settings
+from core.errors import DiskFull, StartError
 from core.events.bus import Bus
 from core.ids import new_id
 from core.ipc.messages import EngineOptions
@@ -48,10 +50,13 @@ async def opened(
     :raises StartError: when the directory is in use, or its database cannot be opened.
     """
     settings, layout = config.settings, Layout(config.settings.data_dir)
-    layout.make()
     ring = LogRing()
-    with lock.held(layout.lock), ring.listening():
-        await anyio.to_thread.run_sync(empty, layout.staging)
+    with contextlib.ExitStack() as stack:
+        with _used(layout):
+            layout.make()
+            stack.enter_context(lock.held(layout.lock))
+            await anyio.to_thread.run_sync(empty, layout.staging)
+        stack.enter_context(ring.listening())
         meters = Meters()
         async with _database(layout, meters) as (db, bus):
             boot = new_id()
@@ -97,6 +102,18 @@ async def opened(
                     group.cancel_scope.cancel()
 
 
+@contextlib.contextmanager
+def _used(layout: Layout) -> Iterator[None]:
+    """Say in the tree's words why the system does not let us have the data directory."""
+    try:
+        yield
+    except OSError as error:
+        if DiskFull.caused(error):
+            raise DiskFull from error
+        reason = error.strerror or str(error)
+        raise StartError("data_dir_unusable", folder=str(layout.root), reason=reason) from error
+
+
 @asynccontextmanager
 async def _database(layout: Layout, meters: Meters) -> AsyncIterator[tuple[Database, Bus]]:
     async def read(since: int, limit: int) -> list[Numbered]:
@@ -104,12 +121,15 @@ async def _database(layout: Layout, meters: Meters) -> AsyncIterator[tuple[Datab
         return await db.read(lambda connection: events.after(connection, since, limit))
 
     bus = Bus(read)
-    async with Database.open(
+    opening = Database.open(
         layout.database,
         publish=bus.publish,
         backups=layout.backups,
         migrations=shipped("migrations"),
-    ) as db:
+    )
+    async with AsyncExitStack() as stack:
+        with _used(layout):
+            db = await stack.enter_async_context(opening)
         bus.start(await db.read(events.head))
         try:
             yield db, bus

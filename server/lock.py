@@ -19,12 +19,13 @@ def held(file: Path) -> Iterator[None]:
     The file stays: unlinking a lock file lets two servers hold two different ones.
 
     :raises DataDirInUse: at once, when another process holds it.
+    :raises OSError: when the file cannot be opened, or its file system knows no locks.
     """
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
             _take(descriptor)
-        except OSError as error:
+        except (BlockingIOError, PermissionError) as error:  # the second is Windows' word for it
             raise DataDirInUse(folder=str(file.parent)) from error
         yield
     finally:

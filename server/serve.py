@@ -17,7 +17,7 @@ from msgspec import Struct
 from core import failpoint
 from core import log as logs
 from core.config import Config, Settings
-from core.errors import ConfigRefused, Params, Problem, StartError
+from core.errors import ConfigRefused, DiskFull, NotStored, Params, Problem, StartError
 from core.paths import Layout
 from server import lifespan, protocol
 from server.app import create_app
@@ -123,7 +123,10 @@ def _announced(state: State, url: str) -> Iterator[None]:
     file = state.layout.root / RUNNING
     running = Running(pid=os.getpid(), url=url, boot=state.boot)
     fresh = file.with_suffix(".new")
-    fresh.write_bytes(msgspec.json.encode(running))
+    try:
+        fresh.write_bytes(msgspec.json.encode(running))
+    except OSError as error:
+        raise (DiskFull() if DiskFull.caused(error) else NotStored()) from error
     os.replace(fresh, file)
     try:
         yield

@@ -1,26 +1,26 @@
 """The only loop that takes a job from the queue and gives it to the engine.
 
-Beside it: cancels that the engine ignores, and the disk's floor. What the engine answers is
-``core.jobs.reports``'s. Knows no HTTP.
+Beside it: cancels that the engine ignores. What the engine answers is ``core.jobs.reports``'s, the
+disk ``core.jobs.disk``'s. Knows no HTTP.
 """
 
 import logging
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import anyio
-from anyio import TASK_STATUS_IGNORED, to_thread
+from anyio import TASK_STATUS_IGNORED
 from anyio.abc import TaskStatus
 
 from core import failpoint
 from core.config import Settings
-from core.errors import DiskFull, EngineUnavailable, Problem, Unavailable
+from core.errors import EngineUnavailable, NotStored, Problem, Unavailable
 from core.events.bus import Bus
 from core.graph.catalogue import Catalogue
 from core.ipc.frames import FrameError
 from core.ipc.messages import Cancel, RunGraph
+from core.jobs.disk import DiskWatch
 from core.jobs.executor import Executor
 from core.jobs.flight import Flight
 from core.jobs.imprint import imprint
@@ -40,10 +40,8 @@ log = logging.getLogger(__name__)
 _TICK = 1.0  # seconds between two looks at canceled jobs
 _PATIENCE = 10.0  # seconds without progress that a canceled job gets
 _CANCEL_CAP = 60.0  # seconds that it gets in any case
-_DISK_TICK = 5.0
 _EARLY = 256
-_RETRY = 5.0  # seconds until a claim is tried again on a full disk
-_MIB = 1 << 20
+_RETRY = 5.0  # seconds until a claim that the disk refused is tried again
 
 
 class Dispatcher:
@@ -72,7 +70,6 @@ class Dispatcher:
         self._queue = queue
         self._executor = executor
         self._db = db
-        self._layout = layout
         self._settings = settings
         self.identities = Identities()
         self._resolver = Resolver(layout, roots or {}, self.identities)
@@ -81,6 +78,7 @@ class Dispatcher:
         self._bell = anyio.Event()
         self._closed = False
         self._ended = anyio.Event()
+        self._disk = DiskWatch(queue, db, layout.root, settings)
         self._outcomes = Outcomes(queue, layout)
         self._early: dict[str, float] = {}  # canceled between their claim and their flight
         self.vitals = Vitals()
@@ -113,7 +111,7 @@ class Dispatcher:
             group.start_soon(self._listen)
             group.start_soon(self._feed)
             group.start_soon(self._watch_cancels)
-            group.start_soon(self._watch_disk)
+            group.start_soon(self._disk.run)
             task_status.started()
             try:
                 await self._reports.run()
@@ -169,9 +167,9 @@ class Dispatcher:
                 generation = self._executor.generation
                 try:
                     claimed = await self._queue.claim(generation, room, alone=not self._flights)
-                except DiskFull:
+                except NotStored as error:
                     with anyio.move_on_after(_RETRY):
-                        await self._pause()
+                        await self._disk.refused(error)
                         await bell.wait()
                     continue
                 await self._take(claimed, generation)
@@ -265,29 +263,6 @@ class Dispatcher:
                     log.warning("cancel ignored: the engine is ended", extra=_named(flight))
                     self._executor.kill("cancel_ignored")
                     break
-
-    async def _watch_disk(self) -> None:
-        floor = self._settings.disk_floor_mb * _MIB
-        while True:
-            usage = await to_thread.run_sync(shutil.disk_usage, self._layout.root)
-            if usage.free < floor:
-                await self._pause()
-            elif usage.free >= 2 * floor and (await self._queue.state()).reason == "disk_full":
-                await self._resume()
-            await anyio.sleep(_DISK_TICK)
-
-    async def _pause(self) -> None:
-        try:
-            if await self._queue.pause("disk_full"):
-                log.warning("disk full: the queue pauses", extra={"action": "queue.paused"})
-        except DiskFull:
-            log.warning("disk full, even for saying so")
-
-    async def _resume(self) -> None:
-        try:
-            await self._queue.resume("disk_full")
-        except DiskFull:
-            log.warning("disk full, though there seems to be room")
 
 
 def _named(flight: Flight) -> dict[str, str]:

@@ -19,6 +19,7 @@ from core.store.work import Finished, Requeued
 
 Reason = Literal["engine_lost", "server_restart", "disk_full"]
 Terminal = Literal["succeeded", "failed", "canceled", "quarantined"]
+_APART = 60.0  # seconds that the clock of the wall and the engine's may differ over one job
 CRASHES = 2  # alone in the engine: then the job is quarantined
 # A server that is killed tells nothing of who did it, so its jobs are only tried again; but a
 # job that was found running this often is tried alone, and in the end no more.
@@ -192,8 +193,18 @@ class _Sorted:
 
 def _measure(tx: Transaction, job: Row, finished: Finished) -> None:
     pace = counters.setting(tx.connection, PACE, Pace) or Pace()
-    if finished.status == "succeeded" and job.started is not None:
+    if (
+        finished.status == "succeeded"
+        and job.started is not None
+        and not _jumped(tx, job, finished)
+    ):
         pace = pace.measured(started=job.started, ended=tx.now, cost=job.cost)
     else:
         pace = pace.passed(tx.now)
     counters.set_setting(tx.connection, PACE, pace)
+
+
+def _jumped(tx: Transaction, job: Row, finished: Finished) -> bool:
+    """Say whether the clock was set while a job ran: the engine's own clock only runs."""
+    wall = (tx.now - (job.started or tx.now)) / 1000
+    return abs(wall - (finished.seconds or 0.0)) > _APART

@@ -1,6 +1,5 @@
 """One job of the fake engine: what it reports on the way, and the faults it is asked for."""
 
-import errno
 import re
 from collections.abc import Callable
 from typing import Literal, Protocol
@@ -119,7 +118,7 @@ class FakeJob:
         except Failed as failed:
             return self._failed(failed.error, failed.node, failed.path)
         except OSError as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            full = DiskFull.caused(error)
             return self._failed(DiskFull() if full else NodeFailed(error=str(error)))
         except _BROKEN as error:
             return self._failed(NodeFailed(error=f"{type(error).__name__}: {error}"))

@@ -238,11 +238,15 @@ def thumbnail_size(canvas: Canvas, side: int) -> tuple[int, int]:
 def _write(path: Path, data: bytes) -> None:
     half = len(data) // 2
     failpoint.hit("save.draw")
-    with path.open("wb") as file:
-        file.write(data[:half])
-        failpoint.hit("save.write")
-        file.write(data[half:])
-        failpoint.hit("save.sync")
+    try:
+        with path.open("wb") as file:
+            file.write(data[:half])
+            failpoint.hit("save.write")
+            file.write(data[half:])
+            failpoint.hit("save.sync")
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _canvas(values: Mapping[str, Any]) -> Canvas:

@@ -3,7 +3,6 @@
 File first, row last. Sync; meant for a worker thread. Knows no database.
 """
 
-import errno
 import hashlib
 import os
 from collections.abc import Callable, Sequence
@@ -20,7 +19,6 @@ from core.records.image import ImageFacts
 from core.store.work import NewImage
 
 _CHUNK = 1 << 20
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class ImageDamaged(JobError):
@@ -64,7 +62,7 @@ def place(
     except OSError as error:
         remove(layout, placed)
         discard(layout, saved)
-        if error.errno in _FULL:
+        if DiskFull.caused(error):
             raise DiskFull from error
         raise ImageDamaged(file=Path(error.filename or "").name) from error
     except ImageDamaged:

@@ -7,7 +7,7 @@ import anyio
 from anyio import CapacityLimiter, to_thread
 
 from core import failpoint
-from core.errors import DiskFull, NotFound, Problem, Unavailable
+from core.errors import DatabaseFailing, DiskFull, NotFound, NotStored, Problem, Unavailable
 from core.ipc.messages import JobCanceled, JobDone, JobFailed
 from core.jobs import gallery
 from core.jobs.ending import Reason
@@ -18,7 +18,7 @@ from core.paths import Layout
 log = logging.getLogger(__name__)
 
 _DISK = CapacityLimiter(8)  # threads that check and move pictures
-_RETRY = 5.0  # seconds until a full disk is tried again
+_RETRY = 5.0  # seconds until the disk that refused is asked again
 
 Last = JobDone | JobFailed | JobCanceled
 
@@ -46,10 +46,11 @@ class Outcomes:
     async def end(self, finished: Finished, placed: Sequence[NewImage] = ()) -> None:
         """Finish a job in the queue; unlink its pictures when nobody wants them any more.
 
-        On a full disk the job goes back to the queue, which pauses.
+        On a full disk the job goes back to the queue, which pauses. A database that fails is
+        waited for, since the pictures are safe.
         """
         try:
-            if await self._queue.finish(finished):
+            if await self._finish(finished):
                 failpoint.hit("save.stored")
                 return
         except DiskFull:
@@ -58,8 +59,16 @@ class Outcomes:
             log.warning("job not stored: %s", error, extra={"job": finished.job})
         await to_thread.run_sync(gallery.remove, self._layout, placed, limiter=_DISK)
 
+    async def _finish(self, finished: Finished) -> bool:
+        while True:
+            try:
+                return await self._queue.finish(finished)
+            except DatabaseFailing:
+                log.warning("database failing: an end waits", extra={"job": finished.job})
+                await anyio.sleep(_RETRY)
+
     async def release(self, generation: int, jobs: Sequence[str] | None, reason: Reason) -> None:
-        """Give jobs back to the queue, however long the disk stays full.
+        """Give jobs back to the queue, however long the disk refuses to store it.
 
         :param jobs: ids; all of that generation without it.
         """
@@ -69,14 +78,14 @@ class Outcomes:
                 if reason == "disk_full":
                     await self._queue.pause("disk_full")
                 return
-            except DiskFull:
-                log.warning("disk full: released jobs wait to be stored")
+            except NotStored as error:
+                log.warning("%s: released jobs wait to be stored", error)
                 await anyio.sleep(_RETRY)
             except Unavailable:  # the server closes; the next start finds them running
                 return
 
     async def sweep(self, jobs: Sequence[str]) -> None:
-        """Unlink what a dead engine left in staging of the jobs that it had."""
+        """Unlink what an engine left in staging of jobs that it no longer has."""
         await to_thread.run_sync(self._unlink, jobs, limiter=_DISK)
 
     def _unlink(self, jobs: Sequence[str]) -> None:
@@ -134,6 +143,7 @@ class Outcomes:
                 "action": "job.failed",
             },
         )  # fmt: skip
+        await self.sweep([report.job])  # pictures of sinks that ran before the one that failed
         if report.code == DiskFull.code:
             await self.release(generation, [report.job], "disk_full")
             return
@@ -143,6 +153,7 @@ class Outcomes:
         await self.end(self._finished(report, generation, "failed", problem))
 
     async def _canceled(self, report: JobCanceled, generation: int, flight: Flight | None) -> None:
+        await self.sweep([report.job])
         if flight is None or flight.canceled is None:  # a stopping engine cancels what it runs
             await self.release(generation, [report.job], "server_restart")
             return

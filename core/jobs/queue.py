@@ -57,8 +57,10 @@ class Queue(Switch):
         :raises QueueFull: when the queue would hold more than ``queue_max`` jobs.
         :raises Invalid: ``too_many_jobs`` for more than 10,000, ``no_jobs`` for none.
         :raises Conflict: ``idempotency_mismatch`` when the key came with another body.
+        :raises DiskFull: when there is no room.
         """
         cells = admission.checked(new)
+        self.database.refuse_when_full()
         limit = self.settings.queue_max
         added = await self.database.write(lambda tx: admission.accept(tx, new, cells, limit))
         failpoint.hit("accept.reply")
@@ -103,7 +105,7 @@ class Queue(Switch):
         params: Params = {"exit": exit_code, "reason": reason, "log": log_tail[-_TAIL:]}
         error = Problem(code="engine_crashed", params=params)
         done = await self.database.write(
-            lambda tx: ending.crashed(tx, self.boot, generation, error)
+            lambda tx: ending.crashed(tx, self.boot, generation, error), urgent=True
         )
         self.meters.returned(done, "engine_lost")
         self.wake()
@@ -121,7 +123,7 @@ class Queue(Switch):
         """
         only = None if jobs is None else tuple(jobs)
         done = await self.database.write(
-            lambda tx: ending.release(tx, self.boot, generation, only, reason)
+            lambda tx: ending.release(tx, self.boot, generation, only, reason), urgent=True
         )
         self.meters.returned(done, reason)
         self.wake()
@@ -129,7 +131,7 @@ class Queue(Switch):
 
     async def recover(self) -> Requeued:
         """Take back what earlier runs of the server left running; called once, at start."""
-        done = await self.database.write(lambda tx: ending.recover(tx, self.boot))
+        done = await self.database.write(lambda tx: ending.recover(tx, self.boot), urgent=True)
         self.meters.returned(done, "server_restart")
         self.wake()
         return done
@@ -141,7 +143,7 @@ class Queue(Switch):
         :raises NotFound: for an unknown job, or somebody else's.
         :raises Conflict: ``job_ended``.
         """
-        done = await self.database.write(lambda tx: ending.cancel(tx, job, owner))
+        done = await self.database.write(lambda tx: ending.cancel(tx, job, owner), urgent=True)
         self.wake()
         return done
 
@@ -163,6 +165,7 @@ class Queue(Switch):
         :raises QueueFull: likewise.
         """
         limit = self.settings.queue_max
+        self.database.refuse_when_full()
         added = await self.database.write(lambda tx: admission.again(tx, job, owner, limit))
         self.wake()
         return added

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import anyio
 from anyio.abc import TaskGroup
 
-from core.errors import DiskFull, EngineUnavailable, Unavailable
+from core.errors import EngineUnavailable, NotStored, Unavailable
 from core.events.bus import Bus, Watched
 from core.graph.catalogue import Catalogue
 from core.ipc.messages import (
@@ -208,7 +208,7 @@ class Reports:
                     reason=lost.reason,
                     log_tail=lost.log_tail,
                 )
-            except DiskFull:
+            except NotStored:
                 await anyio.sleep(_RETRY)
                 continue
             except Unavailable:  # the server closes; the next start finds them running

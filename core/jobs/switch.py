@@ -31,7 +31,7 @@ class Switch:
             tx.fact(QueueChanged(paused=True, reason=reason))
             return True
 
-        return await self.database.write(write)
+        return await self.database.write(write, urgent=reason == "disk_full")
 
     async def resume(self, reason: Reason | None = None) -> bool:
         """Let work start again; with a reason only if it was paused for that very reason."""

@@ -162,6 +162,19 @@ def blob_used(connection: sqlite3.Connection, sha256: str) -> bool:
     return found.fetchone() is not None
 
 
+def blobs_used(connection: sqlite3.Connection, digests: Sequence[str]) -> set[str]:
+    """Say which of these blobs hold the bytes of any picture, in the trash or not."""
+    found = connection.execute(
+        """
+        SELECT sha256
+        FROM images
+        WHERE sha256 IN (SELECT value FROM json_each(:digests)) AND blob = 1
+        """,
+        {"digests": _JSON.encode(list(digests)).decode()},
+    )
+    return {each[0] for each in found}
+
+
 def owner_of(connection: sqlite3.Connection, image: str) -> str:
     """Read whose a picture is; it must exist."""
     found = connection.execute("SELECT owner FROM images WHERE id = :id", {"id": image})

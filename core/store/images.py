@@ -17,6 +17,7 @@ from core.store.image_reads import (
     NAMES,
     ImageFile,
     blob_used,
+    blobs_used,
     by_sha256,
     expired,
     file,
@@ -31,8 +32,8 @@ from core.store.transaction import Transaction
 from core.store.work import NewImage
 
 __all__ = [
-    "ImageFile", "ImageFilter", "blob_used", "by_sha256", "edit", "expired", "file", "files", "get",
-    "insert", "known", "owner_of", "page", "purge", "restore", "search", "set_lost",
+    "ImageFile", "ImageFilter", "blob_used", "blobs_used", "by_sha256", "edit", "expired", "file",
+    "files", "get", "insert", "known", "owner_of", "page", "purge", "restore", "search", "set_lost",
     "set_starred", "some", "trash",
 ]  # fmt: skip
 

@@ -178,7 +178,8 @@ def _dressed(
         stands = waiting.get(job.row)
         left = stands.eta_seconds if stands else None
         if job.status == "running" and pace is not None and job.started is not None:
-            left = round(max(0.0, busy * pace - (now() - job.started) / 1000), 1)
+            spent = max(0.0, (now() - job.started) / 1000)  # the clock may have been set back
+            left = round(max(0.0, busy * pace - spent), 1)
         made.append(
             Job(
                 id=job.id,

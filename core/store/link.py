@@ -3,7 +3,6 @@
 Knows no tables and no transactions.
 """
 
-import os
 import sqlite3
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ import anyio
 
 T = TypeVar("T")
 READ_SECONDS = 1.0
+EXAMINED = 64 << 20  # bytes: a file up to this size is checked in a tenth of a second
 _STRIDE = 2_000  # instructions of SQLite's machine between two looks at the clock
 _BOTH = (
     "PRAGMA foreign_keys = ON",
@@ -36,7 +36,7 @@ _READER = (
     "PRAGMA trusted_schema = OFF",  # not for the writer: its triggers feed the search index
     "PRAGMA query_only = ON",
     "PRAGMA cache_size = -8192",
-    f"PRAGMA mmap_size = {256 << 20 if os.name == 'posix' else 0}",
+    "PRAGMA mmap_size = 0",  # no faster, measured; and a mapped page that cannot be read is SIGBUS
 )
 
 
@@ -62,12 +62,19 @@ class Link:
     def __init__(self, opener: Callable[[], sqlite3.Connection]) -> None:
         self._opener = opener
         self._raw: sqlite3.Connection | None = None
+        self.sound = True  # for its user to say; opened anew it is
         self._thread = aiosqlite.Connection(self._open, iter_chunk_size=64)
 
     async def start(self) -> None:
         """Start the thread and open the connection. Shielded: half a start leaks the thread."""
         with anyio.CancelScope(shield=True):
             await self._thread
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection as it is now; to be touched on the thread alone."""
+        assert self._raw is not None
+        return self._raw
 
     async def run(self, call: Callable[[sqlite3.Connection], T]) -> T:
         """Run a callable on the thread; it goes on to its end even if the caller is cancelled.
@@ -76,13 +83,23 @@ class Link:
         public one that runs a whole transaction, and one hop a statement would let a
         cancellation in between two statements.
         """
-        assert self._raw is not None
-        done: T = await self._thread._execute(call, self._raw)  # type: ignore[no-untyped-call]
+        done: T = await self._thread._execute(call, self.connection)  # type: ignore[no-untyped-call]
         return done
+
+    def renew(self) -> sqlite3.Connection:
+        """Close the connection and open it anew. To be called on the thread, inside ``run``.
+
+        :raises sqlite3.Error: when it cannot be opened; the next ``renew`` may do better.
+        """
+        self.connection.close()
+        made = self._open()
+        self.sound = True
+        return made
 
     async def close(self) -> None:
         """Close the connection and end the thread, which would keep the process alive."""
         with anyio.CancelScope(shield=True):
+            await self.run(sqlite3.Connection.close)  # the thread only knows the first one
             await self._thread.close()
 
     def _open(self) -> sqlite3.Connection:
@@ -103,6 +120,22 @@ def snapshot(
         connection.set_progress_handler(None, 0)
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def examine(connection: sqlite3.Connection) -> None:
+    """Look whether a connection that failed reads a sound file; a large one only where it begins.
+
+    :raises sqlite3.Error: when it does not.
+    """
+    pages = int(connection.execute("PRAGMA page_count").fetchone()[0])
+    each = int(connection.execute("PRAGMA page_size").fetchone()[0])
+    connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+    if pages * each <= EXAMINED:
+        found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+        if found != "ok":
+            error = sqlite3.DatabaseError(found)
+            error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+            raise error
 
 
 def _opened(path: Path, mode: str, pragmas: tuple[str, ...]) -> sqlite3.Connection:

@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Iterable
 
-from core.errors import DiskFull
+from core.errors import DatabaseFailing, DiskFull
 from core.meters import COUNTS, Histogram
 
 
@@ -37,7 +37,7 @@ class CommitMeters:
         self._began = None
         found = list(errors)
         self.folded.observe(len(found))
-        faults = [one for one in found if isinstance(one, DiskFull | sqlite3.Error)]
+        faults = [one for one in found if isinstance(one, DatabaseFailing | DiskFull | sqlite3.Error)]
         self.fault = type(faults[0]).__name__ if faults else None
         self.failed += bool(faults)
 

@@ -16,11 +16,10 @@ from pathlib import Path
 from msgspec import Struct
 
 from core import failpoint
-from core.errors import StartError
-from core.store import backup
+from core.errors import DiskFull, StartError
+from core.store import backup, faults
 from core.store.link import connect
-from core.store.times import iso, now
-from core.store.transaction import refusal
+from core.store.times import now
 
 log = logging.getLogger(__name__)
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql")
@@ -104,16 +103,21 @@ def _bare(part: str) -> str:
 
 def _is_new(path: Path, backups: Path) -> bool:
     """Say whether there is nothing yet. A file of zero bytes is what a killed first start leaves,
-    but only while there is neither a log of changes nor an earlier copy.
+    but only while there is neither a log of changes, nor an earlier copy, nor a picture.
     """
     wal = path.with_name(path.name + "-wal")
     if path.exists() and path.stat().st_size > 0:
         return False
     if wal.exists() and wal.stat().st_size > 0:
         raise _corrupt(backups, "the file is missing or empty, its write-ahead log is not")
-    if path.exists() and any(backups.glob("heliograph-*.db")):
-        raise _corrupt(backups, "the file is empty")
+    if any(backups.glob("heliograph-*.db")) or _has_pictures(path.with_name("images")):
+        raise _corrupt(backups, "the file is empty" if path.exists() else "the file is missing")
     return True
+
+
+def _has_pictures(folder: Path) -> bool:
+    """Say whether a gallery lies beside the database: a new one would take it for strays."""
+    return any(path.is_file() for path in folder.glob("*/*"))
 
 
 def _examine(path: Path, backups: Path) -> tuple[int, Sequence[tuple[str, str]]]:
@@ -135,6 +139,8 @@ def _examine(path: Path, backups: Path) -> tuple[int, Sequence[tuple[str, str]]]
                 else []
             )
     except sqlite3.Error as error:
+        if faults.of(error) is not None and not faults.is_damage(error):
+            raise  # the disk fails or is full: that says nothing of the file
         raise _corrupt(backups, str(error)) from error
     return version, records
 
@@ -156,15 +162,21 @@ def _check_size(connection: sqlite3.Connection, path: Path, backups: Path) -> No
 def _copy(path: Path, backups: Path, version: int) -> None:
     needed = int(path.stat().st_size * _ROOM)
     free = shutil.disk_usage(backups).free
+    no_room = StartError("no_room_for_backup", needed=needed, free=free)
     if free < needed:
-        raise StartError("no_room_for_backup", needed=needed, free=free)
-    stamp = iso(now()).replace(":", "").replace("-", "")
-    target = backups / f"heliograph-{stamp}-{version:04}.db"
+        raise no_room
+    target = backup.named(backups, version)
     try:
         backup.backup(path, target)
+    except OSError as error:
+        if not DiskFull.caused(error):
+            raise
+        raise no_room from error
     except sqlite3.Error as error:
+        if faults.of(faults.located(error, target)) == "full":
+            raise no_room from error
         raise _corrupt(backups, str(error)) from error
-    backup.keep(backups)
+    backup.keep(backups, target)
     log.info("database copied to %s before it is migrated", target.name)
 
 
@@ -187,7 +199,7 @@ def _step(connection: sqlite3.Connection, step: Migration) -> None:
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(_RECORDS)
     for statement in statements(step.sql):
-        failpoint.hit("migrate.statement", refusal)
+        failpoint.hit("migrate.statement", faults.refusal)
         connection.execute(statement)
     connection.execute(
         """
@@ -200,7 +212,7 @@ def _step(connection: sqlite3.Connection, step: Migration) -> None:
     broken = connection.execute("PRAGMA foreign_key_check").fetchone()
     if broken is not None:
         raise sqlite3.IntegrityError(f"foreign key of table {broken[0]}")
-    failpoint.hit("migrate.commit", refusal)
+    failpoint.hit("migrate.commit", faults.refusal)
     connection.execute("COMMIT")
 
 

@@ -3,12 +3,12 @@
 Knows nothing of the loop; runs on the writer's thread.
 """
 
-import errno
 import sqlite3
 
 from core import failpoint
 from core.records.events import AnyFact, Numbered
 from core.store import events
+from core.store.faults import refusal
 
 
 class Transaction:
@@ -35,11 +35,3 @@ class Transaction:
     def hit(self, point: str) -> None:
         """Pass a named failpoint; armed as a fault of the disk it raises what SQLite would."""
         failpoint.hit(point, refusal)
-
-
-def refusal(number: int) -> sqlite3.OperationalError:
-    """Make the error that SQLite raises for an ``errno``."""
-    full = number == errno.ENOSPC
-    error = sqlite3.OperationalError("database or disk is full" if full else "disk I/O error")
-    error.sqlite_errorcode = sqlite3.SQLITE_FULL if full else sqlite3.SQLITE_IOERR
-    return error

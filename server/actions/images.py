@@ -156,7 +156,7 @@ async def delete(state: State, principal: Principal, ask: DeleteImage) -> None:
     if not ask.forever:
         await state.db.write(lambda tx: images.trash(tx, ask.image, principal.sees))
         return
-    gone = await state.db.write(lambda tx: images.purge(tx, ask.image, principal.sees))
+    gone = await state.db.write(lambda tx: images.purge(tx, ask.image, principal.sees), urgent=True)
     await files.remove(state, gone)
 
 

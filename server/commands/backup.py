@@ -2,7 +2,6 @@
 
 import argparse
 import sqlite3
-from datetime import datetime
 from pathlib import Path
 
 from core.config import Config
@@ -21,8 +20,7 @@ def run(parsed: argparse.Namespace, config: Config) -> int:
     from core.store import backup
 
     layout = Layout(config.settings.data_dir)
-    name = datetime.now().strftime("heliograph-%Y%m%d-%H%M%S.db")
-    target = Path(parsed.target) if parsed.target else layout.backups / name
+    target = Path(parsed.target) if parsed.target else backup.named(layout.backups)
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         backup.backup(layout.database, target)

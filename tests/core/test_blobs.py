@@ -1,5 +1,6 @@
 """Blobs: whole or absent, once for each content."""
 
+import contextlib
 import hashlib
 import io
 import os
@@ -7,12 +8,13 @@ import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.blobs import Blobs, sync_folder
+from core.blobs import Blobs, Swept, sync_folder
 from core.errors import NotFound, TooLarge
 
 FOX = b"a red fox"
@@ -143,41 +145,77 @@ def test_a_symbolic_link_is_not_followed(blobs: Blobs, tmp_path: Path) -> None:
         blobs.open(DIGEST)
 
 
+def sweep(blobs: Blobs, keep: set[str], **options: Any) -> Swept:
+    """Sweep as housekeeping does: all but what is kept."""
+    unused = [path for piece in blobs.pieces(2) for path in piece if path.name not in keep]
+    return blobs.sweep(unused, **options)
+
+
 class TestSweep:
     def test_what_nobody_refers_to_goes_and_the_rest_stays(self, blobs: Blobs) -> None:
         kept, gone = blobs.put(b"kept"), blobs.put(b"gone")
-        swept = blobs.sweep({kept}, grace=-1)
+        swept = sweep(blobs, {kept}, grace=-1)
         assert (swept.files, swept.bytes) == (1, 4)
         assert blobs.exists(kept)
         assert not blobs.exists(gone)
 
     def test_what_was_just_put_stays(self, blobs: Blobs) -> None:
         digest = blobs.put(FOX)
-        assert blobs.sweep(set()).files == 0
+        assert sweep(blobs, set()).files == 0
         assert blobs.exists(digest)
 
     def test_putting_it_again_makes_a_blob_young(self, blobs: Blobs) -> None:
         digest = blobs.put(FOX)
         os.utime(blobs.path(digest), (0, 0))
         blobs.put(FOX)
-        assert blobs.sweep(set()).files == 0
+        assert sweep(blobs, set()).files == 0
 
     def test_the_parts_of_broken_puts_go(self, blobs: Blobs) -> None:
         blobs.put(FOX)
         (blobs.root / "dead.part").write_bytes(b"half")
-        assert blobs.sweep({DIGEST}, grace=-1).files == 1
+        assert sweep(blobs, {DIGEST}, grace=-1).files == 1
         assert files(blobs) == [DIGEST]
+
+    def test_what_was_put_in_a_time_that_the_rows_do_not_know_stays(self, blobs: Blobs) -> None:
+        for content, put in ((b"before", 100), (b"in it", 200), (b"after", 300)):
+            os.utime(blobs.path(blobs.put(content)), (put, put))
+        assert sweep(blobs, set(), spared=(150.0, 250.0)).files == 2
+        assert len(files(blobs)) == 1
+
+    def test_a_put_and_a_sweep_of_the_same_content_never_leave_a_put_without_its_blob(
+        self, blobs: Blobs
+    ) -> None:
+        """From different objects, as the server has them: what was put last is there."""
+        digest = blobs.put(FOX)
+        stop = threading.Event()
+
+        def keep_sweeping() -> None:
+            other = Blobs(blobs.root)
+            while not stop.is_set():
+                sweep(other, set(), grace=1000.0)
+
+        sweeper = threading.Thread(target=keep_sweeping)
+        sweeper.start()
+        try:
+            for _ in range(200):
+                with contextlib.suppress(FileNotFoundError):
+                    os.utime(blobs.path(digest), (0, 0))
+                assert blobs.put(FOX) == digest
+                assert blobs.exists(digest)
+        finally:
+            stop.set()
+            sweeper.join()
 
     def test_files_of_somebody_else_stay(self, blobs: Blobs) -> None:
         blobs.put(FOX)
         for name in ("README", f"{DIGEST[:2]}/note.txt"):
             (blobs.root / name).write_text("mine")
-        blobs.sweep({DIGEST}, grace=-1)
+        sweep(blobs, {DIGEST}, grace=-1)
         assert files(blobs) == ["README", DIGEST, "note.txt"] or "README" in files(blobs)
         assert "note.txt" in files(blobs)
 
     def test_a_folder_that_is_not_there_is_swept_in_no_time(self, blobs: Blobs) -> None:
-        assert blobs.sweep(set()).files == 0
+        assert sweep(blobs, set()).files == 0
 
 
 def test_a_folder_can_be_synced(tmp_path: Path) -> None:

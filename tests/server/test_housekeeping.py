@@ -1,7 +1,6 @@
 """Start-up and housekeeping: staging, uploads, files without rows, old facts, what is announced."""
 
 import os
-import time
 from functools import partial
 from pathlib import Path
 
@@ -38,20 +37,46 @@ async def test_staging_is_empty_before_the_engine_starts(tmp_path: Path) -> None
         assert list(layout.staging.iterdir()) == []
 
 
-async def test_a_file_without_a_row_goes_at_the_next_start_unless_it_is_young(
-    tmp_path: Path,
-) -> None:
+async def test_a_file_without_a_row_goes_at_the_next_start(tmp_path: Path) -> None:
     layout = Layout(tmp_path / "data")
-    layout.make()
-    old, young = new_id(), new_id()
-    for image in (old, young):
-        layout.image(image).parent.mkdir(exist_ok=True)
-        layout.image(image).write_bytes(b"x")
-    hour_ago = time.time() - 3600
-    os.utime(layout.image(old), (hour_ago, hour_ago))
     async with open_studio(layout.root):
-        await until_gone(layout.image(old))
-        assert layout.image(young).exists()
+        pass
+    stray = new_id()
+    layout.image(stray).parent.mkdir(exist_ok=True)
+    layout.image(stray).write_bytes(b"x")
+    async with open_studio(layout.root):
+        await until_gone(layout.image(stray))
+
+
+def test_a_clock_that_jumps_is_believed_an_hour_later() -> None:
+    wall, ticks = 1_760_000_000_000, 0.0
+
+    def run(seconds: float, jump: float = 0.0) -> float:
+        nonlocal wall, ticks
+        ticks += seconds
+        wall += round((seconds + jump) * 1000)
+        return clock.seconds()
+
+    clock = housekeeping.Steadiness(lambda: wall, lambda: ticks)
+    assert run(600) == 600
+    assert run(3000) == 3600 >= housekeeping.STEADY
+    assert run(600, jump=20) == 4200  # set by the network
+    for jump in (3600, -3600, 74 * 365 * 24 * 3600, -56 * 365 * 24 * 3600):
+        assert run(600, jump) == 0
+        assert run(600) == 600
+    assert run(3000) == 3600
+
+
+async def test_the_trash_is_not_emptied_while_the_clock_is_not_believed(studio: Studio) -> None:
+    made = (await upload(studio, png(8, 8))).json()
+    await studio.client.delete(f"/api/v1/images/{made['id']}")
+    await studio.state.db.write(
+        lambda tx: tx.connection.execute("UPDATE images SET deleted = 1").rowcount
+    )
+    await housekeeping.tidy(studio.state, empty_trash=False)
+    assert (await studio.client.get(f"/api/v1/images/{made['id']}")).status_code == 200
+    await housekeeping.tidy(studio.state)
+    assert (await studio.client.get(f"/api/v1/images/{made['id']}")).status_code == 404
 
 
 async def test_an_upload_that_nobody_needs_is_swept_and_one_in_the_trash_is_not(

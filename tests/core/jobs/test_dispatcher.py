@@ -271,10 +271,8 @@ async def test_the_queue_pauses_when_the_disk_is_full_and_goes_on_by_itself(
     house: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free = 100 << 20
-    monkeypatch.setattr(
-        "core.jobs.dispatcher.shutil.disk_usage", lambda path: SimpleNamespace(free=free)
-    )
-    monkeypatch.setattr("core.jobs.dispatcher._DISK_TICK", 0.01)
+    monkeypatch.setattr("core.jobs.disk.shutil.disk_usage", lambda path: SimpleNamespace(free=free))
+    monkeypatch.setattr("core.jobs.disk.TICK", 0.01)
     async with house(disk_floor_mb=512) as home:
         async with home.bus.subscribe(["jobs"], since=0) as subscriber:
             with anyio.fail_after(5):

@@ -194,15 +194,12 @@ async def test_a_read_that_takes_too_long_is_stopped_and_the_next_one_works(
 async def test_a_full_disk_fails_whom_it_must_and_spares_whom_it_can(
     database: Database, published: list[Numbered]
 ) -> None:
-    def limit(tx: Transaction) -> None:
+    def large(tx: Transaction) -> None:
         pages = tx.connection.execute("PRAGMA page_count").fetchone()[0]
         tx.connection.execute(f"PRAGMA max_page_count = {pages + 20}")
-
-    def large(tx: Transaction) -> None:
         tx.fact(fact("large"))
         counters.set_setting(tx.connection, "large", "x" * 1_000_000)
 
-    await database.write(limit)
     outcome = {}
 
     async def write(name: str, large_one: bool) -> None:

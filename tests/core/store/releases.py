@@ -1,0 +1,129 @@
+"""Databases as released schemas held them: made by SQL of their time, never by today's code.
+
+``ROWS[n]`` fills a new database of version ``n``, one row or more in every table. Written when the
+version is released, and never changed again.
+"""
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from core.paths import Layout, shipped
+from core.store import migrate
+
+ROWS = {
+    1: """
+INSERT INTO clients (row, name, start, rank, queued, cost)
+VALUES (1, 'local', 12.5, 11.5, 1, 4096), (2, 'bot', 0.0, 0.0, 0, 0);
+
+INSERT INTO boards (row, id, name, owner, created)
+VALUES (1, '01K0000000000000000000BRD1', 'Füchse', 'local', 1760000000000);
+
+INSERT INTO batches (
+    row, id, kind, owner, client, request_id, board, exact, graph, recipe, axes, count, queued,
+    succeeded, failed, created, ended
+)
+VALUES (
+    1, '01K0000000000000000000BAT1', 'graph', 'local', 1, 'r1', '01K0000000000000000000BRD1', 0,
+    '{"format":1,"nodes":[]}', '{"name":"txt2img","prompt":"a fox"}', '[]', 2, 1, 1, 0,
+    1760000000001, NULL
+), (
+    2, '01K0000000000000000000BAT2', 'graph', 'bot', 2, '', NULL, 1, '{"format":1,"nodes":[]}',
+    NULL, '[]', 1, 0, 0, 1, 1760000000002, 1760000000009
+);
+
+INSERT INTO jobs (
+    row, id, batch, client, owner, kind, status, cell, priority, place, cost, attempt, created,
+    started, ended, seconds, error, degraded
+)
+VALUES (
+    1, '01K0000000000000000000J0B1', 1, 1, 'local', 'graph', 'succeeded', '[]', 0, 1, 4096, 1,
+    1760000000001, 1760000000002, 1760000000005, 0.003, NULL, '[]'
+), (
+    2, '01K0000000000000000000J0B2', 1, 1, 'local', 'graph', 'queued', '[]', 5, 2, 4096, 0,
+    1760000000001, NULL, NULL, NULL, NULL, NULL
+), (
+    3, '01K0000000000000000000J0B3', 2, 2, 'bot', 'graph', 'failed', '[]', 0, 3, 4096, 2,
+    1760000000002, 1760000000003, 1760000000009, 0.006, '{"code":"node_failed"}', '[]'
+);
+
+INSERT INTO images (
+    row, id, kind, owner, job, output, batch, board, width, height, bytes, sha256, blob, created,
+    deleted, starred, note, prompt, negative_prompt, model, seed, steps, sampler, guidance_scale
+)
+VALUES (
+    1, '01K00000000000000000001MG1', 'output', 'local', '01K0000000000000000000J0B1', 0,
+    '01K0000000000000000000BAT1', '01K0000000000000000000BRD1', 64, 64, 700,
+    '00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff', 0, 1760000000005, NULL, 1,
+    'the best', 'a red fox', 'blurry', 'starter', 7, 2, 'euler', 7.5
+), (
+    2, '01K00000000000000000001MG2', 'upload', 'bot', NULL, NULL, NULL, NULL, 8, 8, 90,
+    'ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100', 1, 1760000000006,
+    1760000000007, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+);
+
+INSERT INTO models (
+    row, id, name, kind, family, format, root, file, bytes, changed, identity, sha256, defaults,
+    created
+)
+VALUES (
+    1, '01K0000000000000000000M0D1', 'starter', 'checkpoint', 'sd1', 'diffusers', 'starter', '.',
+    1000, 1760000000000, 'x', NULL, '{}', 1760000000000
+);
+
+INSERT INTO tokens (row, id, hash, name, scopes, created)
+VALUES (1, 'abcdefgh', '00', 'bot', '["generate"]', 1760000000000);
+
+INSERT INTO idempotency (owner, key, body, batch, created)
+VALUES ('bot', 'once', '00', 2, 1760000000002);
+
+INSERT INTO settings (name, value) VALUES ('paused', '"asked"');
+
+INSERT INTO events (seq, at, topic, owner, job, text)
+VALUES
+    (1, 1760000000001, 'jobs', 'local', '01K0000000000000000000J0B1', CAST('{"seq":1}' AS BLOB)),
+    (2, 1760000000005, 'gallery', 'local', '01K0000000000000000000J0B1', CAST('{"seq":2}' AS BLOB));
+
+UPDATE counters SET value = 1 WHERE name IN ('jobs.queued', 'jobs.succeeded', 'jobs.failed');
+UPDATE counters SET value = 4096 WHERE name = 'cost.queued';
+""",
+}
+
+
+def released(version: int, layout: Layout) -> Path:
+    """Make a data directory whose database has the schema of a version, with data in it."""
+    folder = layout.root / f"migrations-{version}"
+    folder.mkdir()
+    for path in sorted(shipped("migrations").glob("*.sql"))[:version]:
+        shutil.copy(path, folder / path.name)
+    migrate.prepare(layout.database, backups=layout.backups, migrations=folder)
+    shutil.rmtree(folder)
+    with closing(sqlite3.connect(layout.database)) as connection:
+        connection.executescript(ROWS.get(version, ""))
+        connection.execute("PRAGMA journal_mode = WAL").fetchall()
+    return layout.database
+
+
+def schema(path: Path) -> list[tuple[str, ...]]:
+    """Read everything that a schema is made of."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(
+            "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
+        ).fetchall()
+
+
+def content(path: Path) -> dict[str, list[dict[str, object]]]:
+    """Read every row of every table of ours, as column → value."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.row_factory = sqlite3.Row
+        tables = [
+            name for (name,) in connection.execute(
+                "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
+                " AND name NOT LIKE 'sqlite_%' AND name NOT IN ('applied')"
+            )
+        ]  # fmt: skip
+        return {
+            name: [dict(row) for row in connection.execute(f"SELECT * FROM {name}")]
+            for name in tables
+        }
