@@ -61,6 +61,16 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["human", "json"], Meta(description="Lines for people or for machines.")
     ] = "human"
     queue_max: Annotated[int, Meta(ge=1, description="Jobs that may wait; more get 503.")] = 100_000
+    connections: Annotated[
+        int, Meta(ge=16, le=100_000, description="Connections that may be open; more get 503.")
+    ] = 1024
+    connections_per_address: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Connections that one address may open; 0 for no bound. Loopback has none.",
+        ),
+    ] = 64
     in_flight: Annotated[
         int, Meta(ge=1, le=16, description="Graph jobs the engine may hold at once.")
     ] = 8

@@ -15,7 +15,6 @@ from server.problems import ProblemDocument
 SUBPROTOCOL = "heliograph.v1"
 MESSAGE_CAP = 1024 * 1024  # bytes of one message
 RATE, RATE_SECONDS = 50, 2.0  # messages a second, held that long
-SEND_SECONDS = 60.0  # that a message may wait to be taken
 
 PROTOCOL_ERROR = 4400
 AUTH_GONE = 4401

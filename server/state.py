@@ -22,6 +22,7 @@ from core.paths import Layout
 from core.store.database import Database
 from server.principal import Principal
 from server.signing import Signer
+from server.transport import Limits
 from server.words import Words
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class State:
     touched: dict[str, float] = field(default_factory=dict)  # token → when its use was noted
     requests: dict[tuple[str, str, int], int] = field(default_factory=dict)
     rescan: Callable[[], None] = lambda: None
+    limits: Limits = field(default_factory=Limits)  # of each connection
 
     @property
     def settings(self) -> Settings:
