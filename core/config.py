@@ -61,6 +61,17 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["human", "json"], Meta(description="Lines for people or for machines.")
     ] = "human"
     queue_max: Annotated[int, Meta(ge=1, description="Jobs that may wait; more get 503.")] = 100_000
+    queue_max_per_client: Annotated[
+        int, Meta(ge=1, description="Jobs of one client that may wait; more get 429.")
+    ] = 50_000
+    requests_per_second: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Requests a second of one token, user or address, with twice as many at "
+            "once; 0 for no bound. A caller on this machine that needs no token has none.",
+        ),
+    ] = 500
     connections: Annotated[
         int, Meta(ge=16, le=100_000, description="Connections that may be open; more get 503.")
     ] = 1024

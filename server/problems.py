@@ -44,6 +44,7 @@ _BY_CODE = {  # situations whose status is not that of their class
     "bad_text": 422,
     "method_not_allowed": 405,
     "too_many_requests": 429,
+    "client_queue_full": 429,
     "body_too_slow": 408,
     "headers_too_large": 431,
 }
