@@ -55,6 +55,12 @@ class Peer:
 
     def __init__(self, stream: SocketStream, rest: bytes) -> None:
         self.stream, self._buffer = stream, rest
+        self._done = False
+
+    async def half_close(self) -> None:
+        """Say that nothing more will be sent."""
+        self._done = True
+        await self.stream.send_eof()
 
     async def send(self, *frames: bytes) -> None:
         """Send frames in one packet; a server that has ended already is not a fault here."""
@@ -79,7 +85,8 @@ class Peer:
         while (heard := await self.hear()) is not None:
             if heard.opcode == CLOSE:
                 code = struct.unpack(">H", heard.payload[:2])[0] if heard.payload else 1005
-                await self.send(frame(CLOSE, heard.payload))
+                if not self._done:
+                    await self.send(frame(CLOSE, heard.payload))
         return code
 
     def _take(self) -> Frame | None:
