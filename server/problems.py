@@ -40,6 +40,7 @@ _BY_CODE = {  # situations whose status is not that of their class
     "expansion_too_large": 422,
     "graph_too_large": 422,
     "image_corrupt": 422,
+    "image_too_slow": 422,
     "number_not_finite": 422,
     "bad_text": 422,
     "method_not_allowed": 405,
