@@ -239,7 +239,7 @@ class Connection:
             )
             try:
                 _, path = await files.locate(self._state, image.id, self._principal.sees)
-                content = await files.read(path)
+                content = await files.read(self._state, path)
             except NotFound:
                 continue
             await self._send(protocol.binary(header, content), binary=True)
