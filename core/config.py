@@ -69,6 +69,27 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 10
     log_files: Annotated[int, Meta(ge=0, le=100, description="Older log files that are kept.")] = 5
     queue_max: Annotated[int, Meta(ge=1, description="Jobs that may wait; more get 503.")] = 100_000
+    queue_max_per_client: Annotated[
+        int, Meta(ge=1, description="Jobs of one client that may wait; more get 429.")
+    ] = 50_000
+    requests_per_second: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Requests a second of one token, user or address, with twice as many at "
+            "once; 0 for no bound. A caller on this machine that needs no token has none.",
+        ),
+    ] = 500
+    connections: Annotated[
+        int, Meta(ge=16, le=100_000, description="Connections that may be open; more get 503.")
+    ] = 1024
+    connections_per_address: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Connections that one address may open; 0 for no bound. Loopback has none.",
+        ),
+    ] = 64
     in_flight: Annotated[
         int, Meta(ge=1, le=16, description="Graph jobs the engine may hold at once.")
     ] = 8

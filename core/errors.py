@@ -132,7 +132,8 @@ class Unavailable(HeliographError):
 
 
 class QueueFull(Unavailable):
-    """Raised before anything is written when the queue holds as many jobs as it may."""
+    """Raised before anything is written when the queue holds as many jobs as it may, in all or
+    (``client_queue_full``) of one client."""
 
     code = "queue_full"
     retry_after = 30

@@ -58,7 +58,7 @@ async def _stream(state: State, found: list[Image], pattern: str) -> AsyncIterat
         for index, image in enumerate(found, 1):
             try:
                 _, path = await files.locate(state, image.id, None)
-                data = await files.read(path)
+                data = await files.read(state, path)
             except NotFound:
                 continue
             name = name_of(image, index, pattern)

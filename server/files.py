@@ -5,8 +5,11 @@ is first decoded: it would cost every start 40 ms.
 """
 
 import contextlib
+import errno
+import logging
 import os
 import shutil
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +27,10 @@ from server.state import State
 if TYPE_CHECKING:
     from core.media.decode import Normalised
 
-_READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+log = logging.getLogger(__name__)
+# A pipe in the place of a picture must not make its reader wait for a writer.
+_READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+_READ |= getattr(os, "O_BINARY", 0)
 
 
 def new_image_id() -> str:
@@ -98,20 +104,41 @@ def path_of(state: State, held: ImageFile) -> Path:
     return state.layout.image(held.id)
 
 
-async def read(path: Path) -> bytes:
-    """Read a whole file; a symbolic link is not followed.
+async def read(state: State, path: Path) -> bytes:
+    """Read a whole file of the data directory; no link on the way to it is followed.
 
-    :raises NotFound: when it is not there.
+    :raises NotFound: when it is not there, or is no plain file.
     """
+    root = state.layout.root
 
     def load() -> bytes:
-        with os.fdopen(os.open(path, _READ), "rb") as file:
+        with os.fdopen(_open_beneath(root, path), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise OSError(errno.EINVAL, "not a plain file")
             return file.read()
 
     try:
         return await anyio.to_thread.run_sync(load)
     except OSError as error:
+        if not isinstance(error, FileNotFoundError):
+            log.warning("%s was not opened: %s", path.relative_to(root), error.strerror)
         raise NotFound("file_not_found") from error
+
+
+def _open_beneath(root: Path, path: Path) -> int:
+    """Open a file beneath a folder, one step of its path after the other, following no link."""
+    if os.open not in os.supports_dir_fd:
+        return os.open(path, _READ)
+    *folders, name = path.relative_to(root).parts
+    held = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for folder in folders:
+            inner = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=held)
+            os.close(held)
+            held = inner
+        return os.open(name, _READ, dir_fd=held)
+    finally:
+        os.close(held)
 
 
 def _write(path: Path, data: bytes) -> None:

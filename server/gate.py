@@ -18,6 +18,7 @@ from core.ids import new_id
 from core.log import request_id as logged_request_id
 from server import problems
 from server.access import authenticate
+from server.pace import Pace
 from server.state import State
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class Gate:
         self._state = state
         settings = state.settings
         self._hosts = _LOCAL | {_bare(host) for host in (settings.host, *settings.allowed_hosts)}
+        self._pace = Pace(settings.requests_per_second)
         self._open = settings.host in ("0.0.0.0", "::") and not settings.allowed_hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,7 +70,13 @@ class Gate:
             self._check_host(headers)
             self._check_origin(scope, headers)
             _check_query(scope)
-            scope["principal"] = await authenticate(self._state, scope, headers.one)
+            address = (scope.get("client") or ("",))[0]
+            try:
+                scope["principal"] = await authenticate(self._state, scope, headers.one)
+            except Unauthenticated:  # guessing tokens has a pace, too
+                self._pace.count(None, address, time.monotonic())
+                raise
+            self._pace.count(scope["principal"], address, time.monotonic())
         except HeliographError as error:
             await self._refuse(error, scope, receive, sender, headers)
         else:
@@ -86,7 +94,8 @@ class Gate:
 
     def _check_origin(self, scope: Scope, headers: "_Headers") -> None:
         origin = headers.one("origin")
-        if origin is None or (scope["type"] == "http" and scope["method"] in SAFE):
+        looks = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
+        if origin is None or looks:  # asking what may be asked is not looking
             return
         try:
             parts = urlsplit(origin)
@@ -129,6 +138,8 @@ class Gate:
         held = {"cache-control": "no-store", "connection": "close"}
         if isinstance(error, Unauthenticated):
             held["www-authenticate"] = "Bearer"
+        if (seconds := problems.retry_after(error)) is not None:
+            held["retry-after"] = str(seconds)
         response = Response(problems.encode(shown), shown.status, held, problems.MEDIA_TYPE)
         await response(scope, receive, send)
 

@@ -151,15 +151,14 @@ def _body(
     if policy.body != "json" or policy.takes is None:
         return None
     schema = by_type[repr(policy.takes)]
+    whole = components[policy.takes.__name__]
     in_path = set(_PATH_PARAM.findall(route.path))
+    needed = [name for name in whole.get("required", []) if name not in in_path]
     if in_path:
-        whole = components[policy.takes.__name__]
-        schema = {
-            **whole,
-            "properties": {k: v for k, v in whole["properties"].items() if k not in in_path},
-            "required": [name for name in whole.get("required", []) if name not in in_path],
-        }
-    return {"required": True, "content": {"application/json": {"schema": schema}}}
+        rest = {k: v for k, v in whole["properties"].items() if k not in in_path}
+        schema = {**whole, "properties": rest, "required": needed}
+    # Without a body every field has its default.
+    return {"required": bool(needed), "content": {"application/json": {"schema": schema}}}
 
 
 def _responses(policy: Policy, by_type: dict[str, Any]) -> dict[str, Any]:

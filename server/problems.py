@@ -40,10 +40,14 @@ _BY_CODE = {  # situations whose status is not that of their class
     "expansion_too_large": 422,
     "graph_too_large": 422,
     "image_corrupt": 422,
+    "image_too_slow": 422,
     "number_not_finite": 422,
     "bad_text": 422,
     "method_not_allowed": 405,
     "too_many_requests": 429,
+    "client_queue_full": 429,
+    "body_too_slow": 408,
+    "headers_too_large": 431,
 }
 
 

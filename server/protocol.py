@@ -15,7 +15,6 @@ from server.problems import ProblemDocument
 SUBPROTOCOL = "heliograph.v1"
 MESSAGE_CAP = 1024 * 1024  # bytes of one message
 RATE, RATE_SECONDS = 50, 2.0  # messages a second, held that long
-SEND_SECONDS = 60.0  # that a message may wait to be taken
 
 PROTOCOL_ERROR = 4400
 AUTH_GONE = 4401
@@ -85,12 +84,24 @@ def binary(header: Struct, data: bytes) -> bytes:
 class Meter:
     """Count messages: more than 50 a second, held for two seconds, is too fast."""
 
-    def __init__(self) -> None:
+    def __init__(self, rate: float = RATE) -> None:
+        self._rate = rate
         self._level = 0.0
         self._last = 0.0
 
     def too_fast(self, now: float) -> bool:
-        """Count one message at ``now`` (seconds); a bucket of 100 leaks 50 a second."""
-        self._level = max(0.0, self._level - (now - self._last) * RATE) + 1.0
+        """Count one at ``now`` (seconds); a bucket of two seconds' worth leaks all the time.
+
+        What is too fast does not fill the bucket, so that who asks on and on is let in again
+        at the rate.
+        """
+        self._level = max(0.0, self._level - (now - self._last) * self._rate)
         self._last = now
-        return self._level > RATE * RATE_SECONDS
+        if self._level + 1.0 > self._rate * RATE_SECONDS:
+            return True
+        self._level += 1.0
+        return False
+
+    def idle(self, now: float) -> bool:
+        """Say whether the bucket is empty: forgetting it changes nothing."""
+        return self._level <= (now - self._last) * self._rate

@@ -17,12 +17,21 @@ from msgspec import Struct
 from core import failpoint
 from core import log as logs
 from core.config import Config, Settings
-from core.errors import ConfigRefused, DiskFull, NotStored, Params, Problem, StartError
+from core.errors import (
+    ConfigRefused,
+    DiskFull,
+    HeliographError,
+    NotStored,
+    Params,
+    Problem,
+    StartError,
+)
+from core.ids import new_id
 from core.paths import Layout
-from server import lifespan, protocol
+from server import lifespan, problems, protocol
 from server.app import create_app
 from server.state import State, is_loopback
-from server.transport import SocketProtocol
+from server.transport import Census, HttpProtocol, SocketProtocol, TransportConfig
 
 log = logging.getLogger(__name__)
 RUNNING = "server.json"  # in the data directory, while a server runs
@@ -147,14 +156,16 @@ class Server(uvicorn.Server):
     """uvicorn, with our settings and our way to stop."""
 
     def __init__(self, state: State) -> None:
+        settings, limits = state.settings, state.limits
         super().__init__(
-            uvicorn.Config(
+            TransportConfig(
                 create_app(state),
-                http="httptools",
+                limits=limits,
+                census=Census(settings.connections, settings.connections_per_address, limits.spare),
+                answer=self._problem,
+                http=HttpProtocol,
                 ws=SocketProtocol,
                 ws_max_size=protocol.MESSAGE_CAP,
-                ws_ping_interval=20,
-                ws_ping_timeout=20,
                 ws_per_message_deflate=False,
                 lifespan="off",
                 log_config=None,
@@ -163,10 +174,17 @@ class Server(uvicorn.Server):
                 server_header=False,
                 timeout_keep_alive=5,
                 timeout_graceful_shutdown=10,
-                limit_concurrency=1024,
             )
         )
         self._state = state
+
+    def _problem(self, error: HeliographError, language: str | None) -> tuple[int, bytes]:
+        """Show what was refused before it reached the gate, and count it."""
+        words = self._state.words
+        shown = problems.document(error, words, words.choose(language), new_id())
+        self._state.meters.answered("-", "-", shown.status, 0.0)
+        log.debug("Refused a connection: %s", error, extra={"action": "refused"})
+        return shown.status, problems.encode(shown)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drain the work while still answering, then close every connection."""

@@ -24,6 +24,7 @@ from core.store.database import Database
 from server.meters import Meters
 from server.principal import Principal
 from server.signing import Signer
+from server.transport import Limits
 from server.words import Words
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ class State:
     meters: Meters = field(default_factory=Meters)
     reasons: Callable[[], list[str]] = list  # why no work is done now; ``server.watchdog``
     rescan: Callable[[], None] = lambda: None
+    limits: Limits = field(default_factory=Limits)  # of each connection
 
     @property
     def settings(self) -> Settings:

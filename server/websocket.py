@@ -23,7 +23,7 @@ from server import codec, files, problems, protocol
 from server.principal import Principal
 from server.route import Policy, permit
 from server.state import Socket, State
-from server.transport import HANG_UP, WRITE
+from server.transport import LINE, Line
 from server.verbs import VERBS, takes_of
 
 log = logging.getLogger(__name__)
@@ -75,24 +75,29 @@ class Connection:
         self._bad: list[float] = []
         self._meter = protocol.Meter()
         self._sending = anyio.Lock()
-        extensions = websocket.scope.get("extensions") or {}
-        self._write = extensions.get(WRITE, {"call": _never})["call"]
+        self._line = _line(websocket)
         self._topics: set[Topic] = set()
         self._jobs: set[str] | None = None
+        self._subscriber: Subscriber | None = None
 
     async def run(self) -> None:
         """Pump and hear until either ends."""
         since = self._asked()
         socket = Socket(self._principal, self._end)
         self._state.sockets.add(socket)
+        line = self._line
         try:
             async with anyio.create_task_group() as self._group:
+                if line is not None:
+                    line.end = self._end_from_below
                 try:
                     await self._serve(since)
                 except Malformed:  # `since` is of another database: begin at the head
                     await self._serve(None)
         finally:
             self._state.sockets.discard(socket)
+            if line is not None:
+                line.end = None
         await _close(self._websocket, *self._closing)
 
     def _asked(self) -> int | None:
@@ -106,6 +111,7 @@ class Connection:
     async def _serve(self, since: int | None) -> None:
         owner = self._principal.sees
         async with self._state.bus.subscribe(self._topics, self._jobs, owner, since) as subscriber:
+            self._subscriber = subscriber
             hello = protocol.Hello(
                 seq=subscriber.head, boot=self._state.boot, version=core.__version__,
                 resumed=since is not None and subscriber.resumed,
@@ -120,11 +126,17 @@ class Connection:
         self._closing = code, reason
         self._group.cancel_scope.cancel()
 
+    def _end_from_below(self, code: int) -> None:
+        """Close for what only the protocol sees: no pong, a flood of pings, endless fragments."""
+        seq = self._subscriber.seq if self._subscriber is not None else 0
+        self._end(code, str(seq) if code == protocol.NOTHING_TAKEN else "")
+
     async def _send(self, data: bytes, *, binary: bool = False, seq: int = 0) -> None:
         # Most often there is room, and nobody waits for it: then a message costs one write.
-        if not self._sending.locked() and self._write(data, binary=binary):
+        line = None if self._sending.locked() else self._line
+        if line is not None and line.write(data, binary=binary):
             return
-        with anyio.move_on_after(protocol.SEND_SECONDS) as scope:
+        with anyio.move_on_after(self._state.limits.taken) as scope:
             async with self._sending:
                 if binary:
                     await self._websocket.send_bytes(data)
@@ -232,7 +244,7 @@ class Connection:
             )
             try:
                 _, path = await files.locate(self._state, image.id, self._principal.sees)
-                content = await files.read(path)
+                content = await files.read(self._state, path)
             except NotFound:
                 continue
             await self._send(protocol.binary(header, content), binary=True)
@@ -251,11 +263,6 @@ class Connection:
             self._bad = [at for at in self._bad if now - at < 60] + [now]
             if len(self._bad) >= BAD_MESSAGES:
                 self._end(protocol.PROTOCOL_ERROR)
-
-
-def _never(data: bytes, *, binary: bool) -> bool:
-    """Stand in for the short way where the transport has none."""
-    return False
 
 
 async def _deny(websocket: WebSocket, state: State, error: HeliographError) -> None:
@@ -279,7 +286,11 @@ async def _close(websocket: WebSocket, code: int, reason: str) -> None:
             await websocket.close(code, reason)
         except (RuntimeError, WebSocketDisconnect):
             return
-    if waiting.cancelled_caught:
-        hang_up = (websocket.scope.get("extensions") or {}).get(HANG_UP)
-        if hang_up is not None:
-            hang_up["call"]()
+    if waiting.cancelled_caught and (line := _line(websocket)) is not None:
+        line.hang_up()
+
+
+def _line(websocket: WebSocket) -> Line | None:
+    """Give the line beneath a socket; there is none where the transport is not ours."""
+    held: dict[str, Line] = (websocket.scope.get("extensions") or {}).get(LINE, {})
+    return held.get("line")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import msgspec
+from msgspec import Struct
 
 from core.errors import Conflict, Invalid, QueueFull
 from core.graph.sweep import MAX_JOBS
@@ -17,11 +18,18 @@ from core.store.work import Added, NewBatch
 CLOCK = "clock"  # a setting of the database: the fair share's virtual time
 
 
-def accept(tx: Transaction, new: NewBatch, cells: Sequence[str], limit: int) -> Added:
+class Room(Struct, frozen=True):
+    """How many jobs may wait."""
+
+    total: int
+    of_one: int  # client
+
+
+def accept(tx: Transaction, new: NewBatch, cells: Sequence[str], room: Room) -> Added:
     """Store a batch with all its jobs, or find the one that its idempotency key made before.
 
     :param cells: as ``designs.indices`` writes them.
-    :param limit: jobs that may wait in all.
+    :raises QueueFull: for all, or ``client_queue_full`` for this client.
     """
     tx.hit("accept.begin")
     connection = tx.connection
@@ -30,9 +38,11 @@ def accept(tx: Transaction, new: NewBatch, cells: Sequence[str], limit: int) -> 
         if known is not None:
             return _again(tx, known, new.idempotency[1])
     waiting = counters.value(connection, "jobs.queued")
-    if waiting + len(cells) > limit:
-        raise QueueFull(waiting=waiting, limit=limit)
+    if waiting + len(cells) > room.total:
+        raise QueueFull(waiting=waiting, limit=room.total)
     client = clients.enter(connection, new.client or new.owner)
+    if client.queued + len(cells) > room.of_one:
+        raise QueueFull("client_queue_full", waiting=client.queued, limit=room.of_one)
     batch = new_id()
     row = batches.insert(tx, new, batch, client.row, len(cells))
     if new.idempotency is not None:
@@ -70,7 +80,7 @@ def checked(new: NewBatch) -> list[str]:
     return designs.indices(new.axes, drawn)
 
 
-def again(tx: Transaction, job: str, owner: str | None, limit: int) -> Added:
+def again(tx: Transaction, job: str, owner: str | None, room: Room) -> Added:
     """Ask for an ended job again: a new batch of one, with its graph and its one cell."""
     old = line.get(tx.connection, job, owner)
     if old.status not in ENDED:
@@ -94,7 +104,7 @@ def again(tx: Transaction, job: str, owner: str | None, limit: int) -> Added:
         exact=design.exact,
         cost=old.cost,
     )
-    return accept(tx, new, checked(new), limit)
+    return accept(tx, new, checked(new), room)
 
 
 def settle(

@@ -54,15 +54,16 @@ class Queue(Switch):
     async def add(self, new: NewBatch) -> Added:
         """Accept a batch: all of it is on the disk when this returns, or nothing is.
 
-        :raises QueueFull: when the queue would hold more than ``queue_max`` jobs.
+        :raises QueueFull: when the queue would hold more than ``queue_max`` jobs, or this client
+            more than ``queue_max_per_client``.
         :raises Invalid: ``too_many_jobs`` for more than 10,000, ``no_jobs`` for none.
         :raises Conflict: ``idempotency_mismatch`` when the key came with another body.
         :raises DiskFull: when there is no room.
         """
         cells = admission.checked(new)
         self.database.refuse_when_full()
-        limit = self.settings.queue_max
-        added = await self.database.write(lambda tx: admission.accept(tx, new, cells, limit))
+        room = self._room()
+        added = await self.database.write(lambda tx: admission.accept(tx, new, cells, room))
         failpoint.hit("accept.reply")
         self.wake()
         return added
@@ -164,9 +165,9 @@ class Queue(Switch):
         :raises Conflict: ``job_not_ended``.
         :raises QueueFull: likewise.
         """
-        limit = self.settings.queue_max
+        room = self._room()
         self.database.refuse_when_full()
-        added = await self.database.write(lambda tx: admission.again(tx, job, owner, limit))
+        added = await self.database.write(lambda tx: admission.again(tx, job, owner, room))
         self.wake()
         return added
 
@@ -198,6 +199,9 @@ class Queue(Switch):
         await self.database.write(write)
         self.wake()
         return count
+
+    def _room(self) -> admission.Room:
+        return admission.Room(self.settings.queue_max, self.settings.queue_max_per_client)
 
     async def _cancel_waiting(self, *, batch: int | None = None, owner: str | None = None) -> int:
         def write(tx: Transaction) -> int:

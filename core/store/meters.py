@@ -37,7 +37,9 @@ class CommitMeters:
         self._began = None
         found = list(errors)
         self.folded.observe(len(found))
-        faults = [one for one in found if isinstance(one, DatabaseFailing | DiskFull | sqlite3.Error)]
+        faults = [
+            one for one in found if isinstance(one, DatabaseFailing | DiskFull | sqlite3.Error)
+        ]
         self.fault = type(faults[0]).__name__ if faults else None
         self.failed += bool(faults)
 

@@ -107,7 +107,7 @@ async def file(request: Request) -> Response:
     }
     if codec.matches(request, headers["etag"]):
         return Response(None, 304, headers)
-    data = await files.read(path)
+    data = await files.read(request.studio, path)
     if ask.format in ("jpeg", "webp") or not ask.metadata:
         wanted = ask.format or "png"
         keep = ask.metadata
@@ -122,7 +122,7 @@ async def thumbnail(request: Request) -> Response:
     headers = _media_headers(f"{held.id}.webp") | {"etag": f'"{held.id}"'}
     if codec.matches(request, headers["etag"]):
         return Response(None, 304, headers)
-    data = await files.read(request.studio.layout.thumbnail(held.id))
+    data = await files.read(request.studio, request.studio.layout.thumbnail(held.id))
     return Response(data, 200, headers, "image/webp")
 
 

@@ -10,6 +10,7 @@ import anyio
 import httpx
 import msgspec
 from blockbuster import blockbuster_ctx
+from starlette.types import ASGIApp
 
 from core.config import Config, load
 from core.ipc.messages import EngineOptions
@@ -115,10 +116,14 @@ async def until_ready(state: State) -> None:
 
 
 @asynccontextmanager
-async def listening(state: State) -> AsyncIterator[str]:
-    """Serve an open studio on a real port: gives ``127.0.0.1:port``."""
+async def listening(state: State, app: ASGIApp | None = None) -> AsyncIterator[str]:
+    """Serve an open studio on a real port: gives ``127.0.0.1:port``.
+
+    :param app: served in its place, by the same protocols.
+    """
     with contextlib.closing(bind("127.0.0.1", 0)) as listener:
         server = Server(state)
+        server.config.app = app or server.config.app
         async with anyio.create_task_group() as group:
             group.start_soon(server.serve, [listener])
             yield f"127.0.0.1:{listener.getsockname()[1]}"

@@ -11,6 +11,7 @@ import pytest
 
 from core.records.events import JobPreview
 from server import protocol
+from server.transport import Limits
 from tests.server.studio import DRAW, Studio, listening
 from tests.server.test_socket import ask, closed, hear, socket, until
 
@@ -39,9 +40,9 @@ def preview(number: int) -> JobPreview:
 
 
 async def test_a_client_that_takes_nothing_is_hung_up_on_and_others_hear_everything(
-    studio: Studio, monkeypatch: pytest.MonkeyPatch
+    studio: Studio,
 ) -> None:
-    monkeypatch.setattr(protocol, "SEND_SECONDS", 0.2)  # instead of a minute
+    studio.state.limits = Limits(taken=0.2)  # instead of a minute
     async with listening(studio.state) as address, socket(address, "?topics=jobs") as well:
         await hear(well)
         with contextlib.closing(await anyio.to_thread.run_sync(open_without_reading, address)) as c:

@@ -157,6 +157,19 @@ async def test_a_full_queue_takes_nothing_and_writes_nothing(
     await queue.add(batch(5))
 
 
+async def test_one_client_does_not_fill_the_queue_of_the_others(
+    database: Database, published: list[Numbered]
+) -> None:
+    queue = Queue(database, Settings(queue_max=50, queue_max_per_client=20), "boot-1")
+    first = await queue.add(batch(15))
+    with pytest.raises(QueueFull, match="client_queue_full"):
+        await queue.add(batch(6))
+    assert len(published) == 1
+    await queue.add(batch(20, owner="you"))
+    await queue.cancel(first.jobs[0])
+    await queue.add(batch(6))  # a place was made, and 14 + 6 fit
+
+
 async def test_too_many_jobs_and_none_are_refused(queue: Queue) -> None:
     with pytest.raises(Invalid, match="too_many_jobs"):
         await queue.add(NewBatch(owner="me", graph=GRAPH, cells=(() for _ in range(10_001))))

@@ -8,8 +8,7 @@ import pytest
 from websockets.frames import Frame, Opcode
 
 from core.records.events import JobPreview
-from server import frame
-from server.transport import SocketProtocol
+from server.transport import SocketProtocol, frame
 from tests.server.studio import Studio, listening
 from tests.server.test_socket import ask, hear, socket
 

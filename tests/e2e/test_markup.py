@@ -1,0 +1,164 @@
+"""Markup in everything that people can name, in every view: it is text, and nothing of it runs.
+
+P61 of the contract, in a real browser: prompts, notes, models, file names, texts in pictures,
+addresses. Then the page's policy itself is tried with a script of its own.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from core.media import metadata
+from tests.core.media.conftest import encoded, picture
+from tests.running import RunningServer, running
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(240)]
+API = "/api/v1"
+
+
+def evil(name: str) -> str:
+    """Write markup that tells its name if any of it runs."""
+    hit = f"window.hit=(window.hit||'')+'{name} '"
+    return (
+        f'"><img src=x onerror="{hit}"><script>{hit}</script><svg onload="{hit}">'
+        f"<iframe srcdoc='<script>parent.{hit}</script>'></iframe>"
+        f'<a href="javascript:{hit}">x</a>'
+        "{{7*7}}${7*7}"
+    )
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with running(tmp_path_factory.mktemp("markup"), fake_engine="1") as started:
+        yield started
+
+
+@pytest.fixture
+def guarded(page: Page) -> Iterator[Page]:
+    """A page on which no dialog may open and no request may leave for elsewhere."""
+    said: list[str] = []
+    page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+    gone: list[str] = []
+    page.on(
+        "request",
+        lambda request: (
+            None
+            if request.url.startswith(("http://127.0.0.1", "ws://127.0.0.1", "blob:", "data:"))
+            else gone.append(request.url)
+        ),
+    )
+    yield page
+    assert (said, gone) == ([], [])
+
+
+def harmless(page: Page) -> None:
+    """Look for what markup would have left: a hit, a script, a handler, a frame."""
+    assert page.evaluate("window.hit") is None
+    found: Any = page.evaluate(
+        """() => ({
+            scripts: [...document.scripts].map((one) => one.src || one.textContent),
+            handlers: [...document.querySelectorAll("*")].filter((one) =>
+                one.getAttributeNames().some((name) => name.startsWith("on"))).length,
+            frames: document.querySelectorAll("iframe, object, embed, base").length,
+            links: [...document.links].filter((one) => one.protocol === "javascript:").length,
+        })"""
+    )
+    assert [one for one in found["scripts"] if not one.startswith("http://127.0.0.1")] == []
+    assert (found["handlers"], found["frames"], found["links"]) == (0, 0, 0)
+
+
+def test_what_people_name_is_text_in_every_view(guarded: Page, server: RunningServer) -> None:
+    page, client = guarded, server.client
+    model = client.get(f"{API}/models").json()["items"][0]["id"]
+    named = {"name": evil("model")[:200], "description": evil("words"), "trigger": evil("trigger")}
+    assert client.patch(f"{API}/models/{model}", json=named).status_code == 200
+    made = server.generate(
+        prompt=evil("prompt"), negative_prompt=evil("negative"), model=model, steps=2
+    )
+    image = made["images"][0]["id"]
+    assert client.patch(f"{API}/images/{image}", json={"note": evil("note")}).status_code == 200
+
+    page.goto(server.url)
+    expect(page.get_by_role("textbox", name="Prompt", exact=True)).to_be_visible()
+    texts = {metadata.OURS: evil("text"), metadata.A1111: evil("parameters")}
+    data = encoded(picture(), pnginfo=metadata.png_text(texts))
+    file = {"name": evil("file").replace("/", "") + ".png", "mimeType": "image/png"}
+    page.locator("input[type=file]").set_input_files({**file, "buffer": data})
+    expect(page.locator(".init-held img")).to_be_visible()
+    page.get_by_role("textbox", name="Prompt", exact=True).fill(evil("typed"))
+    harmless(page)
+
+    page.goto(f"{server.url}/#/gallery/{image}")
+    details = page.get_by_role("complementary", name="Details")
+    expect(details).to_contain_text("<script>")
+    expect(details).to_contain_text("{{7*7}}${7*7}")
+    harmless(page)
+    page.goto(f"{server.url}/#/gallery")
+    expect(page.get_by_role("listitem").get_by_role("link").first).to_be_visible()
+    harmless(page)
+    page.goto(f"{server.url}/#/models")
+    expect(page.get_by_role("listitem").first).to_contain_text("<script>")
+    harmless(page)
+    page.goto(f"{server.url}/#/settings")
+    expect(page.get_by_role("heading", name="Settings")).to_be_visible()
+    harmless(page)
+
+
+def test_an_address_with_markup_shows_nothing_of_it(guarded: Page, server: RunningServer) -> None:
+    for address in (
+        f"/#/{quote(evil('page'))}", f"/#/gallery/{evil('image')}", f"/?q={quote(evil('query'))}",
+        f"/{quote(evil('path'))}", f"/docs?{quote(evil('docs'))}",
+        f"{API}/images/{quote(evil('id'), safe='')}",
+    ):  # fmt: skip
+        guarded.goto(server.url + address)
+        guarded.wait_for_load_state("networkidle")
+        harmless(guarded)
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_the_policy_of_the_page_stops_what_would_slip_through(
+    guarded: Page, server: RunningServer, path: str
+) -> None:
+    answer = guarded.goto(server.url + path)
+    assert answer is not None
+    policy = answer.headers["content-security-policy"]
+    assert "script-src 'self'" in policy and "unsafe-eval" not in policy
+    assert "object-src" in policy or "default-src 'none'" in policy
+    assert "base-uri 'none'" in policy
+    guarded.evaluate(
+        """async () => {
+            const script = document.createElement("script");
+            script.textContent = "window.hit = 'a script'";
+            document.body.append(script);
+            const holder = document.createElement("div");
+            holder.innerHTML = "<img src='data:,' onerror='window.hit = `a handler`'>";
+            document.body.append(holder);
+            const foreign = document.createElement("script");
+            foreign.src = "data:text/javascript,window.hit='an address'";
+            document.body.append(foreign);
+            // By the time a picture that comes after all of them is there, they have had theirs.
+            const last = new Image();
+            const shown = new Promise((done) => (last.onload = last.onerror = done));
+            last.src = "/icon.svg";
+            await shown;
+        }"""
+    )
+    assert guarded.evaluate("window.hit") is None
+
+
+def test_a_picture_opened_by_itself_runs_nothing(
+    guarded: Page, server: RunningServer, tmp_path: Path
+) -> None:
+    data = encoded(picture(), "JPEG", comment=b"*/=alert(1);/*<script>alert(1)</script>")
+    kept = server.client.post(
+        f"{API}/uploads", content=data, headers={"content-type": "image/jpeg"}
+    ).json()
+    answer = guarded.goto(server.url + kept["url"])
+    assert answer is not None
+    assert answer.headers["content-type"] == "image/png"
+    assert "sandbox" in answer.headers["content-security-policy"]
+    harmless(guarded)
