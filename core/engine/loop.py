@@ -20,10 +20,11 @@ from core.engine.context import Engine, Job
 from core.engine.device import Device, set_threads
 from core.engine.heart import Heart
 from core.engine.inbox import Inbox
+from core.engine.loader import LazyLoader
 from core.engine.memory import resident
 from core.engine.outbox import Outbox
 from core.engine.registry import Registry
-from core.engine.residency import LazyLoader, Residency
+from core.engine.residency import Residency
 from core.engine.runner import Runner, perform
 from core.ipc import exits
 from core.ipc.messages import (
@@ -60,7 +61,7 @@ class Loop:
 
     def __init__(self, options: EngineOptions, inbox: Inbox, outbox: Outbox, heart: Heart) -> None:
         set_threads(options.threads)
-        device = Device(options.device, options.dtype)
+        device = Device(options.device, options.dtype, limit=options.memory_mb * _MIB)
         baton = Baton()
         self._loader = LazyLoader()
         residency = Residency(device, baton, self._loader, ram=options.ram_mb * _MIB)
@@ -141,6 +142,8 @@ class Loop:
         )
         with self._places:
             since = time.perf_counter()
+            if len(self._jobs) == 1:
+                self._engine.device.reset_peak()
             runner = Runner(self._engine, self._cache, self._registry.nodes, job)
             report = perform(runner, command.graph)
         if isinstance(report, Fatal):

@@ -27,6 +27,7 @@ class EngineOptions(Struct, frozen=True, kw_only=True):
     preview_size: int = 256  # longest side, pixels
     cache_mb: int = 256
     ram_mb: int = 0  # 0: half of the machine's
+    memory_mb: int = 0  # most of the device's memory it may take; 0: all
     log_level: str = "INFO"
 
 
