@@ -20,6 +20,7 @@ from core.engine.context import Engine, Job
 from core.engine.device import Device, set_threads
 from core.engine.heart import Heart
 from core.engine.inbox import Inbox
+from core.engine.leak import Level
 from core.engine.loader import LazyLoader
 from core.engine.memory import resident
 from core.engine.outbox import Outbox
@@ -66,6 +67,8 @@ class Loop:
         self._loader = LazyLoader()
         residency = Residency(device, baton, self._loader, ram=options.ram_mb * _MIB)
         self._engine = Engine(options, device, baton, residency, outbox)
+        self._level = Level(device, lambda: residency.figures()[0])
+        self._stale = False  # memory leaks: to be replaced as soon as no job runs
         self._cache = Cache(options.cache_mb * _MIB)
         self._registry = Registry(Path(options.nodes))
         self._inbox = inbox
@@ -88,7 +91,7 @@ class Loop:
                 self._do(command)
         self._heart.stop()
         self._outbox.drain(_LAST_WORDS)
-        return exits.PLANNED
+        return exits.PLANNED if self._deadline is not None else exits.STALE
 
     def _do(self, command: AnyCommand) -> None:
         match command:
@@ -112,7 +115,7 @@ class Loop:
 
     def _finished(self) -> bool:
         if self._deadline is None:
-            return False
+            return self._stale and not self._jobs
         now = time.monotonic()
         if now >= self._deadline:
             self._inbox.cancel_all()
@@ -151,6 +154,7 @@ class Loop:
             return
         if not isinstance(report, JobDone):
             self._sweep(job)
+        self._look_for_leaks()
         self._end(command, structs.replace(report, seconds=time.perf_counter() - since))
 
     def _end(self, command: RunGraph, report: JobDone | JobFailed | JobCanceled) -> None:
@@ -162,6 +166,12 @@ class Loop:
         self._inbox.forget(command.job)
         self._jobs.pop(command.job, None)
         self._outbox.send(report)
+
+    def _look_for_leaks(self) -> None:
+        """Note memory that is lost, where this is the only job and it has let go of its own."""
+        if len(self._jobs) == 1 and self._level.rising() and len(self._jobs) == 1:
+            log.warning("Memory leaks: a new engine takes over when no job runs")
+            self._stale = True
 
     def _sweep(self, job: Job) -> None:
         """Remove the pictures of a job that did not succeed."""
