@@ -11,6 +11,7 @@ from typing import BinaryIO
 import msgspec
 
 from core import log as logs
+from core.engine.memory import volunteer
 from core.errors import HeliographError
 from core.ipc import exits
 from core.ipc.messages import EngineOptions, Fatal
@@ -46,6 +47,7 @@ def serve(options: EngineOptions) -> int:
     commands, reports = take_pipes()
     logs.setup(options.log_level, "json")  # the server reads the lines and writes them its way
     sys.setswitchinterval(_SWITCH)
+    volunteer()
     # Late imports: the pipes come first, and the heart beats while torch is imported.
     from core.engine.heart import Heart
     from core.engine.inbox import Inbox
