@@ -58,11 +58,23 @@ _MIB = 1 << 20
 
 
 class Loop:
-    """One engine: its services, its jobs, and the commands that drive them."""
+    """One engine: its services, its jobs, and the commands that drive them.
 
-    def __init__(self, options: EngineOptions, inbox: Inbox, outbox: Outbox, heart: Heart) -> None:
+    :param device: another device than the options name.
+    :raises DeviceMissing: when they name one that this machine does not have.
+    """
+
+    def __init__(
+        self,
+        options: EngineOptions,
+        inbox: Inbox,
+        outbox: Outbox,
+        heart: Heart,
+        device: Device | None = None,
+    ) -> None:
         set_threads(options.threads)
-        device = Device(options.device, options.dtype, limit=options.memory_mb * _MIB)
+        limit = options.memory_mb * _MIB
+        device = device or Device(options.device, options.dtype, limit)
         baton = Baton()
         self._loader = LazyLoader()
         residency = Residency(device, baton, self._loader, ram=options.ram_mb * _MIB)

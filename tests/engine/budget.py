@@ -32,7 +32,8 @@ class Budget:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.live = 0
-        self.peak = 0
+        self.peak = 0  # since the last measurement began
+        self.highest = 0
         self.refused: list[int] = []
         self._lock = threading.RLock()  # a storage may die wherever the garbage is collected
 
@@ -48,6 +49,7 @@ class Budget:
                 )  # fmt: skip
             self.live += size
             self.peak = max(self.peak, self.live)
+            self.highest = max(self.highest, self.live)
 
     def give(self, size: int) -> None:
         with self._lock:
@@ -130,6 +132,7 @@ class BudgetDevice(Device):
         self.is_cpu = False
         self.counts = True
         self.carrier = BudgetCarrier(self.torch, self.budget)
+        self.broken = False
 
     def total(self) -> int:
         return self.budget.limit
@@ -143,11 +146,18 @@ class BudgetDevice(Device):
     def allocated(self) -> int:
         return self.budget.live
 
-    def note_peak(self) -> int:
-        return self.budget.peak
+    def peak(self) -> int:
+        return self.budget.highest
+
+    def reset_peak(self) -> None:
+        self.budget.highest = self.budget.live
 
     def measure(self, watch: bool = True) -> Counting:
         return Counting(self.budget)
+
+    def prove(self) -> None:
+        if self.broken:
+            raise torch.AcceleratorError("CUDA error: device-side assert triggered")
 
     def fetch(self, tensor: torch.Tensor) -> torch.Tensor:
         with _disable_current_modes():

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import pytest
 import torch
+from msgspec import structs
 
 from core.engine.baton import Baton
 from core.engine.cache import Cache
@@ -24,8 +25,9 @@ from core.engine.values import Image, Latent, TextEncoder
 from core.graph.catalogue import Catalogue, Resource
 from core.ipc import frames
 from core.ipc.messages import Degraded, EngineOptions, JobDone, JobFailed
-from core.records.graph import Graph, GraphNode
+from core.records.graph import Graph
 from tests.engine.budget import BudgetDevice
+from tests.engine.pictures import MODEL, VAE, draw, node
 from tests.engine.tiny import Tiny
 
 pytestmark = [
@@ -95,7 +97,7 @@ class Studio:
             family="sd1", name="tiny", format="diffusers",
         )  # fmt: skip
         job = Job(name, resources={"m": found})
-        return perform(Runner(self.engine, Cache(0), self._nodes, job), graph)
+        return perform(Runner(self.engine, Cache(0), self._nodes, job), kept(graph))
 
     def left_behind(self) -> int:
         """Count live bytes that are no weights."""
@@ -110,35 +112,19 @@ class Studio:
         return [report for report in reports if isinstance(report, Degraded)]
 
 
-def node(name: str, kind: str, /, **wired: Any) -> GraphNode:
-    inputs = {port: value for port, value in wired.items() if isinstance(value, tuple)}
-    settings = {field: value for field, value in wired.items() if field not in inputs}
-    return GraphNode(id=name, type=kind, settings=settings, inputs=inputs)
+def batch(side: int, times: int) -> Graph:
+    """Text to image, several at once."""
+    nodes = {one.id: one for one in draw(side).nodes}
+    nodes["batch"] = node("batch", "test.repeat", times=times, latent=("start", "out"))
+    sample = nodes["sample"]
+    nodes["sample"] = structs.replace(sample, inputs=sample.inputs | {"latent": ("batch", "out")})
+    return Graph(nodes=list(nodes.values()))
 
 
-MODEL = node("model", "model.load", checkpoint="m")
-VAE = ("model", "vae")
-
-
-def draw(side: int, batch: int = 1, **sampling: Any) -> Graph:
-    """Text to image, as many pictures as ``batch``."""
-    encoder = ("model", "text_encoder")
-    return Graph(
-        nodes=[
-            MODEL,
-            node("positive", "prompt.encode", prompt="a red fox", text_encoder=encoder),
-            node("negative", "prompt.encode", prompt="", text_encoder=encoder),
-            node("start", "latent.empty", width=side, height=side, vae=VAE),
-            node("batch", "test.repeat", times=batch, latent=("start", "out")),
-            node(
-                "sample", "latent.sample", model=("model", "model"), positive=("positive", "out"),
-                negative=("negative", "out"), latent=("batch", "out"),
-                **{"steps": 2, "sampler": "euler"} | sampling,
-            ),
-            node("decode", "latent.decode", vae=VAE, latent=("sample", "out")),
-            node("keep", "test.keep", image=("decode", "out")),
-        ]
-    )  # fmt: skip
+def kept(graph: Graph) -> Graph:
+    """Keep the picture for the test, and do not save it."""
+    rest = [one for one in graph.nodes if one.type != "image.save"]
+    return Graph(nodes=[*rest, node("keep", "test.keep", image=("decode", "out"))])
 
 
 def recode(side: int) -> Graph:
@@ -149,7 +135,6 @@ def recode(side: int) -> Graph:
             node("source", "test.gradient", side=side),
             node("encode", "latent.encode", vae=VAE, image=("source", "out")),
             node("decode", "latent.decode", vae=VAE, latent=("encode", "out")),
-            node("keep", "test.keep", image=("decode", "out")),
         ]
     )
 
@@ -168,7 +153,7 @@ class Case(NamedTuple):
 CASES = {
     "the idle text encoder is sent away": Case(4_230_000, draw(128), ["evict_idle"]),
     "the batch gets narrower": Case(
-        2_600_000, draw(64, batch=4), ["evict_idle", "narrow_batch"], CLOSE
+        2_600_000, batch(64, 4), ["evict_idle", "narrow_batch"], CLOSE
     ),
     "the picture is decoded in tiles": Case(
         3_200_000, draw(128, guidance_scale=1.0), ["evict_idle", "tile_vae"], 0.15, ("tile_vae",)
@@ -183,7 +168,7 @@ CASES = {
         780_000, draw(32, guidance_scale=1.0), ["offload"], again=("offload",)
     ),
     "the last rung follows all others": Case(
-        2_600_000, draw(96, batch=2), ["evict_idle", "narrow_batch", "offload"], CLOSE,
+        2_600_000, batch(96, 2), ["evict_idle", "narrow_batch", "offload"], CLOSE,
         ("offload",),
     ),
     "tiles do not suffice, and the autoencoder's weights stay in RAM": Case(
