@@ -78,7 +78,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 0
     memory_mb: Annotated[
         int,
-        Meta(ge=0, description="Memory of the device that may be used, in MiB; 0 means all of it."),
+        Meta(ge=0, description="Memory of the GPU that may be used, in MiB; 0 means all of it."),
     ] = 0
     max_pixels: Annotated[
         int, Meta(ge=4096, description="Largest picture that may be asked for, in pixels.")

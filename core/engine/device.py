@@ -54,7 +54,8 @@ class Unwatched:
 class Device:
     """Where models run: ``torch`` (a ``torch.device``) and ``dtype`` of their weights there.
 
-    :param limit: bytes of the device's memory this process may take at most; 0 means all.
+    :param limit: bytes of a GPU's memory this process may take at most; 0 means all. The CPU's
+        cannot be capped.
     :raises DeviceMissing: when ``name`` asks for a device this machine does not have.
     """
 
@@ -64,9 +65,9 @@ class Device:
         self.is_cpu = self.torch.type == "cpu"
         self.counts = self.torch.type == "cuda"  # whether it knows what tensors take
         self.carrier = Carrier(self.torch)
-        self._limit = limit
+        self._limit = 0 if self.is_cpu else limit
         self._highest = 0
-        if limit:
+        if self._limit:
             _cap(self.torch, limit)
 
     def title(self) -> str:

@@ -21,11 +21,9 @@ def test_a_device_that_is_not_there_is_refused_by_name() -> None:
         Device("cuda:1")
 
 
-def test_a_cap_bounds_what_there_is_and_what_is_free() -> None:
-    capped = Device("cpu", limit=1 << 20)
-    assert capped.total() == 1 << 20
-    assert capped.free() == 0  # this process takes more already
-    assert Device("cpu", limit=1 << 50).total() == machine_memory()
+def test_a_processor_is_never_capped() -> None:
+    assert Device("cpu", limit=1 << 20).total() == machine_memory()
+    assert Device("cpu", limit=1 << 20).free() > 1 << 20
 
 
 def test_a_processor_is_well_and_cannot_say_what_tensors_take() -> None:

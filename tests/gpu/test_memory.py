@@ -16,7 +16,7 @@ from core.engine.loader import LazyLoader
 from core.engine.residency import Residency, size_of
 from core.engine.values import Model
 from core.graph.catalogue import Resource
-from core.ipc.messages import Degraded, JobDone, JobFailed, JobProgressed, RunGraph
+from core.ipc.messages import Degraded, Hello, JobDone, JobFailed, JobProgressed, RunGraph
 from core.paths import shipped
 from core.records.graph import Graph
 from tests.engine.pictures import draw, node
@@ -43,7 +43,9 @@ def test_a_picture_too_large_for_the_cap_succeeds_and_gives_everything_back(
     assert whole.degraded == []
     assert whole.peak_bytes > 100 * MIB
 
-    full = start(memory_mb=int(whole.peak_bytes * 0.6) // MIB)
+    cap = int(whole.peak_bytes * 0.6) // MIB
+    full = start(memory_mb=cap)
+    assert next(r for r in full.seen if isinstance(r, Hello)).memory_total == cap * MIB
     full.run("small", draw(SMALL), JobDone, resources=resources)
     before = level(full, "before")
     tight = full.run("tight", draw(LARGE), JobDone, resources=resources)
