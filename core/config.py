@@ -105,6 +105,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ram_mb: Annotated[
         int, Meta(ge=0, description="Memory for idle models in RAM, in MiB; 0 means half of it.")
     ] = 0
+    memory_mb: Annotated[
+        int,
+        Meta(ge=0, description="Memory of the GPU that may be used, in MiB; 0 means all of it."),
+    ] = 0
     max_pixels: Annotated[
         int, Meta(ge=4096, description="Largest picture that may be asked for, in pixels.")
     ] = 16_777_216

@@ -176,7 +176,8 @@ def make_executor(settings: Settings, layout: Layout) -> Executor:
         staging=str(layout.staging), nodes=str(layout.nodes), device=settings.device,
         dtype=settings.dtype, threads=settings.threads, preview_rate=settings.preview_rate,
         preview_size=settings.preview_size, cache_mb=settings.cache_mb, ram_mb=settings.ram_mb,
-        log_level=settings.log_level, failpoints=settings.failpoints,
+        memory_mb=settings.memory_mb, log_level=settings.log_level,
+        failpoints=settings.failpoints,
     )  # fmt: skip
     if settings.fake_engine:
         from core.jobs.fake import FakeExecutor

@@ -6,15 +6,20 @@
 import logging
 import os
 import sys
-from typing import BinaryIO
+from collections.abc import Callable
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
 from core import failpoint
 from core import log as logs
+from core.engine.memory import volunteer
 from core.errors import HeliographError
 from core.ipc import exits
 from core.ipc.messages import EngineOptions, Fatal
+
+if TYPE_CHECKING:  # torch is imported late
+    from core.engine.device import Device
 
 log = logging.getLogger("core.engine")
 
@@ -42,12 +47,16 @@ def take_pipes() -> tuple[BinaryIO, BinaryIO]:
     return os.fdopen(commands, "rb", buffering=0), os.fdopen(reports, "wb", buffering=0)
 
 
-def serve(options: EngineOptions) -> int:
-    """Be an engine until the server says stop; give the exit code."""
+def serve(options: EngineOptions, device: Callable[[], "Device"] | None = None) -> int:
+    """Be an engine until the server says stop; give the exit code.
+
+    :param device: makes another device than the options name.
+    """
     commands, reports = take_pipes()
     logs.setup(options.log_level, "json")  # the server reads the lines and writes them its way
     failpoint.arm(options.failpoints, peer=os.getppid())
     sys.setswitchinterval(_SWITCH)
+    volunteer()
     # Late imports: the pipes come first, and the heart beats while torch is imported.
     from core.engine.heart import Heart
     from core.engine.inbox import Inbox
@@ -60,7 +69,7 @@ def serve(options: EngineOptions) -> int:
     try:
         from core.engine.loop import Loop
 
-        return Loop(options, inbox, outbox, heart).run()
+        return Loop(options, inbox, outbox, heart, device() if device else None).run()
     except HeliographError as error:
         log.critical("The engine cannot start", exc_info=error)
         outbox.send(Fatal(reason=str(error)))

@@ -14,8 +14,10 @@ from torch import nn
 
 from core.engine.baton import Baton, Cancelled
 from core.engine.device import Device
+from core.engine.ladder import Shortage
 from core.engine.outbox import Outbox
 from core.engine.pictures import save_pictures
+from core.engine.reserve import Reserve
 from core.engine.residency import Residency
 from core.engine.values import Handle, Image, Mask
 from core.errors import NotFound
@@ -47,6 +49,7 @@ class Engine:
         self.device = device
         self.baton = baton
         self.residency = residency
+        self.reserve = Reserve(device, residency.make_room)
         self.outbox = outbox
         self._services: dict[type, Any] = {}
         self._lock = threading.RLock()
@@ -80,6 +83,7 @@ class Job:
         self.images: list[SavedImage] = []
         self.degraded: list[str] = []
         self.tell: Callable[[str], None] = lambda phase: None  # show what it waits for
+        self.report: Callable[[Degraded], None] = lambda report: None
 
     def check(self) -> None:
         """Leave if the job was canceled.
@@ -89,13 +93,21 @@ class Job:
         if self.canceled.is_set():
             raise Cancelled(self.id)
 
+    def degrade(self, rung: str, shortage: Shortage) -> None:
+        """Note that a rung of the memory ladder was taken for this job; each is told once."""
+        if rung not in self.degraded:
+            self.degraded.append(rung)
+            self.report(
+                Degraded(job=self.id, rung=rung, needed=shortage.needed, free=shortage.free)
+            )
+
 
 class Context:
     """What a node may ask of the engine.
 
     * ``job``: the running job: ``id``, ``exact``, ``canceled`` (a ``threading.Event``).
     * ``engine``: what all jobs share: ``device`` (``.torch``, ``.dtype``), ``baton``,
-      ``residency``, ``options``, and services by ``get``.
+      ``residency``, ``reserve``, ``options``, and services by ``get``.
     """
 
     def __init__(self, engine: Engine, job: Job, node: str) -> None:
@@ -146,12 +158,13 @@ class Context:
     def use(self, handle: Handle, phase: str) -> Iterator[nn.Module]:
         """Load a part onto the device and hold the baton, for one short piece of work.
 
-        The part is pinned while the block runs. Not for loops: a loop of many steps pins with
+        The part is pinned while the block runs. Work that may need much memory is done through
+        ``core.engine.phase``. Not for loops: a loop of many steps pins with
         ``engine.residency.use`` and takes ``engine.baton.hold`` per step.
 
         :raises Cancelled: while waiting for the device.
         :raises ModelUnreadable: when the files are missing or not of the family.
-        :raises OutOfMemory: when it does not fit, with everything idle evicted.
+        :raises OutOfMemory: when it does not fit, not even block by block.
         """
         with (
             self.engine.residency.use(handle, self.job) as module,
@@ -187,9 +200,3 @@ class Context:
             )
         self.job.images.extend(saved)
         return saved
-
-
-def degrade(engine: Engine, job: Job, rung: str, *, needed: int = 0, free: int = 0) -> None:
-    """Note that a rung of the memory ladder was taken for a job, and report it."""
-    job.degraded.append(rung)
-    engine.outbox.send(Degraded(job=job.id, rung=rung, needed=needed, free=free))

@@ -7,9 +7,11 @@ import os
 import platform
 import warnings
 from pathlib import Path
+from typing import Protocol
 
 import torch
 
+from core.engine.carrier import Carrier
 from core.engine.memory import machine_free, machine_memory, resident
 from core.errors import JobError
 
@@ -26,16 +28,47 @@ class DeviceMissing(JobError):
     code = "device_missing"
 
 
+class Usage(Protocol):
+    """The bytes that work done inside of it took at most, over what there was; 0 if unknown."""
+
+    peak: int
+
+    def __enter__(self) -> "Usage": ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+class Unwatched:
+    """The usage of work that nobody measures."""
+
+    peak = 0
+
+    def __enter__(self) -> "Unwatched":
+        """Begin the work."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it."""
+
+
 class Device:
     """Where models run: ``torch`` (a ``torch.device``) and ``dtype`` of their weights there.
 
+    :param limit: bytes of a GPU's memory this process may take at most; 0 means all. The CPU's
+        cannot be capped.
     :raises DeviceMissing: when ``name`` asks for a device this machine does not have.
     """
 
-    def __init__(self, name: str = "auto", dtype: str = "auto") -> None:
+    def __init__(self, name: str = "auto", dtype: str = "auto", limit: int = 0) -> None:
         self.torch = _choose(name)
         self.dtype = _DTYPES[dtype] if dtype != "auto" else _fitting(self.torch)
         self.is_cpu = self.torch.type == "cpu"
+        self.counts = self.torch.type == "cuda"  # whether it knows what tensors take
+        self.carrier = Carrier(self.torch)
+        self._limit = 0 if self.is_cpu else limit
+        self._highest = 0
+        if self._limit:
+            _cap(self.torch, limit)
 
     def title(self) -> str:
         """Name the hardware for people: "NVIDIA H100", "Apple M3", a processor."""
@@ -44,14 +77,18 @@ class Device:
         return _processor()
 
     def total(self) -> int:
-        """Count the bytes of the device's memory; of the machine for the CPU and mps."""
+        """Count the bytes this process may use: the device's, the machine's for CPU and mps."""
         if self.torch.type == "cuda":
-            return int(torch.cuda.mem_get_info(self.torch)[1])
-        return machine_memory()
+            whole = int(torch.cuda.mem_get_info(self.torch)[1])
+        else:
+            whole = machine_memory()
+        return min(whole, self._limit or whole)
 
     def used(self) -> int:
         """Count the bytes in use on the device; by this process for the CPU."""
         if self.torch.type == "cuda":
+            if self._limit:  # others of the card are no part of what is ours
+                return _statistic(self.torch, "reserved_bytes", "current")
             free, total = torch.cuda.mem_get_info(self.torch)
             return int(total - free)
         if self.torch.type == "mps":
@@ -62,29 +99,59 @@ class Device:
         """Count the bytes that can be allocated: free ones and those torch keeps in reserve."""
         if self.torch.type == "cuda":
             free = torch.cuda.mem_get_info(self.torch)[0]
-            reserve = torch.cuda.memory_reserved(self.torch)
-            return int(free + reserve - torch.cuda.memory_allocated(self.torch))
-        return max(0, machine_free())
+            allocated = self.allocated()
+            free += _statistic(self.torch, "reserved_bytes", "current") - allocated
+            own = allocated
+        else:
+            free, own = machine_free(), self.used() if self._limit else 0
+        return max(0, int(min(free, self._limit - own) if self._limit else free))
+
+    def allocated(self) -> int:
+        """Count the bytes that tensors take on the device; 0 if unknown."""
+        return _statistic(self.torch, "allocated_bytes", "current") if self.counts else 0
 
     def peak(self) -> int:
         """Count the most bytes that tensors have taken since ``reset_peak``; 0 if unknown."""
-        return torch.cuda.max_memory_allocated(self.torch) if self.torch.type == "cuda" else 0
+        self.note_peak()
+        return self._highest
 
     def reset_peak(self) -> None:
-        """Start a new measurement of the peak."""
+        """Start a new count of the peak."""
+        self._highest = 0
         if self.torch.type == "cuda":
             torch.cuda.reset_peak_memory_stats(self.torch)
 
-    def synchronize(self) -> None:
-        """Wait until the device has done everything it was given."""
-        if self.torch.type == "cuda":
-            torch.cuda.synchronize(self.torch)
-        elif self.torch.type == "mps":
-            torch.mps.synchronize()
+    def note_peak(self) -> int:
+        """Keep the allocator's peak for ``peak``, and give it, before a measurement resets it."""
+        highest = _statistic(self.torch, "allocated_bytes", "peak") if self.counts else 0
+        self._highest = max(self._highest, highest)
+        return highest
+
+    def measure(self, watch: bool = True) -> Usage:
+        """Measure what the work inside takes, unless nobody wants to know.
+
+        One at a time: whoever measures holds the baton.
+        """
+        return _Measure(self) if watch and self.torch.type == "cuda" else Unwatched()
+
+    def fetch(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Give what the device made, in RAM."""
+        return tensor.to("cpu")
+
+    def prove(self) -> None:
+        """Let the device add two numbers, and wait for the sum: what is lost shows here.
+
+        :raises RuntimeError: when it cannot; then it is lost to this process.
+        """
+        one = torch.ones(1, device=self.torch)
+        if float((one + one).item()) != 2.0:
+            raise RuntimeError("CUDA error: one and one are not two")
 
     def empty_cache(self) -> None:
         """Give memory that torch keeps in reserve back to the device."""
         if self.torch.type == "cuda":
+            # Workspaces of cuBLAS, one for each thread that ever multiplied, count as tensors.
+            torch._C._cuda_clearCublasWorkspaces()
             torch.cuda.empty_cache()
         elif self.torch.type == "mps":
             torch.mps.empty_cache()
@@ -101,23 +168,38 @@ def set_threads(count: int) -> None:
         torch.set_num_threads(wanted)
 
 
-def out_of_memory(error: BaseException) -> bool:
-    """Say whether an error means that memory, of device or machine, was not enough."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    # torch raises a plain RuntimeError when the CPU's allocator fails, and on mps.
-    text = str(error) if isinstance(error, RuntimeError) else ""
-    return "can't allocate memory" in text or "out of memory" in text
+class _Measure:
+    """Reads the allocator's peak before and after."""
+
+    def __init__(self, device: Device) -> None:
+        self._device = device
+        self._before = 0
+        self.peak = 0
+
+    def __enter__(self) -> "_Measure":
+        self._device.note_peak()
+        torch.cuda.reset_peak_memory_stats(self._device.torch)
+        self._before = self._device.allocated()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.peak = max(0, self._device.note_peak() - self._before)
 
 
-def poisoned(error: BaseException) -> bool:
-    """Say whether an error leaves the device unusable for this process."""
-    if out_of_memory(error):
-        return False
-    if isinstance(error, torch.AcceleratorError):
-        return True
-    text = str(error) if isinstance(error, RuntimeError) else ""
-    return "CUDA error" in text or "cuDNN error" in text or "CUBLAS_STATUS" in text
+def _statistic(device: torch.device, name: str, which: str) -> int:
+    # Nested, as torch counts them: the flat form sorts some two hundred keys at each call.
+    figures = torch.cuda.memory_stats_as_nested_dict(device)
+    return int(figures[name]["all"][which]) if figures else 0
+
+
+def _cap(device: torch.device, limit: int) -> None:
+    """Let this process take at most ``limit`` bytes of a device, where torch can see to it."""
+    if device.type == "cuda":
+        total = torch.cuda.mem_get_info(device)[1]
+        torch.cuda.set_per_process_memory_fraction(min(1.0, limit / total), device)
+    elif device.type == "mps":
+        recommended = torch.mps.recommended_max_memory()
+        torch.mps.set_per_process_memory_fraction(min(2.0, limit / recommended))
 
 
 def _choose(name: str) -> torch.device:

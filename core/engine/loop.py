@@ -22,10 +22,12 @@ from core.engine.device import Device, set_threads
 from core.engine.diffusion.sampler import SamplingLoop
 from core.engine.heart import Heart
 from core.engine.inbox import Inbox
+from core.engine.leak import Level
+from core.engine.loader import LazyLoader
 from core.engine.memory import resident
 from core.engine.outbox import Outbox
 from core.engine.registry import Registry
-from core.engine.residency import LazyLoader, Residency
+from core.engine.residency import Residency
 from core.engine.runner import Runner, perform
 from core.ipc import exits
 from core.ipc.messages import (
@@ -60,15 +62,29 @@ _MIB = 1 << 20
 
 
 class Loop:
-    """One engine: its services, its jobs, and the commands that drive them."""
+    """One engine: its services, its jobs, and the commands that drive them.
 
-    def __init__(self, options: EngineOptions, inbox: Inbox, outbox: Outbox, heart: Heart) -> None:
+    :param device: another device than the options name.
+    :raises DeviceMissing: when they name one that this machine does not have.
+    """
+
+    def __init__(
+        self,
+        options: EngineOptions,
+        inbox: Inbox,
+        outbox: Outbox,
+        heart: Heart,
+        device: Device | None = None,
+    ) -> None:
         set_threads(options.threads)
-        device = Device(options.device, options.dtype)
+        limit = options.memory_mb * _MIB
+        device = device or Device(options.device, options.dtype, limit)
         baton = Baton()
         self._loader = LazyLoader()
         residency = Residency(device, baton, self._loader, ram=options.ram_mb * _MIB)
         self._engine = Engine(options, device, baton, residency, outbox)
+        self._level = Level(device, lambda: residency.figures()[0])
+        self._stale = False  # memory leaks: to be replaced as soon as no job runs
         self._cache = Cache(options.cache_mb * _MIB)
         self._registry = Registry(Path(options.nodes))
         self._inbox = inbox
@@ -91,7 +107,7 @@ class Loop:
                 self._do(command)
         self._heart.stop()
         self._outbox.drain(_LAST_WORDS)
-        return exits.PLANNED
+        return exits.PLANNED if self._deadline is not None else exits.STALE
 
     def _do(self, command: AnyCommand) -> None:
         match command:
@@ -117,7 +133,7 @@ class Loop:
 
     def _finished(self) -> bool:
         if self._deadline is None:
-            return False
+            return self._stale and not self._jobs
         now = time.monotonic()
         if now >= self._deadline:
             self._inbox.cancel_all()
@@ -147,6 +163,8 @@ class Loop:
         )
         with self._places:
             since = time.perf_counter()
+            if len(self._jobs) == 1:
+                self._engine.device.reset_peak()
             runner = Runner(self._engine, self._cache, self._registry.nodes, job)
             report = perform(runner, command.graph)
         if isinstance(report, Fatal):
@@ -154,6 +172,7 @@ class Loop:
             return
         if not isinstance(report, JobDone):
             self._sweep(job)
+        self._look_for_leaks()
         self._end(command, structs.replace(report, seconds=time.perf_counter() - since))
 
     def _end(self, command: RunGraph, report: JobDone | JobFailed | JobCanceled) -> None:
@@ -166,6 +185,12 @@ class Loop:
         self._inbox.forget(command.job)
         self._jobs.pop(command.job, None)
         self._outbox.send(report)
+
+    def _look_for_leaks(self) -> None:
+        """Note memory that is lost, where this is the only job and it has let go of its own."""
+        if len(self._jobs) == 1 and self._level.rising() and len(self._jobs) == 1:
+            log.warning("Memory leaks: a new engine takes over when no job runs")
+            self._stale = True
 
     def _sweep(self, job: Job) -> None:
         """Remove the pictures of a job that did not succeed."""

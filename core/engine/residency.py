@@ -9,70 +9,22 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from typing import Protocol
 
 import torch
 from torch import nn
 
 from core.engine.baton import Baton
-from core.engine.device import Device, out_of_memory
+from core.engine.device import Device
+from core.engine.ladder import Rung, Shortage, climb
+from core.engine.loader import Loader
 from core.engine.memory import machine_memory
 from core.engine.values import Handle
-from core.errors import OutOfMemory
 
 log = logging.getLogger(__name__)
 
 _SLICE = 0.1  # seconds between two looks at a waiter's job
 _RESERVE = 0.1  # share of the device's memory that stays free of weights, for working memory
-
-
-class Loader(Protocol):
-    """How parts come from disk."""
-
-    def size(self, handle: Handle, dtype: torch.dtype) -> int:
-        """Estimate the bytes the part will take; 0 if unknown."""
-
-    def load(self, handle: Handle, dtype: torch.dtype) -> nn.Module:
-        """Read the part into RAM; what is no weight hangs on the module as plain attributes.
-
-        :raises ModelUnreadable: when files are missing or not of the family.
-        """
-
-
-class LazyLoader:
-    """The loader of ``core.engine.models.load``, imported late.
-
-    So an engine says hello before it has imported diffusers and transformers, which take longer
-    than torch. ``warm`` imports them meanwhile; who loads waits for it, since two threads that
-    import such libraries at once may find half a module.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-
-    def warm(self) -> None:
-        """Import the classes of every family's parts."""
-        from core.engine.models.families import FAMILIES
-
-        with self._lock:
-            for family in FAMILIES.values():
-                for part in family.parts.values():
-                    getattr(import_module(part.library), part.kind)
-
-    def size(self, handle: Handle, dtype: torch.dtype) -> int:
-        """Estimate the bytes the part will take; 0 if unknown."""
-        from core.engine.models.load import size
-
-        return size(handle, dtype)
-
-    def load(self, handle: Handle, dtype: torch.dtype) -> nn.Module:
-        """Read the part into RAM."""
-        from core.engine.models.load import load
-
-        with self._lock:  # held for as long as a warm-up takes
-            pass
-        return load(handle, dtype)
 
 
 class _Holder(Protocol):
@@ -81,6 +33,8 @@ class _Holder(Protocol):
     id: str
 
     def check(self) -> None: ...
+
+    def degrade(self, rung: str, shortage: Shortage) -> None: ...
 
     @property
     def tell(self) -> Callable[[str], None]: ...
@@ -92,6 +46,7 @@ class _Part:
         self.module: nn.Module | None = None
         self.bytes = 0
         self.on_device = False
+        self.offloaded = False  # its weights lie in RAM, and it works on the device
         self.pins = 0
         self.used = time.monotonic()
         self.lock = threading.Lock()  # one loads, others wait for it
@@ -110,13 +65,14 @@ class Residency:
 
     @contextmanager
     def use(self, handle: Handle, job: _Holder) -> Iterator[nn.Module]:
-        """Give a part, on the device, in evaluation mode; it stays there while the block runs.
+        """Give a part that works on the device, in evaluation mode, until the block ends.
 
-        Must be called without the baton, which the move to the device takes for itself.
+        Must be called without the baton, which the move to the device takes for itself. Where it
+        does not fit, its weights stay in RAM and are moved in block by block.
 
         :raises Cancelled: while it waits.
         :raises ModelUnreadable: when the loader cannot read it.
-        :raises OutOfMemory: when it does not fit with everything idle evicted.
+        :raises OutOfMemory: when it does not fit even so.
         """
         part = self._pin(handle)
         try:
@@ -127,6 +83,8 @@ class Residency:
             with self._lock:
                 part.pins -= 1
                 part.used = time.monotonic()
+                if part.offloaded and not part.pins:
+                    self._restore(part)
                 if part.module is None and not part.pins:
                     self._parts.pop(handle, None)
 
@@ -142,13 +100,36 @@ class Residency:
         return self._device.free() >= needed
 
     def evict_idle(self) -> int:
-        """Take every part that nobody uses off the device; give the bytes that freed."""
+        """Take every part that nobody uses off the device; give the bytes that freed.
+
+        Only under the baton.
+        """
         freed = 0
         for part in self._idle():
             freed += part.bytes
             self._evict(part)
         self._device.empty_cache()
         return freed
+
+    def offload(self, module: nn.Module) -> bool:
+        """Take a part's weights into RAM, from where it works on, until nobody uses it.
+
+        Only under the baton, and not while the module is running.
+
+        :returns: whether that made room: not on the CPU, nor for a module of others.
+        """
+        with self._lock:
+            part = next((p for p in self._parts.values() if p.module is module), None)
+            if part is None or not part.on_device or self._device.is_cpu:
+                return False
+            self._device.carrier.take_away(module)
+            part.on_device = False
+            self._offload(part)
+            return True
+
+    def room(self) -> int:
+        """Count the bytes of the device that are free, or would be without idle parts."""
+        return self._device.free() + sum(part.bytes for part in self._idle())
 
     def unload(self, identity: str | None = None) -> None:
         """Forget idle parts altogether: those of one checkpoint, or all."""
@@ -182,6 +163,9 @@ class Residency:
             job.check()
         try:
             job.check()
+            if part.offloaded:  # by another job, which holds it
+                job.degrade("offload", Shortage(part.bytes, self._device.free()))
+                return
             if part.module is None or not part.on_device:
                 job.tell("load")
             if part.module is None:
@@ -195,7 +179,8 @@ class Residency:
         expected = self._loader.size(part.handle, self._device.dtype)
         self._trim(expected)
         since = time.monotonic()
-        with self._baton.aside("load"):
+        # Read in inference mode, weights would be inference tensors and could not be trained.
+        with self._baton.aside("load"), torch.inference_mode(False):
             module = self._loader.load(part.handle, self._device.dtype)
         module.eval().requires_grad_(False)
         part.bytes = size_of(module)
@@ -214,26 +199,33 @@ class Residency:
         reserve = int(self._device.total() * _RESERVE)
         with self._baton.hold(job.id, "load", check=job.check):
             self.make_room(part.bytes + reserve)
-            if not self._try_move(part):
-                self.evict_idle()
-                if not self._try_move(part):
-                    raise OutOfMemory(needed=part.bytes, free=self._device.free())
+            climb(
+                lambda: self._bring(part),
+                (
+                    Rung("evict_idle", lambda: self.evict_idle() > 0),
+                    Rung("offload", lambda: self._offload(part)),
+                ),
+                device=self._device,
+                tell=job.degrade,
+                expected=lambda: part.bytes,
+            )
 
-    def _try_move(self, part: _Part) -> bool:
+    def _bring(self, part: _Part) -> None:
+        if not part.offloaded:
+            assert part.module is not None
+            self._device.carrier.bring(part.module)
+            part.on_device = True
+
+    def _offload(self, part: _Part) -> bool:
         assert part.module is not None
-        try:
-            part.module.to(self._device.torch)
-        except RuntimeError as error:
-            if not out_of_memory(error):
-                raise
-            failed = True
-        else:
-            failed = False
-        if failed:  # outside the except, so that the traceback keeps no tensors alive
-            part.module.to("cpu")
-            return False
-        part.on_device = True
+        self._device.carrier.offload(part.module)
+        part.offloaded = True
         return True
+
+    def _restore(self, part: _Part) -> None:
+        assert part.module is not None
+        self._device.carrier.restore(part.module)
+        part.offloaded = False
 
     def _idle(self) -> list[_Part]:
         """List parts on the device that nobody uses, least recently used first."""
@@ -248,7 +240,7 @@ class Residency:
             if self._device.is_cpu:
                 self._forget(part)
                 return
-            part.module.to("cpu")
+            self._device.carrier.take_away(part.module)
             part.on_device = False
         self._trim(0)
 

@@ -14,11 +14,13 @@ import torch
 
 from core.engine.baton import Cancelled
 from core.engine.cache import Cache, Outputs
-from core.engine.context import Context, Engine, Job, degrade
-from core.engine.device import out_of_memory, poisoned
+from core.engine.context import Context, Engine, Job
+from core.engine.device import Device
+from core.engine.faults import poisoned
+from core.engine.ladder import Rung, climb
 from core.engine.node import Node
 from core.engine.registry import Nodes
-from core.errors import HeliographError, Invalid, NodeFailed, OutOfMemory, Params, Problem
+from core.errors import HeliographError, Invalid, NodeFailed, Params, Problem
 from core.graph.catalogue import PLAIN_TYPES, NodeSpec
 from core.graph.check import check
 from core.graph.plan import Step, plan
@@ -47,6 +49,7 @@ class Runner:
         self.node: GraphNode | None = None
         self._place = (0, 0)  # nodes done, nodes in all
         job.tell = self._tell
+        job.report = engine.outbox.send
         self.ran = 0
         self.cached = 0
         self.outputs: dict[str, Any] = {}  # "node.port" → plain value
@@ -99,24 +102,20 @@ class Runner:
         inputs = {port.name: wired.pop(port.name) for port in spec.inputs if port.name in wired}
         bound = _bind(self._nodes.classes[node.type], node, wired)
         context = Context(self.engine, self.job, node.id)
-        try:
+        saved = len(self.job.images)
+
+        def work() -> Outputs:
             with self.engine.baton.aside("node"):
                 return _outputs(spec, node, _run(bound, context, inputs))
-        except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
-                raise
-        # Outside the except, where the traceback no longer keeps tensors alive.
-        self._make_room()
-        try:
-            return _outputs(spec, node, _run(bound, context, inputs))
-        except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
-                raise
-        raise OutOfMemory(needed=self.engine.device.peak(), free=self.engine.device.free())
 
-    def _make_room(self) -> None:
-        freed = self.engine.residency.evict_idle()
-        degrade(self.engine, self.job, "evict_idle", needed=freed, free=self.engine.device.free())
+        # Only for nodes that touch the device on their own: phases and the sampling loop walk
+        # ladders themselves. A node that has saved pictures would save them twice.
+        again = Rung("evict_idle", lambda: len(self.job.images) == saved and self._evict_idle())
+        return climb(work, (again,), device=self.engine.device, tell=self.job.degrade)
+
+    def _evict_idle(self) -> bool:
+        with self.engine.baton.hold(self.job.id, "load", check=self.job.check):
+            return self.engine.residency.evict_idle() > 0
 
     def _note(self, step: Step, outputs: Outputs) -> None:
         for port in self._nodes.catalogue.nodes[step.node.type].outputs:
@@ -144,9 +143,9 @@ def perform(runner: Runner, graph: Graph) -> JobDone | JobFailed | JobCanceled |
     except Cancelled:
         return JobCanceled(job=job.id)
     except Exception as error:
-        if poisoned(error):
-            log.critical("The device failed", exc_info=error)
-            return Fatal(reason=f"{type(error).__name__}: {error}"[:2000])
+        if poison := _poison(error, runner.engine.device):
+            log.critical("The device failed", exc_info=poison)
+            return Fatal(reason=f"{type(poison).__name__}: {poison}"[:2000])
         return _failure(error, runner)
     return JobDone(
         job=job.id,
@@ -157,6 +156,20 @@ def perform(runner: Runner, graph: Graph) -> JobDone | JobFailed | JobCanceled |
         cached=runner.cached,
         ran=runner.ran,
     )
+
+
+def _poison(error: Exception, device: Device) -> Exception | None:
+    """Give what shows that the device is lost: the error itself, or what it says when asked.
+
+    Errors of a GPU show later than they happen, and perhaps to nobody: so it is asked each time.
+    """
+    if poisoned(error):
+        return error
+    try:
+        device.prove()
+    except RuntimeError as proof:
+        return proof if poisoned(proof) else None
+    return None
 
 
 def _failure(error: Exception, runner: Runner) -> JobFailed:

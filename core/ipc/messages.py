@@ -29,6 +29,7 @@ class EngineOptions(Struct, frozen=True, kw_only=True):
     cache_mb: int = 256
     ram_mb: int = 0  # 0: half of the machine's
     failpoints: str = ""  # see core.failpoint
+    memory_mb: int = 0  # most of the device's memory it may take; 0: all
     log_level: str = "INFO"
 
 

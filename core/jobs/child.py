@@ -22,6 +22,7 @@ from core import failpoint
 from core import log as logs
 from core.ipc.frames import FrameError, ReportStream
 from core.ipc.messages import PROTOCOL, AnyReport, Fatal, Heartbeat, Hello
+from core.jobs import host
 from core.jobs.channel import Channel
 from core.jobs.liveness import Limits, Liveness
 
@@ -80,6 +81,7 @@ class Child:
 
     async def live(self) -> End:
         """Start the process and stay with it until it is gone. Cancelled: kill it at once."""
+        kills = host.oom_kills()
         try:
             process = await anyio.open_process(
                 self._argv,
@@ -105,7 +107,7 @@ class Child:
                     self._reason = "stuck"
         return End(
             exit_code=process.returncode,
-            reason=self._reason or "exit",
+            reason=self._reason or host.reason_of(process.returncode, kills),
             log_tail=self._tail.decode("utf-8", "replace"),
         )
 

@@ -42,7 +42,11 @@ log = logging.getLogger(__name__)
 _STORING = 32  # ended jobs that are being stored; then the engine's reports wait
 _MEMORY_GAP = 2.0  # seconds between two frames
 _RETRY = 5.0  # seconds until a full disk is tried again
-_BLAMELESS: dict[str, Reason] = {"stopped": "server_restart", "cancel_ignored": "engine_lost"}
+_BLAMELESS: dict[str, Reason] = {
+    "stopped": "server_restart",
+    "cancel_ignored": "engine_lost",
+    "renewed": "engine_lost",
+}
 
 
 class Reports:

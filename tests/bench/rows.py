@@ -6,18 +6,16 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import torch
 
-from core.engine.baton import Baton
 from core.engine.diffusion import rows, samplers
 from core.engine.diffusion.guidance import combine
 from core.engine.diffusion.sampler import SamplingLoop
 from core.paths import shipped
 from tests.bench.report import Row, median_ratio
-from tests.engine.tiny import Tiny, write_model
+from tests.engine.tiny import Tiny, floor, write_model
 
 _STEPS = 10
 _ROUNDS = 5
@@ -36,7 +34,7 @@ def measure() -> list[Row]:
 
 
 def _of(name: str, model: Tiny, size: int) -> list[Row]:
-    loop = SamplingLoop(SimpleNamespace(baton=Baton()))
+    loop = SamplingLoop(floor())
 
     def make(index: int) -> rows.Row:
         return model.row(sampler=_MIXED[index], steps=_STEPS, seed=index, size=size)
@@ -119,7 +117,7 @@ def _overhead(model: Tiny, size: int) -> float:
             return (latents,)
 
     echo = Echo(1, 1)
-    loop = SamplingLoop(SimpleNamespace(baton=Baton()))
+    loop = SamplingLoop(floor())
     names = [name for name in _MIXED if name in samplers.SAMPLERS]
     best = float("inf")
     with torch.inference_mode():

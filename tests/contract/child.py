@@ -1,9 +1,9 @@
 """An engine that speaks the protocol and computes nothing: well-behaved, or as broken as asked.
 
 A program of its own: ``python child.py MODE OPTIONS``. What a job does is told by its first node's
-settings: {"do": "crash" | "exit" | "hang" | "junk" | "huge" | "torn" | "fatal" | "print" | "wait",
-"steps": n}. Modes: "good", "mute" (no hello), "dead" (exits at once), "old" (another protocol),
-"deaf" (ignores Stop, Ping and SIGTERM), "chatty" (floods stderr).
+settings: {"do": "crash" | "exit" | "stale" | "hang" | "junk" | "huge" | "torn" | "fatal" |
+"print" | "wait", "steps": n}. Modes: "good", "mute" (no hello), "dead" (exits at once), "old"
+(another protocol), "deaf" (ignores Stop, Ping and SIGTERM), "chatty" (floods stderr).
 """
 
 import ctypes
@@ -16,7 +16,7 @@ import time
 from typing import Any
 
 from core.graph.catalogue import Catalogue, NodeSpec
-from core.ipc import frames
+from core.ipc import exits, frames
 from core.ipc.messages import (
     PROTOCOL,
     AnyReport,
@@ -113,8 +113,8 @@ class Engine:
         what = settings.get("do")
         if what == "crash":
             ctypes.string_at(0)
-        elif what == "exit":
-            os._exit(3)
+        elif what in ("exit", "stale"):
+            os._exit(3 if what == "exit" else exits.STALE)
         elif what == "hang":
             self.hung.set()
             threading.Event().wait()

@@ -120,6 +120,7 @@ async def test_nothing_is_sent_before_the_hello() -> None:
         ("junk", None, "junk"),
         ("huge", None, "junk"),
         ("fatal", 86, "cuda_poisoned"),
+        ("stale", 90, "renewed"),
         ("hang", None, "no_progress"),
     ],
 )

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from queue import Queue
 from typing import TypeVar
 
@@ -19,11 +20,13 @@ PATIENCE = 60  # seconds: the machine may be busy
 class EngineProcess:
     """A child engine: ``send`` a command, ``wait`` for a report of a kind."""
 
-    def __init__(self, options: EngineOptions) -> None:
+    def __init__(
+        self, options: EngineOptions, program: Sequence[str] = ("-m", "core.engine")
+    ) -> None:
         self.options = options
         self.child = subprocess.Popen(
             [
-                sys.executable, "-X", "faulthandler", "-m", "core.engine",
+                sys.executable, "-X", "faulthandler", *program,
                 msgspec.json.encode(options).decode(),
             ],
             stdin=subprocess.PIPE,

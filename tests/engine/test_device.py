@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from core.engine.device import Device, DeviceMissing, out_of_memory, poisoned, set_threads
+from core.engine.device import Device, DeviceMissing, set_threads
 from core.engine.memory import machine_free, machine_memory, resident
 
 
@@ -21,20 +21,17 @@ def test_a_device_that_is_not_there_is_refused_by_name() -> None:
         Device("cuda:1")
 
 
-@pytest.mark.parametrize(
-    ("error", "memory", "lost"),
-    [
-        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 MiB"), True, False),
-        (MemoryError(), True, False),
-        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), True, False),
-        (RuntimeError("CUDA error: device-side assert triggered"), False, True),
-        (RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"), False, True),
-        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False, False),
-        (ValueError("CUDA error"), False, False),
-    ],
-)
-def test_errors_are_sorted_by_what_mends_them(error: Exception, memory: bool, lost: bool) -> None:
-    assert (out_of_memory(error), poisoned(error)) == (memory, lost)
+def test_a_processor_is_never_capped() -> None:
+    assert Device("cpu", limit=1 << 20).total() == machine_memory()
+    assert Device("cpu", limit=1 << 20).free() > 1 << 20
+
+
+def test_a_processor_is_well_and_cannot_say_what_tensors_take() -> None:
+    device = Device("cpu")
+    device.prove()
+    with device.measure() as usage:
+        torch.zeros(1 << 20)
+    assert (device.counts, device.allocated(), device.peak(), usage.peak) == (False, 0, 0, 0)
 
 
 def test_figures_of_memory_are_plausible() -> None:

@@ -1,6 +1,6 @@
 """Weights: loaded once, pinned while used, least recently used out first.
 
-The processor plays the device; where a test needs one that is small, its figures are made up.
+The processor plays the device; where a test needs one that is small, its bytes are budgeted.
 """
 
 import threading
@@ -12,9 +12,11 @@ from torch import nn
 
 from core.engine.baton import Baton, Cancelled
 from core.engine.device import Device
+from core.engine.ladder import Shortage
 from core.engine.residency import Residency, size_of
 from core.engine.values import Handle, Model, Vae
-from core.errors import ModelUnreadable, OutOfMemory
+from core.errors import ModelUnreadable
+from tests.engine.budget import BudgetDevice
 
 WEIGHTS = 1 << 20  # bytes of each part
 
@@ -24,17 +26,22 @@ class Shelf:
 
     def __init__(self) -> None:
         self.loaded: list[str] = []
+        self.widths: dict[str, tuple[int, ...]] = {}  # of each layer; one of 512 by default
+        self.made: dict[str, nn.Module] = {}
         self.gate: Callable[[], object] = lambda: None
 
     def size(self, handle: Handle, dtype: torch.dtype) -> int:
-        return WEIGHTS
+        return WEIGHTS * len(self.widths.get(handle.identity, (512,)))
 
     def load(self, handle: Handle, dtype: torch.dtype) -> nn.Module:
         self.gate()
         self.loaded.append(f"{handle.identity}.{handle.part}")
         if handle.family != "sd1":
             raise ModelUnreadable(model=handle.path)
-        return nn.Linear(512, 512, bias=False, dtype=dtype)
+        widths = self.widths.get(handle.identity, (512,))
+        layers = [nn.Linear(512, width, bias=False, dtype=dtype) for width in widths]
+        made = self.made[handle.identity] = nn.Sequential(*layers)
+        return made
 
 
 class Asker:
@@ -44,27 +51,15 @@ class Asker:
         self.canceled = threading.Event()
         self.told: list[str] = []
         self.tell = self.told.append
+        self.degraded: list[str] = []
+
+    def degrade(self, rung: str, shortage: Shortage) -> None:
+        assert shortage.needed > 0
+        self.degraded.append(rung)
 
     def check(self) -> None:
         if self.canceled.is_set():
             raise Cancelled(self.id)
-
-
-class SmallDevice(Device):
-    """A device with room for a number of parts."""
-
-    def __init__(self, parts: int) -> None:
-        super().__init__("cpu")
-        self.is_cpu = False
-        self.room = parts * WEIGHTS
-        self.residency: Residency | None = None
-
-    def total(self) -> int:
-        return 0  # so that nothing is kept in reserve
-
-    def free(self) -> int:
-        assert self.residency is not None
-        return self.room - self.residency.figures()[0]
 
 
 def model(identity: str, family: str = "sd1") -> Model:
@@ -82,9 +77,9 @@ def shelf() -> Shelf:
 
 
 def small(shelf: Shelf, parts: int) -> Residency:
-    device = SmallDevice(parts)
-    device.residency = Residency(device, Baton(), shelf, ram=2 * WEIGHTS)
-    return device.residency
+    """Make a residency on a device with room for a number of parts, and the share kept free."""
+    device = BudgetDevice(-(-parts * WEIGHTS * 10 // 9))
+    return Residency(device, Baton(), shelf, ram=2 * WEIGHTS)
 
 
 def test_a_part_is_loaded_once_and_ready_for_inference(shelf: Shelf) -> None:
@@ -196,23 +191,65 @@ def test_a_part_that_cannot_be_read_leaves_nothing_behind(shelf: Shelf) -> None:
     assert residency.figures() == (0, 0)
 
 
-def test_a_part_that_does_not_fit_even_alone_is_out_of_memory(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    residency = small(shelf, parts=1)
+def test_a_part_that_does_not_fit_works_with_its_weights_in_ram(shelf: Shelf) -> None:
+    residency = small(shelf, parts=2)
+    shelf.widths["large"] = (512, 512, 512, 512)
     use(residency, model("a"))
-    real = nn.Module.to
+    asker, given = Asker(), torch.rand((1, 512))
+    with residency.use(model("large"), asker) as module:
+        assert residency.figures()[0] == 0  # the idle one was sent away first
+        expected = module(given)
+    assert asker.degraded == ["offload"]
+    assert torch.equal(shelf.made["large"](given), expected)  # an ordinary module again
+    assert residency.figures()[0] == 0
 
-    def full(module: nn.Module, place: object) -> nn.Module:
-        if isinstance(place, torch.device):
-            raise torch.OutOfMemoryError("out of memory")
-        return real(module, place)  # type: ignore[no-any-return, call-overload]
 
-    monkeypatch.setattr(nn.Module, "to", full)
-    with pytest.raises(OutOfMemory) as caught:
-        use(residency, model("b"))
-    assert caught.value.params["needed"] == WEIGHTS
-    assert residency.figures()[0] == 0  # the idle one was evicted first
+def test_a_part_is_offloaded_for_as_long_as_somebody_needs_it(shelf: Shelf) -> None:
+    device = BudgetDevice(4 * WEIGHTS)
+    residency = Residency(device, Baton(), shelf, ram=8 * WEIGHTS)
+    given = torch.rand((1, 512))
+    late = Asker()
+    with residency.use(model("a"), Asker()) as module:
+        expected = module(given)
+        assert residency.offload(module)
+        assert not residency.offload(module)  # that would make no more room
+        assert device.budget.live == 0
+        assert torch.equal(module(given), expected)
+        with residency.use(model("a"), late) as same:
+            assert torch.equal(same(given), expected)
+        assert residency.figures() == (0, WEIGHTS)
+    assert late.degraded == ["offload"]
+    use(residency, model("a"))
+    assert residency.figures() == (WEIGHTS, 0)
+
+
+def test_a_block_that_does_not_fit_by_itself_is_refused_and_leaves_no_weights_behind(
+    shelf: Shelf,
+) -> None:
+    device = BudgetDevice(WEIGHTS // 2)
+    residency = Residency(device, Baton(), shelf, ram=8 * WEIGHTS)
+    with residency.use(model("a"), Asker()) as module, pytest.raises(torch.OutOfMemoryError):
+        module(torch.rand((1, 512)))
+    assert device.budget.live == 0
+    assert not any(parameter.is_meta for parameter in module.parameters())
+
+
+def test_weights_that_were_moved_can_still_be_trained(shelf: Shelf) -> None:
+    residency = small(shelf, parts=1)
+    with torch.inference_mode():
+        for name in "aba":
+            use(residency, model(name))
+    with residency.use(model("a"), Asker()) as module:
+        module.requires_grad_(True)
+        module(torch.rand((1, 512))).sum().backward()
+        assert all(parameter.grad is not None for parameter in module.parameters())
+
+
+def test_on_a_processor_there_is_nowhere_to_offload_to(shelf: Shelf) -> None:
+    residency = Residency(Device("cpu"), Baton(), shelf, ram=4 * WEIGHTS)
+    with residency.use(model("a"), Asker()) as module:
+        assert not residency.offload(module)
+    assert not residency.offload(nn.Linear(2, 2))
 
 
 def test_shared_weights_are_counted_once() -> None:

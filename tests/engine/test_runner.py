@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 import anyio
 import pytest
 import torch
+from torch import nn
 
 from core.engine.baton import Baton
 from core.engine.cache import Cache
@@ -17,9 +18,9 @@ from core.engine.device import Device
 from core.engine.node import Node, spec_of, type_of
 from core.engine.outbox import Outbox
 from core.engine.registry import Nodes, built_in
-from core.engine.residency import LazyLoader, Residency
+from core.engine.residency import Residency
 from core.engine.runner import Runner, perform
-from core.engine.values import Image
+from core.engine.values import Handle, Image, Model
 from core.graph.catalogue import Catalogue
 from core.ipc.messages import EngineOptions, Fatal, JobCanceled, JobDone, JobFailed
 from core.records.graph import Graph, GraphNode
@@ -82,10 +83,40 @@ class Trouble(Node, tag="test.trouble"):
             Trouble.left -= 1
             if Trouble.left < 0:
                 return 1.0
-            raise torch.OutOfMemoryError("CUDA out of memory")
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
         if self.kind == "poison":
             raise RuntimeError("CUDA error: an illegal memory access was encountered")
+        if self.kind.startswith("CUDA"):
+            raise RuntimeError(self.kind)
         raise ValueError(self.kind)
+
+
+class Hoarder(Node, tag="test.hoarder"):
+    """Save a picture, and then ask for more memory than there is."""
+
+    def run(self, ctx: Context) -> None:
+        ctx.save(Image(pixels=torch.zeros((1, 3, 8, 8))))
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+
+
+class Lost(Device):
+    """A device that an error before has broken, to nobody's notice."""
+
+    def __init__(self) -> None:
+        super().__init__("cpu")
+
+    def prove(self) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+
+class OneLayer:
+    """A loader of the smallest model there is."""
+
+    def size(self, handle: Handle, dtype: torch.dtype) -> int:
+        return 0
+
+    def load(self, handle: Handle, dtype: torch.dtype) -> nn.Module:
+        return nn.Linear(4, 4)
 
 
 class House:
@@ -96,17 +127,24 @@ class House:
         device, baton = Device("cpu"), Baton()
         self.stream = (folder / "reports").open("wb", buffering=0)
         self.outbox = Outbox(self.stream)
-        residency = Residency(device, baton, LazyLoader())
+        residency = Residency(device, baton, OneLayer())
         self.engine = Engine(options, device, baton, residency, self.outbox)
         self.cache = Cache(cache)
         ours = built_in()
-        classes = {type_of(kind): kind for kind in (Gray, Split, Sink, Clock, Sleeper, Trouble)}
+        classes = {
+            type_of(kind): kind for kind in (Gray, Split, Sink, Clock, Sleeper, Trouble, Hoarder)
+        }
         specs = {name: spec_of(kind) for name, kind in classes.items()}
         self.nodes = Nodes(
             classes={**ours.classes, **classes},
             catalogue=Catalogue(nodes={**ours.catalogue.nodes, **specs}),
         )
         self.job = Job("J")
+
+    def keep_idle_model(self) -> None:
+        handle = Model(identity="idle", path="/models/idle", family="sd1")
+        with self.engine.residency.use(handle, self.job):
+            pass
 
     def run(self, *nodes: GraphNode, exact: bool = False) -> Any:
         self.job = Job("J", exact=exact)
@@ -239,19 +277,49 @@ def test_a_node_that_breaks_its_promise_is_told_so(house: House) -> None:
     assert (report.params["got"], report.params["expected"]) == ("str", "float")
 
 
-def test_out_of_memory_is_tried_again_with_everything_idle_evicted(house: House) -> None:
+def test_a_node_that_lacks_memory_runs_again_once_idle_models_are_sent_away(
+    house: House,
+) -> None:
     Trouble.left = 1
+    house.keep_idle_model()
     report = house.run(*trouble("memory"))
     assert isinstance(report, JobDone)
     assert report.degraded == ["evict_idle"]
+    assert house.engine.residency.identities() == []
 
 
-def test_out_of_memory_twice_fails_this_one_job(house: House) -> None:
+def test_a_node_that_lacks_memory_all_the_same_fails_this_one_job(house: House) -> None:
     Trouble.left = 2
+    house.keep_idle_model()
     report = house.run(*trouble("memory"))
     assert isinstance(report, JobFailed)
     assert (report.code, report.degraded) == ("out_of_memory", ["evict_idle"])
-    assert report.params.keys() >= {"needed", "free"}
+    assert report.params["needed"] == 20 << 20
+    assert report.params["free"] >= 0
+
+
+def test_a_node_is_not_run_again_where_that_makes_no_room(house: House) -> None:
+    Trouble.left = 1
+    report = house.run(*trouble("memory"))
+    assert (report.code, report.degraded) == ("out_of_memory", [])
+
+
+def test_a_node_that_saved_pictures_is_not_run_again(house: House) -> None:
+    house.keep_idle_model()
+    report = house.run(N(id="bad", type="test.hoarder"))
+    assert (report.code, report.degraded) == ("out_of_memory", [])
+    assert len(house.job.images) == 1
+
+
+def test_a_failed_job_asks_whether_the_device_is_well(house: House) -> None:
+    house.engine.device = Lost()
+    report = house.run(*trouble("oh no"))
+    assert isinstance(report, Fatal)
+    assert "illegal memory access" in report.reason
+
+
+def test_memory_that_came_short_beside_the_allocator_is_fatal(house: House) -> None:
+    assert isinstance(house.run(*trouble("CUDA error: out of memory")), Fatal)
 
 
 def test_an_error_that_poisons_the_device_is_fatal(house: House) -> None:

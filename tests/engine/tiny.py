@@ -2,12 +2,18 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 
+from core.engine.baton import Baton
+from core.engine.device import Device
 from core.engine.diffusion import noise, rows, samplers
+from core.engine.loader import LazyLoader
 from core.engine.models import load, text
+from core.engine.reserve import Reserve
+from core.engine.residency import Residency
 from core.engine.values import Model, TextEncoder, Vae
 
 SIZE = 32  # pixels
@@ -87,6 +93,14 @@ def write_model(folder: Path) -> None:
     (folder / "model_index.json").write_text(
         json.dumps({"_class_name": "StableDiffusionPipeline"}), "utf-8"
     )
+
+
+def floor(device: Device | None = None) -> SimpleNamespace:
+    """What the sampling loop needs of an engine."""
+    device, baton = device or Device("cpu"), Baton()
+    residency = Residency(device, baton, LazyLoader())
+    reserve = Reserve(device, residency.make_room)
+    return SimpleNamespace(baton=baton, device=device, residency=residency, reserve=reserve)
 
 
 class Tiny:

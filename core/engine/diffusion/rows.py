@@ -14,6 +14,7 @@ from torch import nn
 
 from core.engine.diffusion import noise
 from core.engine.diffusion.guidance import guided
+from core.engine.ladder import Shortage, Tell
 
 
 class Stepped(NamedTuple):
@@ -25,6 +26,10 @@ class Stepped(NamedTuple):
 
 
 def _nothing() -> None:
+    return None
+
+
+def _untold(rung: str, shortage: Shortage) -> None:
     return None
 
 
@@ -41,6 +46,7 @@ class Row:
     :param begin: index into the scheduler's timesteps.
     :param check: raises ``Cancelled`` when the row's job is canceled.
     :param on_step: called after each step on the loop's thread; must not wait.
+    :param on_rung: told of each rung of the memory ladder that was taken for it.
     :param exact: never shares a forward.
     """
 
@@ -61,6 +67,7 @@ class Row:
         job: str = "",
         check: Callable[[], None] = _nothing,
         on_step: Callable[[Stepped], None] | None = None,
+        on_rung: Tell = _untold,
         exact: bool = False,
     ) -> None:
         if guided(guidance_scale) and negative is None:
@@ -76,6 +83,7 @@ class Row:
         self.job = job
         self.check = check
         self.on_step = on_step
+        self.on_rung = on_rung
         self.alone = exact  # also set for a row that is suspected of failing a shared forward
         self.device = device or torch.device("cpu")
         self.dtype = next(network.parameters()).dtype
@@ -87,6 +95,11 @@ class Row:
         self._steps = len(self._timesteps) if steps is None else steps
         self._index = 0
         self._extra = _extra(scheduler, source)
+
+    @property
+    def halves(self) -> int:
+        """Count the entries of a batch it takes: one, and its unconditional half."""
+        return 1 if self.negative is None else 2
 
     @property
     def done(self) -> bool:

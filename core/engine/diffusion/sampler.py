@@ -7,19 +7,22 @@ scheduler. Rows join and leave between turns. Knows neither jobs nor graphs.
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
+from torch import nn
 
 from core.engine.baton import Baton, Cancelled
-from core.engine.device import out_of_memory, poisoned
+from core.engine.device import Device
 from core.engine.diffusion.guidance import combine
+from core.engine.diffusion.pace import Pace
 from core.engine.diffusion.rows import Row
 from core.engine.diffusion.width import Widths, WidthTable
+from core.engine.faults import poisoned
+from core.engine.ladder import Rung, Shortage, climb
+from core.engine.reserve import Need, Reserve
 from core.meters import COUNTS, SECONDS, Histogram
 
 log = logging.getLogger(__name__)
@@ -28,9 +31,26 @@ _IDLE = 30.0  # seconds without rows after which the thread ends; the next row s
 _SLICE = 1.0  # seconds between two looks of a waiting job at its rows
 
 
+class _Residency(Protocol):
+    def evict_idle(self) -> int: ...
+
+    def offload(self, module: nn.Module) -> bool: ...
+
+    def room(self) -> int: ...
+
+
 class _Engine(Protocol):
     @property
     def baton(self) -> Baton: ...
+
+    @property
+    def device(self) -> Device: ...
+
+    @property
+    def residency(self) -> _Residency: ...
+
+    @property
+    def reserve(self) -> Reserve: ...
 
 
 class SamplingLoop:
@@ -40,11 +60,14 @@ class SamplingLoop:
         self.widths = WidthTable()
         self.seconds, self.counts = Histogram(SECONDS), Histogram(COUNTS)  # of turns: time, rows
         self._baton = engine.baton
+        self._device = engine.device
+        self._residency = engine.residency
+        self._reserve = engine.reserve
         self._condition = threading.Condition()
         self._rows: list[Row] = []  # in order of arrival
         self._turns = 0
         self._thread: threading.Thread | None = None
-        self._pace = _Pace()
+        self._pace = Pace()
 
     def sample(self, rows: Sequence[Row]) -> list[torch.Tensor]:
         """Denoise rows to their end; give their latents, (1, C, h, w) float32 on their device.
@@ -54,6 +77,7 @@ class SamplingLoop:
         other calls are not touched.
 
         :raises Cancelled: when a row's ``check`` does.
+        :raises OutOfMemory: when a row alone does not fit, with every rung taken.
         :raises Exception: whatever the network or the scheduler of a row raised.
         """
         self._join(rows)
@@ -136,20 +160,52 @@ class SamplingLoop:
         if head.alone:
             return [head]
         group = [row for row in waiting if row.group == head.group and not row.alone]
-        return group[: self.widths.of(head.kind).choose(len(group))]
+        return self._fitting(group[: self.widths.of(head.kind).choose(len(group))])
+
+    def _fitting(self, rows: list[Row]) -> list[Row]:
+        """Leave out rows from the end, as long as it is known that all of them do not fit."""
+        most = self._reserve.fitting(_need(rows), self._residency.room)
+        while len(rows) > 1 and _need(rows).width > most:
+            rows.pop()
+        return rows
 
     def _turn(self, rows: list[Row]) -> None:
-        widths = self.widths.of(rows[0].kind)
         with self._baton.hold(rows[0].job, "step"):
-            failure = _attempt(lambda: self._step(rows, widths))
+            failure = _attempt(lambda: self._climb(rows))
         self._turns += 1
         for row in rows:
             row.since = self._turns
         if failure is not None:
-            self._blame(rows, widths, failure)
+            self._blame(rows, failure)
 
-    def _step(self, rows: list[Row], widths: Widths) -> None:
-        with self._pace.turn(rows[0].device, partial(self._learn, widths, len(rows))):
+    def _climb(self, rows: list[Row]) -> None:
+        """Step rows; those that memory does not suffice for are taken out, for a later turn."""
+        company = list(rows)
+
+        def tell(rung: str, shortage: Shortage) -> None:
+            log.warning("%d rows lack memory: %s", len(company), rung)
+            sharing = [row for row in self._rows if row.network is rows[0].network]
+            for row in sharing if rung == "offload" else company:
+                row.on_rung(rung, shortage)
+
+        climb(
+            lambda: self._step(rows),
+            self._rungs(rows),
+            device=self._device,
+            tell=tell,
+            expected=lambda: self._reserve.expect(_need(rows)),
+            doubt=lambda: self._reserve.doubt(_need(rows)),
+        )
+
+    def _rungs(self, rows: list[Row]) -> Iterator[Rung]:
+        yield Rung("evict_idle", lambda: self._residency.evict_idle() > 0)
+        while len(rows) > 1:
+            yield Rung("narrow_batch", lambda: _halve(rows))
+        yield Rung("offload", lambda: self._residency.offload(rows[0].network))
+
+    def _step(self, rows: list[Row]) -> None:
+        learn = partial(self._learn, self.widths.of(rows[0].kind), len(rows))
+        with self._reserve.working(_need(rows)), self._pace.turn(rows[0].device, learn):
             inputs, predictions = predict(rows)
         for row, scaled, prediction in zip(rows, inputs, predictions, strict=True):
             row.error = _attempt(lambda: row.advance(scaled, prediction))  # noqa: B023
@@ -159,15 +215,11 @@ class SamplingLoop:
         self.seconds.observe(seconds)
         self.counts.observe(width)
 
-    def _blame(self, rows: list[Row], widths: Widths, failure: BaseException) -> None:
+    def _blame(self, rows: list[Row], failure: BaseException) -> None:
         """Find out which row a failed forward is to blame on: no scheduler has stepped yet."""
         if len(rows) == 1 or poisoned(failure):
             for row in rows:
                 row.error = failure
-            return
-        if out_of_memory(failure):
-            widths.narrow(len(rows))
-            log.warning("%d rows do not fit into memory; at most %d now", len(rows), widths.cap)
             return
         log.warning("A forward of %d rows failed; each is tried alone: %s", len(rows), failure)
         for row in rows:
@@ -207,32 +259,14 @@ def predict(rows: Sequence[Row]) -> tuple[list[torch.Tensor], list[torch.Tensor]
     return inputs, conditional
 
 
-class _Pace:
-    """Times turns, and keeps the loop at most one turn ahead of an asynchronous device."""
+def _need(rows: Sequence[Row]) -> Need:
+    model, shape, *rest = rows[0].kind
+    return Need((model, *rest), "step", shape, sum(row.halves for row in rows))
 
-    def __init__(self) -> None:
-        self._pending: tuple[Any, Any, Callable[[float], None]] | None = None
 
-    @contextmanager
-    def turn(self, device: torch.device, learn: Callable[[float], None]) -> Iterator[None]:
-        """Time the work launched inside; tell ``learn`` its seconds, perhaps a turn later."""
-        if device.type != "cuda":
-            since = time.perf_counter()
-            yield
-            if device.type != "cpu":  # mps: its events tell no time
-                torch.accelerator.synchronize(device)
-            learn(time.perf_counter() - since)
-            return
-        start = torch.Event(device, enable_timing=True)
-        end = torch.Event(device, enable_timing=True)
-        start.record()
-        yield
-        end.record()
-        earlier, self._pending = self._pending, (start, end, learn)
-        if earlier is not None:
-            began, ended, note = earlier
-            ended.synchronize()
-            note(began.elapsed_time(ended) / 1000)
+def _halve(rows: list[Row]) -> bool:
+    del rows[(len(rows) + 1) // 2 :]
+    return True
 
 
 def _over(rows: Sequence[Row]) -> bool:

@@ -1,7 +1,7 @@
 """Batch width: how many rows share a forward, learned from the times of real steps.
 
-Knows seconds and counts; knows neither rows nor devices. Kept per (model, shape), since both
-decide where a device is full.
+Knows seconds and counts; knows neither rows nor devices, nor what fits into memory. Kept per
+(model, shape), since both decide where a device is full.
 """
 
 from collections.abc import Hashable
@@ -21,7 +21,6 @@ class Widths:
 
     def __init__(self) -> None:
         self.cap = START
-        self._ceiling = BOUND
         self._turns = 0
         self._seconds: dict[int, float] = {}  # width → a row's share of a turn, moving average
         self._samples: dict[int, int] = {}
@@ -54,11 +53,6 @@ class Widths:
         if width == self.cap and self._known(width) and self._known(1):
             self._widen()
 
-    def narrow(self, width: int) -> None:
-        """Bound the width below one that did not fit into memory."""
-        self._ceiling = max(1, width // 2)
-        self.cap = min(self.cap, self._ceiling)
-
     def figures(self) -> dict[int, float]:
         """Give the seconds a row has in a turn of each width that was run."""
         return dict(self._seconds)
@@ -68,7 +62,7 @@ class Widths:
 
     def _widen(self) -> None:
         if self._seconds[self.cap] < _GAIN * self._seconds[1]:
-            self.cap = min(self.cap * 2, self._ceiling)
+            self.cap = min(self.cap * 2, BOUND)
 
 
 class WidthTable:

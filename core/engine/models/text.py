@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from core.engine.carrier import place_of
 from core.errors import Invalid
 
 
@@ -29,7 +30,7 @@ def encode(encoder: Any, prompt: str, clip_skip: int = 0) -> torch.Tensor:
         truncation=True,
         return_tensors="pt",
     )
-    device = next(encoder.parameters()).device
+    device = place_of(encoder)
     masked = getattr(encoder.config, "use_attention_mask", False)
     output = encoder(
         tokens.input_ids.to(device),

@@ -3,12 +3,17 @@
 Knows ``AutoencoderKL`` of diffusers as ``load`` gives it; no batches beyond what it is handed.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 
+from core.engine.carrier import place_of
 from core.engine.diffusion import noise, preview
 from core.engine.models.load import latent_size
+
+Coder = Callable[[torch.Tensor], torch.Tensor]
 
 
 def encode(vae: Any, pixels: torch.Tensor) -> torch.Tensor:
@@ -20,9 +25,8 @@ def encode(vae: Any, pixels: torch.Tensor) -> torch.Tensor:
     """
     _, factor = latent_size(vae.config)
     height, width = (side - side % factor for side in pixels.shape[-2:])
-    first = next(vae.parameters())
-    centered = 2.0 * pixels[..., :height, :width].to(first.device, torch.float32) - 1.0
-    mode = vae.encode(centered.to(first.dtype)).latent_dist.mode().to(torch.float32)
+    centered = 2.0 * pixels[..., :height, :width].to(place_of(vae), torch.float32) - 1.0
+    mode = vae.encode(centered.to(_format(vae))).latent_dist.mode().to(torch.float32)
     scaled: torch.Tensor = (mode - (vae.config.shift_factor or 0.0)) * vae.config.scaling_factor
     return scaled
 
@@ -32,22 +36,46 @@ def decode(vae: Any, latents: torch.Tensor) -> torch.Tensor:
 
     What diffusers' ``VaeImageProcessor.postprocess`` gives for tensors.
     """
-    first = next(vae.parameters())
-    unscaled = latents.to(first.device, torch.float32) / vae.config.scaling_factor
+    unscaled = latents.to(place_of(vae), torch.float32) / vae.config.scaling_factor
     if vae.config.shift_factor:
         unscaled = unscaled + vae.config.shift_factor
-    decoded: torch.Tensor = vae.decode(unscaled.to(first.dtype), return_dict=False)[0]
+    decoded: torch.Tensor = vae.decode(unscaled.to(_format(vae)), return_dict=False)[0]
     return (decoded.to(torch.float32) * 0.5 + 0.5).clamp(0, 1)
 
 
-def latent_map(vae: Any) -> preview.LatentMap:
-    """Fit a map for previews to this autoencoder; a few small pictures are coded for it.
+def tiles(vae: Any, side: int, *, latent: bool) -> bool:
+    """Say whether a picture has more than one tile: ``side`` is its longest, perhaps latent."""
+    return side > int(vae.tile_latent_min_size if latent else vae.tile_sample_min_size)
+
+
+@contextmanager
+def tiled(vae: Any) -> Iterator[None]:
+    """Let an autoencoder work tile by tile inside: less memory, blended seams."""
+    vae.enable_tiling()
+    try:
+        yield
+    finally:
+        vae.disable_tiling()
+
+
+def latent_map(factor: int, encode: Coder, decode: Coder) -> preview.LatentMap:
+    """Fit a map for previews to an autoencoder; a few small pictures are coded for it.
 
     Half of what it is fitted to are disturbed latents and what they decode to: guesses in the
     middle of denoising are no latents of any picture, and a map of clean ones alone overshoots.
+
+    :param factor: pixels per latent pixel, each way.
+    :param encode: this module's ``encode`` with the autoencoder; the result lies on the CPU.
+    :param decode: likewise.
     """
-    pictures = preview.practice(latent_size(vae.config)[1])
-    clean = encode(vae, pictures).to("cpu")
+    pictures = preview.practice(factor)
+    clean = encode(pictures)
     disturbed = clean + 0.5 * noise.draw(tuple(clean.shape), noise.generator(0))
-    decoded = decode(vae, disturbed).to("cpu")
+    decoded = decode(disturbed)
     return preview.fit(torch.cat([clean, disturbed]), torch.cat([pictures, decoded]))
+
+
+def _format(vae: Any) -> torch.dtype:
+    """Give the number format of the weights, which is known even where they are not at hand."""
+    found: torch.dtype = next(vae.parameters()).dtype
+    return found

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import torch
 from msgspec import Meta
 
-from core.engine.context import Context, degrade
-from core.engine.device import out_of_memory
+from core.engine import phase
+from core.engine.context import Context
 from core.engine.diffusion import noise, preview, rows, samplers
 from core.engine.diffusion.guidance import guided
 from core.engine.diffusion.sampler import SamplingLoop
@@ -44,8 +44,7 @@ class LatentEncode(Node, tag="latent.encode"):
 
     def run(self, ctx: Context, vae: Vae, image: Image) -> Latent:
         """Encode each picture of the batch; sides are cut to what the autoencoder takes."""
-        encoded = _each(ctx, vae, image.pixels, autoencoder.encode, "encode")
-        return Latent(samples=encoded)
+        return Latent(samples=_each(ctx, vae, image.pixels, autoencoder.encode, "encode"))
 
 
 class LatentSample(Node, tag="latent.sample"):
@@ -82,9 +81,9 @@ class LatentSample(Node, tag="latent.sample"):
                 for index in range(len(latent.samples))
             ]
             ready = [row for row in batch if row is not None]
-            done = iter(ctx.engine.get(SamplingLoop).sample(ready))
+            done, fetch = iter(ctx.engine.get(SamplingLoop).sample(ready)), ctx.engine.device.fetch
             samples = [
-                latent.samples[index : index + 1] if row is None else next(done).to("cpu")
+                latent.samples[index : index + 1] if row is None else fetch(next(done))
                 for index, row in enumerate(batch)
             ]
         return Latent(samples=torch.cat(samples))
@@ -127,6 +126,7 @@ class LatentSample(Node, tag="latent.sample"):
             job=ctx.job.id,
             check=ctx.check,
             on_step=telling.of(index),
+            on_rung=ctx.job.degrade,
             exact=ctx.job.exact,
         )
 
@@ -171,48 +171,44 @@ class _Telling:
 
 def _each(
     ctx: Context,
-    handle: Vae,
+    vae: Vae,
     batch: torch.Tensor,
     work: Callable[[Any, torch.Tensor], torch.Tensor],
-    phase: str,
+    name: str,
 ) -> torch.Tensor:
     """Do ``work`` on one picture after another, each under the baton; give them on the CPU."""
     done = []
     for index in range(len(batch)):
-        one = batch[index : index + 1]
-        with ctx.use(handle, phase) as module:
-            try:
-                result: torch.Tensor | None = work(module, one).to("cpu")
-            except RuntimeError as error:
-                if not out_of_memory(error):
-                    raise
-                result = None
-            if result is None:  # outside the except, so that the traceback keeps no tensors
-                result = _tiled(ctx, module, one, work)
-        done.append(result)
-        ctx.progress(index + 1, len(batch), phase)
+        done.append(_coded(ctx, vae, batch[index : index + 1], work, name))
+        ctx.progress(index + 1, len(batch), name)
     return torch.cat(done)
 
 
-def _tiled(
-    ctx: Context, module: Any, one: torch.Tensor, work: Callable[[Any, torch.Tensor], torch.Tensor]
+def _coded(
+    ctx: Context,
+    vae: Vae,
+    one: torch.Tensor,
+    work: Callable[[Any, torch.Tensor], torch.Tensor],
+    name: str,
 ) -> torch.Tensor:
-    """Do the work tile by tile, which takes less memory and blends the seams."""
-    degrade(ctx.engine, ctx.job, "tile_vae", free=ctx.engine.device.free())
-    ctx.engine.device.empty_cache()
-    module.enable_tiling()
-    try:
-        return work(module, one).to("cpu")
-    finally:
-        module.disable_tiling()
+    """Encode or decode one picture: as a whole, or in tiles when memory is short."""
+    longest, latent = max(one.shape[-2:]), work is autoencoder.decode
+    tiling = phase.Tiling(
+        "tile_vae", lambda part: autoencoder.tiles(part, longest, latent=latent), autoencoder.tiled
+    )
+    return phase.run(ctx, vae, name, one.shape, lambda part: work(part, one), tiling)
 
 
 def _latent_map(ctx: Context, model: Model) -> preview.LatentMap | None:
     """Give the map for previews, fitted to the checkpoint's autoencoder when first needed."""
+    vae = sibling(model, Vae)
 
     def make() -> preview.LatentMap:
-        with ctx.use(sibling(model, Vae), "encode") as module:
-            return autoencoder.latent_map(module)
+        return autoencoder.latent_map(
+            load.latent_size(load.config_of(vae))[1],
+            lambda pixels: _coded(ctx, vae, pixels, autoencoder.encode, "encode"),
+            lambda latents: _coded(ctx, vae, latents, autoencoder.decode, "decode"),
+        )
 
     if not ctx.engine.options.preview_rate:
         return None

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from core.engine import phase
 from core.engine.context import Context
 from core.engine.models import text
 from core.engine.node import Node, Prompt
@@ -25,6 +26,7 @@ class PromptEncode(Node, tag="prompt.encode"):
 
 def encode(ctx: Context, handle: TextEncoder, prompt: str, clip_skip: int = 0) -> Conditioning:
     """Encode one prompt under the baton."""
-    with ctx.use(handle, "encode") as encoder:
-        tokens = text.encode(encoder, prompt, clip_skip).to("cpu")
+    tokens = phase.run(
+        ctx, handle, "encode", (), lambda encoder: text.encode(encoder, prompt, clip_skip)
+    )
     return Conditioning(tokens=tokens, identity=handle.identity)

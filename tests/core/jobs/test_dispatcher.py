@@ -16,6 +16,7 @@ from anyio import wait_all_tasks_blocked
 from core.events import wire
 from core.events.wire import Binary
 from core.graph.sweep import BoundAxis
+from core.ipc import exits
 from core.ipc.messages import EngineOptions, RunGraph
 from core.jobs.fake_job import FakeScript, Fault, asked_fault
 from core.jobs.liveness import Limits
@@ -248,6 +249,22 @@ async def test_a_suspect_runs_with_nobody_beside_it(house: Open) -> None:
         assert {job.status for job in ended.values()} == {"succeeded"}
         assert alone
         assert not any(beside)
+
+
+async def test_an_engine_that_is_renewed_blames_no_job(house: Open) -> None:
+    alone: list[bool] = []
+
+    def fault(command: RunGraph) -> Fault | None:
+        alone.append(command.alone)
+        if len(alone) == 1:
+            home.executor.lose(exits.STALE, "renewed")
+        return None
+
+    async with house(FakeScript(fault=fault)) as home:
+        (job,) = await home.ask()
+        ended = await home.ended([job])
+        assert ended[job].status == "succeeded"
+        assert alone == [False, False]  # a suspect would be tried alone
 
 
 async def test_an_engine_that_is_not_there_leaves_jobs_in_the_queue(house: Open) -> None:

@@ -1,13 +1,11 @@
 """The tiny model that tests of this folder share."""
 
 import warnings
-from types import SimpleNamespace
 
 import pytest
 
-from core.engine.baton import Baton
 from core.engine.diffusion.sampler import SamplingLoop
-from tests.engine.tiny import Tiny, write_model
+from tests.engine.tiny import Tiny, floor, write_model
 
 
 @pytest.fixture(scope="session")
@@ -21,4 +19,4 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 
 @pytest.fixture
 def loop() -> SamplingLoop:
-    return SamplingLoop(SimpleNamespace(baton=Baton()))
+    return SamplingLoop(floor())

@@ -14,11 +14,12 @@ from core.engine.context import Context, Engine, Job
 from core.engine.device import Device
 from core.engine.diffusion.preview import LatentMaps
 from core.engine.diffusion.sampler import SamplingLoop
+from core.engine.loader import LazyLoader
 from core.engine.nodes.latent import LatentDecode, LatentEmpty, LatentEncode, LatentSample
 from core.engine.nodes.model import ModelLoad, Parts
 from core.engine.nodes.prompt import PromptEncode
 from core.engine.outbox import Outbox
-from core.engine.residency import LazyLoader, Residency
+from core.engine.residency import Residency
 from core.engine.values import Conditioning, Image, Latent
 from core.errors import Invalid, ModelUnreadable
 from core.graph.catalogue import Resource
@@ -196,23 +197,3 @@ def test_the_map_for_previews_is_fitted_once(bench: Bench) -> None:
     sample(ctx, empty(ctx), steps=1)
     made = bench.engine.get(LatentMaps).of("tiny", lambda: pytest.fail("made twice"))
     assert made.weight.shape == (3 * 4 * 4, 6, 3, 3)
-
-
-def test_decoding_out_of_memory_goes_tile_by_tile(bench: Bench) -> None:
-    ctx = bench.context()
-    vae = parts(ctx).vae
-    latent = Latent(samples=torch.randn((1, 6, 8, 8)))
-    expected = LatentDecode().run(ctx, vae, latent).pixels
-    with bench.engine.residency.use(vae, ctx.job) as module:
-        refused: list[int] = []
-
-        def refuse(*_: object) -> None:
-            if not refused:
-                refused.append(1)
-                raise torch.OutOfMemoryError("out of memory")
-
-        handle = module.decoder.register_forward_pre_hook(refuse)
-        again = LatentDecode().run(ctx, vae, latent).pixels
-        handle.remove()
-    assert torch.equal(again, expected)
-    assert ctx.job.degraded == ["tile_vae"]

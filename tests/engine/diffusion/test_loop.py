@@ -14,6 +14,8 @@ from torch import nn
 from core.engine.baton import Cancelled
 from core.engine.diffusion.rows import Row, Stepped
 from core.engine.diffusion.sampler import SamplingLoop
+from core.errors import OutOfMemory
+from tests.engine.tiny import floor
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 CLOSE = 1e-5  # of scale: what another batch may change in float32
@@ -218,16 +220,17 @@ def test_a_forward_that_does_not_fit_is_tried_narrower(tiny: Any, loop: Sampling
     assert all(same(a, b) for a, b in zip(ours, expected, strict=True))
 
 
-def test_a_row_that_does_not_fit_alone_fails_with_what_torch_said(
+def test_a_row_that_does_not_fit_alone_fails_and_says_what_was_lacking(
     tiny: Any, loop: SamplingLoop
 ) -> None:
     def refuse(_: nn.Module, args: tuple[Any, ...]) -> None:
-        raise torch.OutOfMemoryError("out of memory")
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
     handle = tiny.network.register_forward_pre_hook(refuse)
-    with pytest.raises(torch.OutOfMemoryError):
+    with pytest.raises(OutOfMemory) as caught:
         loop.sample([tiny.row(seed=seed) for seed in range(4)])
     handle.remove()
+    assert caught.value.params["needed"] == 2 << 30
 
 
 def test_steps_are_told_in_the_steps_that_were_asked_for(tiny: Any, loop: SamplingLoop) -> None:
@@ -263,11 +266,10 @@ def test_the_baton_is_given_back_between_turns(tiny: Any) -> None:
         def __exit__(self, *_: object) -> None:
             self.held -= 1
 
-    class Engine:
-        baton: Any = Counting()
-
-    SamplingLoop(Engine()).sample([tiny.row(steps=3, job="job")])
-    assert (Engine.baton.turns, Engine.baton.held) == (3, 0)
+    engine = floor()
+    engine.baton = Counting()
+    SamplingLoop(engine).sample([tiny.row(steps=3, job="job")])
+    assert (engine.baton.turns, engine.baton.held) == (3, 0)
 
 
 def test_a_guided_row_without_a_negative_is_refused(tiny: Any) -> None:

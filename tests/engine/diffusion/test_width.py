@@ -48,18 +48,11 @@ def test_a_width_that_was_given_up_is_tried_again_later() -> None:
     assert 8 in drive(widths, lambda width: 1.0, 8, 70)
 
 
-def test_a_width_that_did_not_fit_is_never_chosen_again() -> None:
-    widths = Widths()
-    widths.narrow(8)
-    chosen = drive(widths, lambda width: 1.0 + 0.1 * width, 40, 100)
-    assert max(chosen) == 4
-
-
 def test_shapes_learn_apart_and_the_oldest_is_forgotten() -> None:
     table = WidthTable(bound=2)
-    table.of("a").narrow(8)
-    assert table.of("b").cap == START
-    assert table.of("a").cap == 4
+    table.of("a").learn(8, 1.0)
+    assert table.of("b").figures() == {}
+    assert table.of("a").figures() == {8: 0.125}
     table.of("c")
     table.of("d")
-    assert table.of("a").cap == START
+    assert table.of("a").figures() == {}

@@ -1,0 +1,61 @@
+"""Loaders: how parts of checkpoints come from disk into RAM.
+
+Knows that there are files; where a part lies afterwards is residency's knowledge.
+"""
+
+import threading
+from importlib import import_module
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from core.engine.values import Handle
+
+
+class Loader(Protocol):
+    """How parts come from disk."""
+
+    def size(self, handle: Handle, dtype: torch.dtype) -> int:
+        """Estimate the bytes the part will take; 0 if unknown."""
+
+    def load(self, handle: Handle, dtype: torch.dtype) -> nn.Module:
+        """Read the part into RAM; what is no weight hangs on the module as plain attributes.
+
+        :raises ModelUnreadable: when files are missing or not of the family.
+        """
+
+
+class LazyLoader:
+    """The loader of ``core.engine.models.load``, imported late.
+
+    So an engine says hello before it has imported diffusers and transformers, which take longer
+    than torch. ``warm`` imports them meanwhile; who loads waits for it, since two threads that
+    import such libraries at once may find half a module.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def warm(self) -> None:
+        """Import the classes of every family's parts."""
+        from core.engine.models.families import FAMILIES
+
+        with self._lock:
+            for family in FAMILIES.values():
+                for part in family.parts.values():
+                    getattr(import_module(part.library), part.kind)
+
+    def size(self, handle: Handle, dtype: torch.dtype) -> int:
+        """Estimate the bytes the part will take; 0 if unknown."""
+        from core.engine.models.load import size
+
+        return size(handle, dtype)
+
+    def load(self, handle: Handle, dtype: torch.dtype) -> nn.Module:
+        """Read the part into RAM."""
+        from core.engine.models.load import load
+
+        with self._lock:  # held for as long as a warm-up takes
+            pass
+        return load(handle, dtype)

@@ -1,0 +1,70 @@
+"""Phases: one piece of a job's work with one part of a model, within the memory there is.
+
+Room is made before from what the same work took earlier, and the ladder is walked when it does
+not fit. Knows neither prompts nor pictures; ``work`` does.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any, NamedTuple
+
+import torch
+
+from core.engine.context import Context
+from core.engine.ladder import Rung, climb
+from core.engine.reserve import Need
+from core.engine.values import Handle
+
+
+class Tiling(NamedTuple):
+    """A way to do the work in tiles, which takes less memory."""
+
+    name: str  # of the rung
+    helps: Callable[[Any], bool]  # says of the part whether the work has more than one tile
+    tiled: Callable[[Any], AbstractContextManager[object]]  # lets the part work in tiles
+
+
+def run(
+    ctx: Context,
+    part: Handle,
+    phase: str,
+    shape: Sequence[int],
+    work: Callable[[Any], torch.Tensor],
+    tiling: Tiling | None = None,
+) -> torch.Tensor:
+    """Do ``work`` with the loaded part under the baton; give what it made, in RAM.
+
+    :param phase: "encode", "decode", …
+    :param shape: what the memory it takes depends on: that of its input.
+    :raises Cancelled: while waiting for the device.
+    :raises ModelUnreadable: when the files are missing or not of the family.
+    :raises OutOfMemory: when it does not fit with every rung taken.
+    """
+    engine = ctx.engine
+    with ctx.use(part, phase) as module, ExitStack() as stack:
+        need = Need((part.identity, part.part, engine.device.dtype), phase, tuple(shape))
+
+        def attempt() -> torch.Tensor:
+            with engine.reserve.working(need):
+                return engine.device.fetch(work(module))
+
+        def tile() -> bool:
+            nonlocal need
+            if tiling is None or not tiling.helps(module):
+                return False
+            stack.enter_context(tiling.tiled(module))
+            need = need._replace(phase=f"{phase}, {tiling.name}")
+            return True
+
+        return climb(
+            attempt,
+            (
+                Rung("evict_idle", lambda: engine.residency.evict_idle() > 0),
+                Rung("" if tiling is None else tiling.name, tile),
+                Rung("offload", lambda: engine.residency.offload(module)),
+            ),
+            device=engine.device,
+            tell=ctx.job.degrade,
+            expected=lambda: engine.reserve.expect(need),
+            doubt=lambda: engine.reserve.doubt(need),
+        )

@@ -1,0 +1,148 @@
+"""Reserves: how much working memory phases took, so that room is made before they begin.
+
+Knows bytes by model, phase, shape and width; how room is made is residency's knowledge.
+"""
+
+import math
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from core.engine.device import Device
+from core.engine.faults import out_of_memory, requested
+from core.engine.ladder import Shortage
+
+_BOUND = 512  # needs remembered
+_SETTLED = 3  # times a need is measured
+
+
+class Need(NamedTuple):
+    """What decides how much working memory a phase takes."""
+
+    model: Hashable
+    phase: str
+    shape: tuple[int, ...]  # of one row or picture
+    width: int = 1  # rows in one forward
+
+
+class _Known:
+    """What was seen of one need."""
+
+    def __init__(self) -> None:
+        self.peak = 0  # most bytes measured
+        self.samples = 0
+        self.refused = -1  # most free bytes that were not enough
+
+    def refuse(self, free: int) -> None:
+        """Note that ``free`` bytes were too few; what was measured before is in doubt."""
+        self.refused = max(self.refused, free)
+        self.samples = 0
+
+    def accept(self, peak: int) -> None:
+        """Note that it went well and took ``peak`` bytes, 0 if that was not watched."""
+        self.refused = -1
+        if peak:
+            self.peak = max(self.peak, peak) if self.samples else peak
+            self.samples += 1
+
+    @property
+    def bar(self) -> int:
+        """Give the bytes that must be free for it; 0 when nothing is known."""
+        return max(self.peak, self.refused + 1)
+
+
+class Reserve:
+    """The working memory of every phase, learned from what it took."""
+
+    def __init__(self, device: Device, make_room: Callable[[int], bool]) -> None:
+        self._device = device
+        self._make_room = make_room
+        self._known: dict[Need, _Known] = {}  # the one used longest ago first
+
+    @contextmanager
+    def working(self, need: Need) -> Iterator[None]:
+        """Do a phase inside: idle models made room for it before, what it takes is learned.
+
+        Only under the baton: what others allocate meanwhile would be counted too.
+        """
+        known = self._of(need)
+        before = self._prepare(need) if self._device.counts else None
+        usage = self._device.measure(watch=known.samples < _SETTLED)
+        try:
+            with usage:
+                yield
+        except (RuntimeError, MemoryError) as error:
+            if out_of_memory(error):
+                known.refuse(self._device.free() if before is None else before)
+                known.peak = max(known.peak, usage.peak + requested(error))
+            raise
+        known.accept(usage.peak)
+
+    def expect(self, need: Need) -> int:
+        """Give the bytes a phase will take: measured, else in proportion to the next of kin.
+
+        Kin are other widths and then other sizes of the same model and phase. 0 if unknown.
+        """
+        exact = self._known.get(need)
+        if exact is not None and exact.peak:
+            return exact.peak
+        kin = [
+            (other, known.peak) for other, known in list(self._known.items())
+            if known.peak and (other.model, other.phase) == (need.model, need.phase)
+        ]  # fmt: skip
+        if not kin:
+            return 0
+        wanted = _size(need)
+        nearest, peak = min(
+            kin, key=lambda pair: (pair[0].shape != need.shape, abs(_size(pair[0]) - wanted))
+        )
+        return math.ceil(peak * wanted / _size(nearest))
+
+    def doubt(self, need: Need) -> Shortage | None:
+        """Say what will be lacking where it is known that a phase does not fit.
+
+        A guess by kin is no knowledge. Idle models are sent away first.
+        """
+        known = self._known.get(need)
+        if known is None or not known.bar:
+            return None
+        if self._device.free() >= known.bar or self._make_room(known.bar):
+            return None
+        return Shortage(needed=known.bar, free=self._device.free())
+
+    def fitting(self, need: Need, room: Callable[[], int]) -> int:
+        """Give the widest width, at most the one asked for, that is not known to be too wide.
+
+        :param room: gives the bytes that are free, and those of idle models; asked when it counts.
+        """
+        bars = {
+            other.width: known.bar
+            for other, known in list(self._known.items())
+            if known.bar and other.width <= need.width and other[:3] == need[:3]
+        }
+        if not bars:
+            return need.width
+        free = room()
+        least = min((width for width, bar in bars.items() if bar > free and width > 1), default=0)
+        if not least:
+            return need.width
+        return max(least // 2, *(width for width in (1, *bars) if width < least))
+
+    def _prepare(self, need: Need) -> int:
+        """Make room; give the bytes that are free then."""
+        expected, free = self.expect(need), self._device.free()
+        if free >= expected:
+            return free
+        self._make_room(expected)
+        return self._device.free()
+
+    def _of(self, need: Need) -> _Known:
+        known = self._known.pop(need, None) or _Known()
+        self._known[need] = known  # last in order: newest
+        while len(self._known) > _BOUND:
+            del self._known[next(iter(self._known))]
+        return known
+
+
+def _size(need: Need) -> int:
+    return max(1, math.prod(need.shape)) * need.width
