@@ -51,14 +51,9 @@ async def opened(
     """
     settings, layout = config.settings, Layout(config.settings.data_dir)
     ring = LogRing()
-    with contextlib.ExitStack() as stack:
-        with _used(layout):
-            layout.make()
-            stack.enter_context(lock.held(layout.lock))
-            await anyio.to_thread.run_sync(empty, layout.staging)
-        stack.enter_context(ring.listening())
-        meters = Meters()
-        async with _database(layout, meters) as (db, bus):
+    meters = Meters()
+    with ring.listening():
+        async with _claimed(layout), _database(layout, meters) as (db, bus):
             boot = new_id()
             queue = Queue(db, settings, boot)
             requeued = await queue.recover()
@@ -100,6 +95,17 @@ async def opened(
                     with anyio.CancelScope(shield=True):
                         await stop(state)
                     group.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def _claimed(layout: Layout) -> AsyncIterator[None]:
+    """Make a data directory ours: its folders, its lock, and an empty staging."""
+    with contextlib.ExitStack() as stack:
+        with _used(layout):
+            layout.make()
+            stack.enter_context(lock.held(layout.lock))
+            await anyio.to_thread.run_sync(empty, layout.staging)
+        yield
 
 
 @contextlib.contextmanager

@@ -78,7 +78,7 @@ class Watchdog:
             "dispatcher_stuck": starved or (stuck is not None and stuck[1] > limits.stuck),
             "database_stuck": state.db.meters.running() > limits.stuck,
             "database_failing": state.db.failing is not None,
-            "disk_full": self._paused or self._disk == "disk_full",
+            "disk_full": self._paused or "disk_full" in (self._disk, state.db.meters.fault),
             "disk_stuck": self._disk == "disk_stuck",
             "checks_stuck": now - self._looked > limits.tick + limits.stuck,
         }

@@ -7,8 +7,12 @@ import sqlite3
 import time
 from collections.abc import Iterable
 
-from core.errors import DatabaseFailing, DiskFull
+from core.errors import DatabaseFailing, DiskFull, HeliographError
 from core.meters import COUNTS, Histogram
+
+
+def _named(fault: BaseException) -> str:
+    return fault.name if isinstance(fault, HeliographError) else type(fault).__name__
 
 
 class CommitMeters:
@@ -18,7 +22,7 @@ class CommitMeters:
         self.seconds = Histogram()
         self.folded = Histogram(COUNTS)  # transactions that shared a commit
         self.failed = 0  # commits of which something was undone by the database or the disk
-        self.fault: str | None = None  # of the newest commit; None when it went well
+        self.fault: str | None = None  # code of the newest commit's; None when it went well
         self.ended = time.monotonic()  # when the newest commit was over
         self._began: float | None = None
 
@@ -40,7 +44,7 @@ class CommitMeters:
         faults = [
             one for one in found if isinstance(one, DatabaseFailing | DiskFull | sqlite3.Error)
         ]
-        self.fault = type(faults[0]).__name__ if faults else None
+        self.fault = _named(faults[0]) if faults else None
         self.failed += bool(faults)
 
     def running(self) -> float:

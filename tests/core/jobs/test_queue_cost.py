@@ -17,6 +17,7 @@ from core.store.transaction import Transaction
 from core.store.work import Claimed, Finished, NewBatch, NewImage
 from tests.bench import big
 
+ROOM = admission.Room(10**6, 10**6)
 NEW = NewBatch(owner="local", graph=Graph(nodes=[GraphNode(id="n", type="latent.sample")]))
 SMALL, LARGE = 400, 12_000  # jobs, half of which wait
 
@@ -48,7 +49,7 @@ def life(database: Path) -> dict[str, int]:
     claimed: list[Claimed] = []
     cells = admission.checked(NEW)
     with closing(costs.connection):
-        costs.measure("accept", lambda tx: admission.accept(tx, NEW, cells, 10**6))
+        costs.measure("accept", lambda tx: admission.accept(tx, NEW, cells, ROOM))
         added = costs.connection.execute("SELECT id FROM jobs ORDER BY row DESC LIMIT 1").fetchone()
         costs.measure("place", lambda tx: jobs.some(tx.connection, [added[0]]))
         costs.measure("newest", lambda tx: jobs.page(tx.connection, JobFilter(status="queued")))

@@ -27,14 +27,14 @@ async def test_facts_go_the_short_way_and_replies_keep_their_place(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     short: list[bytes] = []
-    write = SocketProtocol.write
+    write = SocketProtocol._write
 
     def noted(self: SocketProtocol, data: bytes, *, binary: bool) -> bool:
         done = write(self, data, binary=binary)
         short.extend([data] * done)
         return done
 
-    monkeypatch.setattr(SocketProtocol, "write", noted)
+    monkeypatch.setattr(SocketProtocol, "_write", noted)
     async with listening(studio.state) as address, socket(address) as client:
         await hear(client)
         reply = await ask(client, "generate", prompt="a fox", width=64, height=64, steps=1)
