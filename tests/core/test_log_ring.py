@@ -41,7 +41,7 @@ def test_the_oldest_go_and_the_numbers_go_on(ring: LogRing) -> None:
 def test_nothing_below_info_is_kept_so_no_prompt_is(ring: LogRing) -> None:
     log.debug("prompt: a red fox")
     log.warning("kept")
-    assert [line.message for line in ring.after(0, 100)] == ["kept"]
+    assert [(line.seq, line.message) for line in ring.after(0, 100)] == [(1, "kept")]
     assert ring.after(0, 100, "ERROR") == []
 
 
