@@ -88,7 +88,7 @@ async def test_a_head_that_is_not_sound_http_is_refused_and_runs_nothing(
         assert answer.headers["connection"] == "close"
         assert answer.headers["content-type"] == "application/problem+json"
     assert (await studio.client.get("/api/v1/queue")).json()["paused"] is False
-    assert studio.state.meters.answers["-", "-", 400] == len(UNSOUND)  # each is counted
+    assert studio.state.meters.answers["OTHER", "-", 400] == len(UNSOUND)  # each is counted
     assert (await studio.generate(**DRAW))["images"]
 
 
