@@ -6,6 +6,7 @@ Knows no models and no jobs.
 import os
 import platform
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -88,7 +89,7 @@ class Device:
         """Count the bytes in use on the device; by this process for the CPU."""
         if self.torch.type == "cuda":
             if self._limit:  # others of the card are no part of what is ours
-                return _statistic(self.torch, "reserved_bytes", "current")
+                return _figures(self.torch)("reserved_bytes", "current")
             free, total = torch.cuda.mem_get_info(self.torch)
             return int(total - free)
         if self.torch.type == "mps":
@@ -98,17 +99,17 @@ class Device:
     def free(self) -> int:
         """Count the bytes that can be allocated: free ones and those torch keeps in reserve."""
         if self.torch.type == "cuda":
-            free = torch.cuda.mem_get_info(self.torch)[0]
-            allocated = self.allocated()
-            free += _statistic(self.torch, "reserved_bytes", "current") - allocated
-            own = allocated
+            figures = _figures(self.torch)
+            own = figures("allocated_bytes", "current")
+            free = torch.cuda.mem_get_info(self.torch)[0] - own
+            free += figures("reserved_bytes", "current")
         else:
             free, own = machine_free(), self.used() if self._limit else 0
         return max(0, int(min(free, self._limit - own) if self._limit else free))
 
     def allocated(self) -> int:
         """Count the bytes that tensors take on the device; 0 if unknown."""
-        return _statistic(self.torch, "allocated_bytes", "current") if self.counts else 0
+        return _figures(self.torch)("allocated_bytes", "current") if self.counts else 0
 
     def peak(self) -> int:
         """Count the most bytes that tensors have taken since ``reset_peak``; 0 if unknown."""
@@ -123,7 +124,7 @@ class Device:
 
     def note_peak(self) -> int:
         """Keep the allocator's peak for ``peak``, and give it, before a measurement resets it."""
-        highest = _statistic(self.torch, "allocated_bytes", "peak") if self.counts else 0
+        highest = _figures(self.torch)("allocated_bytes", "peak") if self.counts else 0
         self._highest = max(self._highest, highest)
         return highest
 
@@ -186,10 +187,11 @@ class _Measure:
         self.peak = max(0, self._device.note_peak() - self._before)
 
 
-def _statistic(device: torch.device, name: str, which: str) -> int:
+def _figures(device: torch.device) -> Callable[[str, str], int]:
+    """Ask the allocator once; give what looks up its figures: of what, and "current" or "peak"."""
     # Nested, as torch counts them: the flat form sorts some two hundred keys at each call.
     figures = torch.cuda.memory_stats_as_nested_dict(device)
-    return int(figures[name]["all"][which]) if figures else 0
+    return lambda name, which: int(figures[name]["all"][which]) if figures else 0
 
 
 def _cap(device: torch.device, limit: int) -> None:

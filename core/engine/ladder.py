@@ -59,8 +59,8 @@ def climb(
             made, shortage = _attempt(work, device, expected)
             if shortage is None:
                 return made[0]
-        gc.collect()
-        device.empty_cache()
+            gc.collect()
+            device.empty_cache()
         taken = next((rung for rung in left if rung.take()), None)
         if taken is not None:
             tell(taken.name, shortage)

@@ -32,6 +32,7 @@ class _Known:
         self.peak = 0  # most bytes measured
         self.samples = 0
         self.refused = -1  # most free bytes that were not enough
+        self.free: int | None = None  # bytes that ``doubt`` found, for the attempt that follows
 
     def refuse(self, free: int) -> None:
         """Note that ``free`` bytes were too few; what was measured before is in doubt."""
@@ -66,7 +67,9 @@ class Reserve:
         Only under the baton: what others allocate meanwhile would be counted too.
         """
         known = self._of(need)
-        before = self._prepare(need) if self._device.counts else None
+        before, known.free = known.free, None
+        if before is None and self._device.counts:
+            before = self._prepare(need)
         usage = self._device.measure(watch=known.samples < _SETTLED)
         try:
             with usage:
@@ -106,9 +109,12 @@ class Reserve:
         known = self._known.get(need)
         if known is None or not known.bar:
             return None
-        if self._device.free() >= known.bar or self._make_room(known.bar):
-            return None
-        return Shortage(needed=known.bar, free=self._device.free())
+        free = self._device.free()
+        if free < known.bar:
+            self._make_room(known.bar)
+            free = self._device.free()
+        known.free = free
+        return None if free >= known.bar else Shortage(needed=known.bar, free=free)
 
     def fitting(self, need: Need, room: Callable[[], int]) -> int:
         """Give the widest width, at most the one asked for, that is not known to be too wide.

@@ -95,14 +95,20 @@ class BudgetCarrier(Carrier):
     def __init__(self, device: torch.device, budget: Budget) -> None:
         super().__init__(device)
         self._budget = budget
+        self._held: dict[
+            int, Any
+        ] = {}  # gives the weights' bytes back, at the latest when they die
         self._hooks: dict[int, list[Any]] = {}
 
     def bring(self, module: nn.Module) -> None:
-        self._budget.take(size_of(module))
+        size = size_of(module)
+        self._budget.take(size)
         super().bring(module)
+        self._held[id(module)] = weakref.finalize(module, self._budget.give, size)
 
     def take_away(self, module: nn.Module) -> None:
-        self._budget.give(size_of(module))
+        if held := self._held.pop(id(module), None):
+            held()
         super().take_away(module)
 
     def offload(self, module: nn.Module) -> None:

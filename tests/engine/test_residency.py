@@ -3,6 +3,7 @@
 The processor plays the device; where a test needs one that is small, its bytes are budgeted.
 """
 
+import gc
 import threading
 from collections.abc import Callable
 
@@ -243,6 +244,18 @@ def test_weights_that_were_moved_can_still_be_trained(shelf: Shelf) -> None:
         module.requires_grad_(True)
         module(torch.rand((1, 512))).sum().backward()
         assert all(parameter.grad is not None for parameter in module.parameters())
+
+
+def test_what_is_unloaded_frees_the_device(shelf: Shelf) -> None:
+    device = BudgetDevice(8 * WEIGHTS)
+    residency = Residency(device, Baton(), shelf, ram=8 * WEIGHTS)
+    use(residency, model("a"))
+    shelf.made.clear()
+    assert device.budget.live == WEIGHTS
+    assert residency.room() == 8 * WEIGHTS
+    residency.unload()
+    gc.collect()
+    assert device.budget.live == 0
 
 
 def test_on_a_processor_there_is_nowhere_to_offload_to(shelf: Shelf) -> None:

@@ -164,6 +164,8 @@ class SamplingLoop:
 
     def _fitting(self, rows: list[Row]) -> list[Row]:
         """Leave out rows from the end, as long as it is known that all of them do not fit."""
+        if len(rows) == 1:
+            return rows
         most = self._reserve.fitting(_need(rows), self._residency.room)
         while len(rows) > 1 and _need(rows).width > most:
             rows.pop()
