@@ -99,6 +99,24 @@ def value_faults(value: Json, type_: Any) -> list[Fault]:
     return []
 
 
+def is_plain(values: Mapping[str, Json]) -> bool:
+    """Say at a glance whether all values are plain and fit; False means: look closer."""
+    for value in values.values():
+        kind = type(value)
+        if kind is str:
+            if not value.isascii() or "\0" in value:
+                return False
+        elif kind is int:
+            if not -MAX_INT <= value <= MAX_INT:
+                return False
+        elif kind is float:
+            if not math.isfinite(value):
+                return False
+        elif value is not None and kind is not bool:
+            return False
+    return all(map(str.isascii, values)) and "\0" not in "".join(values)
+
+
 def unfit(value: Json, path: str = "", depth: int = 0) -> Iterator[Fault]:
     """Find what JSON, SQLite or a browser could not hold: NaN, 2⁶⁴, lone surrogates, NUL."""
     if isinstance(value, list | tuple | dict):
