@@ -41,8 +41,13 @@ def decode_all(fields: Mapping[str, Json], type_: type[S], pointer: str = "") ->
     if not isinstance(fields, Mapping):
         problem = Problem(code="wrong_type", pointer=pointer, params={"expected": "object"})
         raise Invalid(problems=(problem,))
-    problems: list[Problem] = []
     known = fields_of(type_)
+    if fields.keys() <= known.keys() and next(unfit(fields), None) is None:
+        try:  # most often all is well, and one look says so
+            return msgspec.convert(fields, type_)
+        except msgspec.ValidationError:
+            pass  # which of them, and what else, is found out below
+    problems: list[Problem] = []
     for name, value in fields.items():
         field = known.get(name)
         if field is None:
