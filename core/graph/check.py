@@ -54,7 +54,7 @@ def _node(
             "node_version", place, node, "version",
             type=node.type, version=node.version, known=spec.version,
         )  # fmt: skip
-    ports = {port.name: port for port in spec.inputs} if spec else {}
+    ports = _ports(spec) if spec else {}
     for name, (source, output) in node.inputs.items():
         if source not in places:
             yield _problem("dangling_link", place, node, "inputs", name, source=source)
@@ -117,6 +117,10 @@ def _settings(
             path=f"$.settings{fault.path[1:]}",
             params=fault.params,
         )
+
+
+def _ports(spec: NodeSpec) -> Mapping[str, Port]:
+    return {port.name: port for port in spec.inputs}
 
 
 def _output_types(spec: NodeSpec | None, output: str) -> list[str] | None:

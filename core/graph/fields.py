@@ -41,8 +41,13 @@ def decode_all(fields: Mapping[str, Json], type_: type[S], pointer: str = "") ->
     if not isinstance(fields, Mapping):
         problem = Problem(code="wrong_type", pointer=pointer, params={"expected": "object"})
         raise Invalid(problems=(problem,))
-    problems: list[Problem] = []
     known = fields_of(type_)
+    if fields.keys() <= known.keys() and next(unfit(fields), None) is None:
+        try:  # most often all is well, and one look says so
+            return msgspec.convert(fields, type_)
+        except msgspec.ValidationError:
+            pass  # which of them, and what else, is found out below
+    problems: list[Problem] = []
     for name, value in fields.items():
         field = known.get(name)
         if field is None:
@@ -97,6 +102,24 @@ def value_faults(value: Json, type_: Any) -> list[Fault]:
     except msgspec.ValidationError as error:
         return [Fault(*fault_of(error, type_))]
     return []
+
+
+def is_plain(values: Mapping[str, Json]) -> bool:
+    """Say at a glance whether all values are plain and fit; False means: look closer."""
+    for value in values.values():
+        kind = type(value)
+        if kind is str:
+            if not value.isascii() or "\0" in value:
+                return False
+        elif kind is int:
+            if not -MAX_INT <= value <= MAX_INT:
+                return False
+        elif kind is float:
+            if not math.isfinite(value):
+                return False
+        elif value is not None and kind is not bool:
+            return False
+    return all(map(str.isascii, values)) and "\0" not in "".join(values)
 
 
 def unfit(value: Json, path: str = "", depth: int = 0) -> Iterator[Fault]:

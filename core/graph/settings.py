@@ -18,7 +18,7 @@ from core.graph.catalogue import IMAGE_FORMATS, MODEL_FORMATS
 from core.graph.reasons import BAD
 from core.records.graph import Json
 
-_CACHE_SIZE = 2048  # schemas; the oldest used goes first
+_CACHE_SIZE = 2048  # schemas; the oldest goes first
 _PLAIN: dict[str, frozenset[str]] = {  # plain value type → JSON Schema types that it may feed
     "int": frozenset({"integer", "number"}),
     "float": frozenset({"number"}),
@@ -125,7 +125,7 @@ class Settings:
             msgspec.convert(values, self._struct)
         except msgspec.ValidationError:
             return False
-        return next(fields.unfit(values), None) is None
+        return fields.is_plain(values) or next(fields.unfit(values), None) is None
 
 
 _cache: OrderedDict[int, tuple[Mapping[str, Any], Settings]] = OrderedDict()
@@ -137,11 +137,10 @@ def compiled(document: Mapping[str, Any]) -> Settings:
 
     :raises core.graph.schema.SchemaRefused: for a document that is not an object's schema.
     """
+    known = _cache.get(id(document))
+    if known is not None:  # the cache holds the schema, so nothing else has its id
+        return known[1]
     with _cache_lock:
-        known = _cache.get(id(document))
-        if known is not None:  # the cache holds the schema, so nothing else has its id
-            _cache.move_to_end(id(document))
-            return known[1]
         made = Settings(document)
         _cache[id(document)] = (document, made)
         while len(_cache) > _CACHE_SIZE:

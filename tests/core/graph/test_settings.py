@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta, Struct
 
-from core.graph import schema, settings
+from core.graph import fields, schema, settings
 from core.graph.catalogue import Catalogue
 
 
@@ -282,3 +282,15 @@ def test_whatever_the_check_lets_through_the_class_takes(values: dict[str, Any])
 
 
 _DOCUMENT = msgspec.json.schema(Kinds)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["a fox", "", 0, -1, fields.MAX_INT, 0.5, True, None, "é", "\0", float("nan"), float("inf"),
+     fields.MAX_INT + 1, -(2**63), [], {}, [1], {"a": 1}, "\ud800", b"x"],
+)  # fmt: skip
+def test_a_glance_never_lets_through_what_a_closer_look_refuses(value: Any) -> None:
+    for values in ({"a": value}, {"a": 1, "b": value}):
+        assert not fields.is_plain(values) or list(fields.unfit(values)) == []
+    assert not fields.is_plain({"\0": 1})
+    assert fields.is_plain({"a": "a fox", "b": 2, "c": 0.5, "d": None, "e": True})
