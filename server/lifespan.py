@@ -29,7 +29,7 @@ from core.paths import Layout, shipped
 from core.records.events import Numbered
 from core.store import events
 from core.store.database import Database
-from server import housekeeping, library, lock
+from server import exposure, housekeeping, library, lock
 from server.signing import Signer
 from server.state import State
 from server.words import Words
@@ -56,6 +56,7 @@ async def opened(
         with _used(layout):
             layout.make()
             stack.enter_context(lock.held(layout.lock))
+            exposure.warn(layout)
             await anyio.to_thread.run_sync(empty, layout.staging)
         async with _database(layout) as (db, bus):
             boot = new_id()

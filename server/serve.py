@@ -45,6 +45,7 @@ def serve(config: Config) -> int:
     settings = config.settings
     refuse_unsafe(config)
     _arm(settings.failpoints)
+    os.umask(0o077)  # what is made from here on is the owner's alone, whatever the shell says
     logs.setup(settings.log_level, settings.log_format)
     with contextlib.closing(bind(settings.host, settings.port)) as listener:
         anyio.run(_serve, config, listener)
