@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from tests.bench import graph, pictures, rows, start
+from tests.bench import disk, graph, pictures, rows, start
 from tests.bench.report import Row, table, write
 
 SECTIONS: dict[str, Callable[[], list[Row]]] = {
@@ -11,6 +11,7 @@ SECTIONS: dict[str, Callable[[], list[Row]]] = {
     "pictures": pictures.measure,
     "graph": graph.measure,
     "rows": rows.measure,
+    "disk": disk.measure,
 }
 
 
