@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from core.paths import Layout
+from core.store.ballast import Ballast
 from tests.disks import KINDS, Disk, disk, limit
 from tests.running import RunningServer
 from tests.server.test_images import png
@@ -119,6 +120,9 @@ def check_whole(folder: Path, jobs: list[str]) -> None:
 def test_a_disk_that_fills_up_under_work_refuses_in_order_and_goes_on_by_itself(
     small: Disk, leave: int
 ) -> None:
+    layout = Layout(small.folder / "data")
+    layout.make()
+    Ballast(layout.root / "ballast").load()  # as a server does that runs for a minute
     with serving(small, disk_floor_mb="0") as server:
         jobs = accepted(server) + accepted(server, **SLOW, count=2)
         kept = upload(server, 16).json()["id"]
