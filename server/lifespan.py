@@ -26,7 +26,7 @@ from core.paths import Layout, shipped
 from core.records.events import Numbered
 from core.store import events
 from core.store.database import Database
-from server import catalogue, housekeeping, library, lock
+from server import catalogue, exposure, housekeeping, library, lock
 from server.catalogue import Keeper
 from server.meters import Meters
 from server.signing import Signer
@@ -104,6 +104,7 @@ async def _claimed(layout: Layout) -> AsyncIterator[None]:
         with _used(layout):
             layout.make()
             stack.enter_context(lock.held(layout.lock))
+            exposure.warn(layout)
             await anyio.to_thread.run_sync(empty, layout.staging)
         yield
 

@@ -54,6 +54,7 @@ def serve(config: Config) -> int:
     settings = config.settings
     refuse_unsafe(config)
     _arm(settings.failpoints)
+    os.umask(0o077)  # what is made from here on is the owner's alone, whatever the shell says
     with (
         contextlib.closing(bind(settings.host, settings.port)) as listener,
         logs.written(

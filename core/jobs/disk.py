@@ -19,6 +19,7 @@ from core.store.database import Database
 log = logging.getLogger(__name__)
 
 TICK = 5.0  # seconds between two looks
+_CALM = 12  # looks, a minute: a server that ends sooner has written no ballast
 _MIB = 1 << 20
 _PROBED = "probed"  # a setting of the database: when a failing one was last tried
 
@@ -34,6 +35,7 @@ class DiskWatch:
         self._db = db
         self._folder = folder
         self._floor = settings.disk_floor_mb * _MIB
+        self._looks = 0
 
     async def run(self) -> None:
         """Look every five seconds."""
@@ -55,21 +57,25 @@ class DiskWatch:
         if self._db.failing is not None:
             await self._db.write(lambda tx: counters.set_setting(tx.connection, _PROBED, tx.now))
         ballast = self._db.ballast
+        paused = (await self._queue.state()).reason == "disk_full"
         free = (await to_thread.run_sync(shutil.disk_usage, self._folder)).free
-        roomy = free >= 2 * self._floor and await to_thread.run_sync(ballast.load)
+        if free >= 2 * self._floor and (paused or ballast.thrown or self._looks >= _CALM):
+            loaded = await to_thread.run_sync(ballast.load)
+            if loaded and paused:
+                await self._queue.resume("disk_full")
+                log.info("there is room again: all goes on", extra={"action": "queue.resumed"})
+                return
+        self._looks += 1
         if free < self._floor or ballast.thrown:
             await self.pause()
-        elif roomy and (await self._queue.state()).reason == "disk_full":
-            await self._queue.resume("disk_full")
-            log.info("there is room again: the queue goes on", extra={"action": "queue.resumed"})
 
     async def pause(self) -> None:
         """Let nothing more start until there is room."""
         try:
             if await self._queue.pause("disk_full"):
                 log.warning("disk full: the queue pauses", extra={"action": "queue.paused"})
-        except DiskFull:
-            log.warning("disk full, even for saying so")
+        except Unavailable as error:
+            log.warning("the queue pauses, which could not be stored: %s", error)
 
     async def refused(self, error: NotStored) -> None:
         """Do what follows from a commit that the disk refused."""

@@ -34,7 +34,13 @@ def backup(source: Path, target: Path) -> None:
     part.unlink(missing_ok=True)
     try:
         with closing(connect(source, "ro")) as old, closing(connect(part, "rwc")) as new:
+            # One snapshot: without it each write of another process would start the copy anew.
+            old.execute("BEGIN")
+            old.execute("SELECT 1 FROM sqlite_master").fetchone()
+            new.execute("PRAGMA journal_mode = OFF").fetchall()  # it has no name until it is whole
+            new.execute("PRAGMA synchronous = OFF")
             old.backup(new, pages=_PAGES, sleep=0.001)
+            old.execute("ROLLBACK")
             new.execute("PRAGMA journal_mode = DELETE").fetchall()  # a copy is a single file
             putback.mark(new)
             fault = _fault(new)

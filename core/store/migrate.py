@@ -110,7 +110,8 @@ def _is_new(path: Path, backups: Path) -> bool:
         return False
     if wal.exists() and wal.stat().st_size > 0:
         raise _corrupt(backups, "the file is missing or empty, its write-ahead log is not")
-    if any(backups.glob("heliograph-*.db")) or _has_pictures(path.with_name("images")):
+    copies = (*backups.glob("heliograph-*.db"), *backups.glob("replaced-*"))
+    if copies or _has_pictures(path.with_name("images")):
         raise _corrupt(backups, "the file is empty" if path.exists() else "the file is missing")
     return True
 

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from tests.bench import gallery, graph, load, pictures, rows, soak, sockets, start
+from tests.bench import disk, gallery, graph, load, pictures, rows, soak, sockets, start
 from tests.bench.report import Row, table, write
 
 SECTIONS: dict[str, Callable[[], list[Row]]] = {
@@ -14,6 +14,7 @@ SECTIONS: dict[str, Callable[[], list[Row]]] = {
     "load": load.measure,
     "sockets": sockets.measure,
     "gallery": gallery.measure,
+    "disk": disk.measure,
 }
 LONG = {"soak": soak.measure}  # only when asked for by name
 

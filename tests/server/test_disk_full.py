@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from core.paths import Layout
-from tests.disks import KINDS, Disk, disk
+from core.store.ballast import Ballast
+from tests.disks import KINDS, Disk, disk, limit
 from tests.running import RunningServer
 from tests.server.test_images import png
 
@@ -119,6 +120,9 @@ def check_whole(folder: Path, jobs: list[str]) -> None:
 def test_a_disk_that_fills_up_under_work_refuses_in_order_and_goes_on_by_itself(
     small: Disk, leave: int
 ) -> None:
+    layout = Layout(small.folder / "data")
+    layout.make()
+    Ballast(layout.root / "ballast").load()  # as a server does that runs for a minute
     with serving(small, disk_floor_mb="0") as server:
         jobs = accepted(server) + accepted(server, **SLOW, count=2)
         kept = upload(server, 16).json()["id"]
@@ -193,3 +197,27 @@ def test_below_the_floor_the_queue_pauses_and_uploads_are_refused(tmp_path: Path
         reaches(server, job, "succeeded", 30)
         assert server.stop() == 0
     check_whole(tmp_path, [job])
+
+
+def test_a_failing_disk_is_said_refused_and_gone_back_to_by_itself(tmp_path: Path) -> None:
+    """The log of changes may not grow, though there is room: to SQLite that is an I/O error."""
+    with RunningServer(tmp_path / "data", fake_engine="1", disk_floor_mb="0") as server:
+        server.wait_for("/readyz", 30)
+        jobs = accepted(server)
+        note = {"json": FAST | {"prompt": "a fox " * 2_000}}
+        wal = tmp_path / "data" / "heliograph.db-wal"
+        while wal.stat().st_size < 2 << 20:
+            answer = server.client.post("/api/v1/generate", **note)
+            jobs += [job["id"] for job in answer.json()["jobs"]]
+        limit(server.process.pid, 1 << 20)
+        refused = server.client.post("/api/v1/generate", **note)
+        assert (refused.status_code, refused.json()["code"]) == (503, "database_failing")
+        assert int(refused.headers["retry-after"]) > 0
+        assert "database_failing" in reasons(server)
+        assert server.client.get("/api/v1/queue").status_code == 200
+        limit(server.process.pid, -1)
+        until(lambda: reasons(server) == [], 30, "it was tried again without being asked")
+        for job in jobs:
+            reaches(server, job, "succeeded", 60)
+        assert server.stop() == 0
+    check_whole(tmp_path, jobs)

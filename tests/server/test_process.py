@@ -51,6 +51,38 @@ def test_a_second_server_on_the_same_data_leaves_the_first_alone(tmp_path: Path)
         assert second.returncode == 75
         assert time.perf_counter() - began < 5
         assert server.client.get("/livez").status_code == 200
+        job = server.generate(prompt="a fox", width=64, height=64, steps=1)["jobs"][0]
+        assert job["status"] == "succeeded"
+
+
+def test_the_lock_of_a_server_that_was_killed_needs_no_hand(tmp_path: Path) -> None:
+    with RunningServer(tmp_path / "data", fake_engine="1") as server:
+        for _ in range(3):
+            server.kill()
+            assert Layout(tmp_path / "data").lock.exists()
+            server.start()
+        server.wait_for("/readyz", 20)
+
+
+def test_what_a_server_makes_is_its_owners_alone(tmp_path: Path) -> None:
+    old = os.umask(0)
+    try:
+        with RunningServer(tmp_path / "data", fake_engine="1") as server:
+            server.wait_for("/readyz", 20)
+            server.generate(prompt="a fox", width=64, height=64, steps=1)
+            assert server.stop() == 0
+    finally:
+        os.umask(old)
+    layout = Layout(tmp_path / "data")
+    open_to_others = [
+        path for path in (layout.root, *layout.root.rglob("*")) if path.stat().st_mode & 0o077
+    ]
+    assert open_to_others == []
+    assert "can write into" not in server.log.read_text()
+    layout.nodes.chmod(0o777)
+    with RunningServer(tmp_path / "data", fake_engine="1") as server:
+        server.wait_for("/readyz", 20)
+    assert f"other users can write into {layout.nodes}" in server.log.read_text()
 
 
 def test_an_open_address_without_a_token_is_refused(tmp_path: Path) -> None:
