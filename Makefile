@@ -15,7 +15,7 @@ RUNTIME := $(STAMP)/runtime
 DEV     := $(STAMP)/dev
 MODULES := web/node_modules/.package-lock.json
 
-.PHONY: serve test check lint web lock bench clean help
+.PHONY: serve test check lint web lock bench fuzz clean help
 
 help:            ## Show this list.
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: [^#]*## /\t/' | expand -t 12
@@ -41,6 +41,9 @@ web: $(WEB)                ## Build the web client.
 
 bench: $(DEV) $(WEB)       ## Measure what docs/benchmarks.md claims, with its peers in the same run.
 	$(BIN)/python -m tests.bench $(ARGS)
+
+fuzz: $(DEV)               ## Draw twenty times as many hostile inputs as the tests do, with new seeds.
+	FUZZ=$${FUZZ:-20} $(BIN)/python -m pytest tests/core/test_damage.py tests/server/test_description.py -q $(ARGS)
 
 lock: $(DEV)               ## Choose versions anew and write the locks.
 	$(BIN)/python requirements/lock.py

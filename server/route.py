@@ -164,7 +164,6 @@ async def collect(request: Request, takes: type[Struct], *, has_body: bool) -> A
 
     :raises Invalid: with every problem; a body may not name what the path names.
     """
-    fields: dict[str, Any] = {}
     if has_body:
         sent = await codec.read_json(request, empty={})
         if not isinstance(sent, dict):
@@ -177,8 +176,8 @@ async def collect(request: Request, takes: type[Struct], *, has_body: bool) -> A
                     for name in sorted(twice)
                 )
             )
-        fields |= sent
-    elif request.method in ("GET", "HEAD", "DELETE"):
-        fields |= codec.from_text(dict(request.query_params), takes)
-    fields |= request.path_params
-    return codec.decode(fields, takes)
+        return await codec.decode_body(request, sent | request.path_params, takes)
+    fields: dict[str, Any] = {}
+    if request.method in ("GET", "HEAD", "DELETE"):
+        fields = codec.from_text(dict(request.query_params), takes)
+    return codec.decode(fields | request.path_params, takes)

@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -31,10 +32,11 @@ from core.paths import Layout
 from server import lifespan, problems, protocol
 from server.app import create_app
 from server.state import State, is_loopback
-from server.transport import Census, HttpProtocol, SocketProtocol, TransportConfig
+from server.transport import Census, HttpProtocol, Limits, SocketProtocol, TransportConfig
 
 log = logging.getLogger(__name__)
 RUNNING = "server.json"  # in the data directory, while a server runs
+_FILES = 512  # that the server opens beside its connections
 _SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
 
@@ -62,6 +64,7 @@ def serve(config: Config) -> int:
             file=log_file(settings), size=settings.log_file_mb << 20, kept=settings.log_files,
         ),
     ):  # fmt: skip
+        make_room(settings.connections)
         anyio.run(_serve, config, listener)
     return 0
 
@@ -91,6 +94,21 @@ def _arm(failpoints: str) -> None:
         params: Params = {"source": "failpoints", "reason": str(error)}
         problem = Problem(code="bad_setting", pointer="/failpoints", params=params)
         raise ConfigRefused(problems=(problem,)) from error
+
+
+def make_room(connections: int) -> None:
+    """Ask the system for as many open files as the connections need, and some for ourselves."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    wanted = connections + Limits().spare + _FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        log.warning("The system allows %d open files; %d are wanted", hard, wanted)
+        wanted = hard
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -124,6 +124,8 @@ def is_plain(values: Mapping[str, Json]) -> bool:
 
 def unfit(value: Json, path: str = "", depth: int = 0) -> Iterator[Fault]:
     """Find what JSON, SQLite or a browser could not hold: NaN, 2⁶⁴, lone surrogates, NUL."""
+    if depth == 0 and _fits(value):  # nearly always; naming the place of each item costs tenfold
+        return
     if isinstance(value, list | tuple | dict):
         if depth >= MAX_DEPTH:
             yield Fault("too_deep", path, {"limit": MAX_DEPTH})
@@ -136,6 +138,26 @@ def unfit(value: Json, path: str = "", depth: int = 0) -> Iterator[Fault]:
                 yield from unfit(item, f"{path}[{index}]", depth + 1)
     elif (code := _unfit_plain(value)) is not None:
         yield Fault(code, path, {"max": MAX_INT} if code == "number_too_large" else {})
+
+
+def _fits(value: Json) -> bool:
+    """Say whether ``unfit`` would find nothing: level by level, without a word on where."""
+    level = [value]
+    for depth in range(MAX_DEPTH + 1):
+        below: list[Json] = []
+        for one in level:
+            if isinstance(one, list | tuple | dict):
+                if depth == MAX_DEPTH:
+                    return False
+                below += one
+                if isinstance(one, dict):
+                    below += one.values()
+            elif _unfit_plain(one) is not None:
+                return False
+        if not below:
+            break
+        level = below
+    return True
 
 
 def _unfit_plain(value: Json) -> str | None:

@@ -1,12 +1,15 @@
 """Connections that are too many are told so; those that are open do not notice. P22."""
 
 import asyncio
+import subprocess
+import sys
 from typing import Any
 
 import anyio
 import pytest
 
 from server.transport import Census
+from tests.running import ROOT
 from tests.server.studio import Opener, listening
 from tests.server.test_socket import ask as ask_socket
 from tests.server.test_socket import hear, socket
@@ -57,6 +60,21 @@ async def test_very_many_over_the_cap_are_not_even_told(opener: Opener) -> None:
                 assert await until_closed(stream) == b""
             for one in crowd:
                 await one.aclose()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such bound there")
+def test_room_is_made_for_as_many_files_as_there_may_be_connections() -> None:
+    """In a process of its own: what it allows itself it cannot give back."""
+    code = (
+        "import resource as r\nfrom server.serve import make_room\n"
+        "r.setrlimit(r.RLIMIT_NOFILE, (200, 1500))\n"
+        "make_room(100)\nprint(r.getrlimit(r.RLIMIT_NOFILE)[0])\n"
+        "make_room(4000)\nprint(r.getrlimit(r.RLIMIT_NOFILE)[0])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert [int(line) for line in done.stdout.split()] == [100 + 256 + 512, 1500]
 
 
 def test_one_address_has_its_share_and_the_next_one_too() -> None:
