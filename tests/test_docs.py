@@ -110,6 +110,16 @@ def test_every_language_says_everything_with_the_same_placeholders(language: str
     assert wrong == []
 
 
+def test_every_test_that_the_page_on_reliability_names_is_there() -> None:
+    page = (ROOT / "docs" / "reliability.md").read_text("utf-8")
+    named = set(re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", page))
+    assert len(named) > 40
+    for file, test in sorted(named):
+        path = ROOT / file
+        assert path.is_file(), file
+        assert not test or f"def {test}(" in path.read_text("utf-8"), (file, test)
+
+
 def test_the_readme_draws_the_tree_as_it_is() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     for folder in ("core", "server", "web", "i18n", "migrations", "tests", "starter"):
