@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from tests.bench import disk, gallery, graph, load, pictures, rows, soak, sockets, start
+from tests.bench import disk, gallery, graph, kills, load, pictures, rows, soak, sockets, start
 from tests.bench.report import Row, table, write
 
 SECTIONS: dict[str, Callable[[], list[Row]]] = {
@@ -16,7 +16,7 @@ SECTIONS: dict[str, Callable[[], list[Row]]] = {
     "gallery": gallery.measure,
     "disk": disk.measure,
 }
-LONG = {"soak": soak.measure}  # only when asked for by name
+LONG = {"soak": soak.measure, "kills": kills.measure}  # only when asked for by name
 
 
 def main(names: list[str]) -> None:
