@@ -18,6 +18,7 @@ from core.store.transaction import Transaction
 from server.state import State
 
 log = logging.getLogger(__name__)
+_RETRY = 5.0  # seconds until folders are read again that a full disk kept from being stored
 _HASHES = 50  # rows that are looked at in one go
 _HASHING = anyio.CapacityLimiter(1)  # a thread of its own: hashing is in nobody's way
 
@@ -56,9 +57,11 @@ async def keep_scanned(state: State, at_once: bool) -> None:
         asked = anyio.Event()
         try:
             await scan_once(state)
-        except HeliographError as error:
+        except HeliographError as error:  # a full disk: once there is room, the models are wanted
             log.warning("The model folders were not read: %s", error)
-        state.scanned.set()
+            with anyio.move_on_after(_RETRY):
+                await asked.wait()
+            asked.set()
 
 
 async def scan_once(state: State) -> None:

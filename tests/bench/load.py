@@ -43,6 +43,7 @@ class Ends:
     """Counts ended jobs on a socket of its own."""
 
     def __init__(self, socket: Socket) -> None:
+        self.close = socket.close
         self._bursts: AsyncIterator[list[tuple[int, bytes]]] = socket.bursts()
         self.times: list[float] = []  # when each end was heard
 

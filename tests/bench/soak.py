@@ -88,13 +88,21 @@ async def soak(server: RunningServer, jobs: int, each: int, warm: int) -> Soaked
                      database.stat().st_size / 1e6, log)
             )  # fmt: skip
     listening.cancel()
+    await asyncio.wait([listening])
+    for opened in (ends, http):
+        opened.close()
+    await asyncio.sleep(0)  # what is closed is let go of in the loop's next turn
     return Soaked(looks, time.perf_counter() - begun)
 
 
 async def _listen(port: int) -> None:
     """Keep some sockets open, and replace the oldest of them again and again."""
     sockets = [await Socket.open(port, "?topics=models") for _ in range(LISTENERS)]
-    while True:
-        await asyncio.sleep(0.5)
-        sockets.pop(0).close()
-        sockets.append(await Socket.open(port, "?topics=models"))
+    try:
+        while True:
+            await asyncio.sleep(0.5)
+            sockets.pop(0).close()
+            sockets.append(await Socket.open(port, "?topics=models"))
+    finally:
+        for socket in sockets:
+            socket.close()

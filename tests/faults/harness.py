@@ -15,7 +15,9 @@ import anyio
 import httpx
 from PIL import Image
 
+from core.ids import new_id
 from core.jobs.reconcile import Reconciled, reconcile
+from core.jobs.throttle import Throttle
 from core.paths import Layout, shipped
 from core.store.database import Database
 from tests.faults import invariants
@@ -220,13 +222,13 @@ def story(faulty: Faulty) -> None:
 
 
 async def _sweep(layout: Layout) -> Reconciled:
-    """Do what a start does, without the ten minutes of grace for rows on their way."""
+    """Do what a start does, and as fast as can be."""
     opened = Database.open(
         layout.database, publish=lambda facts: None, backups=layout.backups,
         migrations=shipped("migrations"),
     )  # fmt: skip
     async with opened as database:
-        return await reconcile(database, layout, young=-1.0)
+        return await reconcile(database, layout, new_id(), Throttle(share=1.0))
 
 
 def _picture() -> bytes:

@@ -188,7 +188,7 @@ def test_a_disk_that_is_full_at_one_stage_costs_no_job(tmp_path: Path, point: st
 def test_below_the_floor_the_queue_pauses_and_uploads_are_refused(tmp_path: Path) -> None:
     floor = str(1 << 40)  # MiB: no disk has as much
     with RunningServer(tmp_path / "data", fake_engine="1", disk_floor_mb=floor) as server:
-        until(lambda: "disk_full" in reasons(server), 20, "paused")
+        until(lambda: reasons(server) == ["disk_full"], 20, "paused, and nothing else")
         (job,) = accepted(server)
         assert full(upload(server, 16))
         assert status(server, job) == "queued"

@@ -16,15 +16,17 @@ log = logging.getLogger("heliograph.test")
 @pytest.mark.anyio
 async def test_lines_are_read_on_from_the_last_that_was_seen(studio: Studio) -> None:
     log.warning("first", extra={"job": "J"})
-    page = (await studio.client.get(f"{API}/logs", params={"level": "WARNING"})).json()
+    warnings = {"level": "WARNING"}  # other libraries may tell of less
+    page = (await studio.client.get(f"{API}/logs", params=warnings)).json()
     assert page["items"][-1]["message"] == "first"
     assert page["items"][-1]["extra"] == {"job": "J"}
     assert page["boot"] == studio.state.boot
     log.warning("second")
-    later = (await studio.client.get(f"{API}/logs", params={"after": page["next"]})).json()
+    after = warnings | {"after": page["next"]}
+    later = (await studio.client.get(f"{API}/logs", params=after)).json()
     assert [line["message"] for line in later["items"]] == ["second"]
-    empty = (await studio.client.get(f"{API}/logs", params={"after": later["next"]})).json()
-    assert (empty["items"], empty["next"]) == ([], later["next"])
+    after = warnings | {"after": later["next"]}
+    assert (await studio.client.get(f"{API}/logs", params=after)).json()["items"] == []
 
 
 @pytest.mark.anyio
