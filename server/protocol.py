@@ -21,6 +21,7 @@ AUTH_GONE = 4401
 NOTHING_TAKEN = 4408
 TOO_FAST = 4429
 RESTARTING = 1012
+RESUMABLE = frozenset({NOTHING_TAKEN, RESTARTING})  # the reason is the last fact's number
 
 DEFAULT_TOPICS: tuple[Topic, ...] = tuple(topic for topic in TOPICS if topic != "previews")
 

@@ -37,6 +37,7 @@ from server.transport import Census, HttpProtocol, Limits, SocketProtocol, Trans
 log = logging.getLogger(__name__)
 RUNNING = "server.json"  # in the data directory, while a server runs
 _FILES = 512  # that the server opens beside its connections
+_GOODBYE = 2.0  # seconds that sockets get to say where their clients are
 _SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
 
@@ -212,6 +213,9 @@ class Server(uvicorn.Server):
             await lifespan.drain(self._state)
             group.cancel_scope.cancel()
         self._state.bus.close()  # who still waits for a job or an event learns that this is all
+        with anyio.move_on_after(_GOODBYE):
+            while self._state.sockets:  # noqa: ASYNC110 - each says its last number by itself
+                await anyio.sleep(0.01)
         await super().shutdown(sockets)
 
     async def _give_up_when_forced(self, scope: anyio.CancelScope) -> None:

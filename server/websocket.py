@@ -89,16 +89,16 @@ class Connection:
         try:
             async with anyio.create_task_group() as self._group:
                 if line is not None:
-                    line.end = self._end_from_below
+                    line.end = self._end
                 try:
                     await self._serve(since)
                 except Malformed:  # `since` is of another database: begin at the head
                     await self._serve(None)
+            await _close(self._websocket, *self._closing)
         finally:
             self._state.sockets.discard(socket)
             if line is not None:
                 line.end = None
-        await _close(self._websocket, *self._closing)
 
     def _asked(self) -> int | None:
         query = self._websocket.query_params
@@ -122,16 +122,16 @@ class Connection:
                 group.start_soon(self._hear, subscriber)
 
     def _end(self, code: int, reason: str = "") -> None:
-        """Close from wherever: the tasks are cancelled, then the code is sent."""
+        """Close from wherever: the tasks are cancelled, then the code is sent.
+
+        Where coming back makes sense the reason is the number of the last fact.
+        """
+        if code in protocol.RESUMABLE and self._subscriber is not None:
+            reason = str(self._subscriber.seq)
         self._closing = code, reason
         self._group.cancel_scope.cancel()
 
-    def _end_from_below(self, code: int) -> None:
-        """Close for what only the protocol sees: no pong, a flood of pings, endless fragments."""
-        seq = self._subscriber.seq if self._subscriber is not None else 0
-        self._end(code, str(seq) if code == protocol.NOTHING_TAKEN else "")
-
-    async def _send(self, data: bytes, *, binary: bool = False, seq: int = 0) -> None:
+    async def _send(self, data: bytes, *, binary: bool = False) -> None:
         # Most often there is room, and nobody waits for it: then a message costs one write.
         line = None if self._sending.locked() else self._line
         if line is not None and line.write(data, binary=binary):
@@ -143,17 +143,16 @@ class Connection:
                 else:
                     await self._websocket.send_text(data.decode())
         if scope.cancelled_caught:
-            self._end(protocol.NOTHING_TAKEN, str(seq))
+            self._end(protocol.NOTHING_TAKEN)
 
     async def _pump(self, subscriber: Subscriber) -> None:
         try:
             async for message in subscriber:
-                last = subscriber.seq
-                await self._send(message.data, binary=isinstance(message, Binary), seq=last)
+                await self._send(message.data, binary=isinstance(message, Binary))
                 if isinstance(message, Text) and message.seq and self._deliver != set():
                     await self._hand_over(message.data)
-        except Lagged as error:
-            self._end(protocol.NOTHING_TAKEN, str(error.params.get("seq", "")))
+        except Lagged:
+            self._end(protocol.NOTHING_TAKEN)
         else:
             self._end(protocol.RESTARTING)
 
