@@ -178,8 +178,9 @@ class Faulty:
         assert not broken, "\n".join([*broken, self.log()])
 
     def fired(self) -> bool:
-        """Say whether the log tells of a failpoint, or the process did not live to tell."""
-        return "core.failpoint: failpoint" in self.server.log.read_text("utf-8", "replace")
+        """Say whether the log tells of a failpoint, or the server did not live to write it."""
+        told = self.server.log.read_text("utf-8", "replace")
+        return "core.failpoint: failpoint" in told or self.restarts > 0
 
     def _ready(self) -> bool:
         try:
