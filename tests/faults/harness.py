@@ -28,7 +28,7 @@ _DEADLINE = 40.0  # seconds for anything that must come about in the end
 _ORPHANED = 2.0  # seconds that an engine may outlive its server
 _LATER = {429, 500, 503, 507}  # answers after which asking again is right
 _DRAW = {"prompt": "a red fox", "width": 32, "height": 32, "steps": 2}
-_SLOW = {**_DRAW, "prompt": "fake:slow fox", "steps": 12}  # 0.05 s a step
+_SLOW = {**_DRAW, "prompt": "fake:slow fox", "steps": 60}  # 0.05 s a step
 
 
 class Faulty:
