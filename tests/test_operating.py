@@ -96,11 +96,14 @@ def test_a_backup_is_restored_as_the_page_says(tmp_path: Path) -> None:
         )  # fmt: skip
         later = server.generate(prompt="after the backup", steps=1)["images"][0]["id"]
         assert server.stop() == 0
-        damaged = data / "damaged"
-        damaged.mkdir()
-        for file in data.glob("heliograph.db*"):
-            file.rename(damaged / file.name)
-        (data / "heliograph.db").write_bytes(Path(made.stdout.strip()).read_bytes())
+        subprocess.run(
+            [
+                sys.executable, "-m", "server", "restore", made.stdout.strip(),
+                "--data-dir", str(data),
+            ],
+            cwd=ROOT, capture_output=True, timeout=30, check=True,
+        )  # fmt: skip
+        assert [*data.glob("backups/replaced-*/heliograph.db")]
         server.start()
         server.wait_for("/readyz", 60)
         assert server.client.get(f"/api/v1/images/{kept}/file").status_code == 200
