@@ -3,10 +3,8 @@
 Works with Pillow, zlib and torch, which release the interpreter's lock. Knows no jobs.
 """
 
-import errno
 import hashlib
 import io
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,14 +13,12 @@ import torch
 from PIL import Image as Pillow
 from PIL.PngImagePlugin import PngInfo
 
-from core import failpoint
+from core import staged
 from core.engine.values import Image, Mask
-from core.errors import DiskFull
 from core.ipc.messages import SavedImage
 
 _THUMBNAIL = 256  # pixels, longest side
 _ZLIB = 1  # 5 times as fast as the default, for files 10 % larger
-_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def from_pillow(picture: Pillow.Image) -> torch.Tensor:
@@ -75,8 +71,8 @@ def save_pictures(
         name = Path(folder, f"{job}-{index}.png")
         thumbnail = name.with_suffix(".webp")
         data = png(drawn, metadata or {})
-        _write(name, data)
-        _write(thumbnail, webp(drawn))
+        staged.write(name, data)
+        staged.write(thumbnail, webp(drawn))
         saved.append(
             SavedImage(
                 path=name.name,
@@ -113,21 +109,3 @@ def webp(picture: Pillow.Image, side: int = _THUMBNAIL) -> bytes:
     buffer = io.BytesIO()
     small.save(buffer, "WEBP", quality=82, method=2)
     return buffer.getvalue()
-
-
-def _write(path: Path, data: bytes) -> None:
-    half = len(data) // 2
-    failpoint.hit("save.draw")
-    try:
-        with path.open("wb") as file:
-            file.write(data[:half])
-            failpoint.hit("save.write")
-            file.write(data[half:])
-            file.flush()
-            failpoint.hit("save.sync")
-            os.fsync(file.fileno())
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        if error.errno in _FULL:
-            raise DiskFull(path=path.name) from error
-        raise

@@ -117,9 +117,10 @@ class FakeJob:
             images = await to_thread.run_sync(self._save, limiter=_DISK)
         except Failed as failed:
             return self._failed(failed.error, failed.node, failed.path)
+        except DiskFull as error:
+            return self._failed(error)
         except OSError as error:
-            full = DiskFull.caused(error)
-            return self._failed(DiskFull() if full else NodeFailed(error=str(error)))
+            return self._failed(NodeFailed(error=str(error)))
         except _BROKEN as error:
             return self._failed(NodeFailed(error=f"{type(error).__name__}: {error}"))
         return JobDone(

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from core import failpoint
+from core import staged
 from core.errors import HeliographError, Invalid, ModelUnreadable, NodeFailed, Params
 from core.graph import settings
 from core.graph.catalogue import IMAGE_FORMATS, PLAIN_TYPES, Catalogue, Resources
@@ -118,8 +118,8 @@ class FakeRun:
                 canvas.width, canvas.height, left, right, self._command.metadata
             )
             name = f"{self._command.job}-{index}"
-            _write(self._staging / f"{name}.png", data)
-            _write(self._staging / f"{name}.webp", thumbnail(canvas))
+            staged.write(self._staging / f"{name}.png", data, sync=False)
+            staged.write(self._staging / f"{name}.webp", thumbnail(canvas), sync=False)
             saved.append(
                 SavedImage(
                     path=f"{name}.png",
@@ -233,20 +233,6 @@ def thumbnail_size(canvas: Canvas, side: int) -> tuple[int, int]:
     """Scale down so that no side is longer than ``side`` pixels."""
     scale = min(1.0, side / max(canvas.width, canvas.height))
     return max(1, round(canvas.width * scale)), max(1, round(canvas.height * scale))
-
-
-def _write(path: Path, data: bytes) -> None:
-    half = len(data) // 2
-    failpoint.hit("save.draw")
-    try:
-        with path.open("wb") as file:
-            file.write(data[:half])
-            failpoint.hit("save.write")
-            file.write(data[half:])
-            failpoint.hit("save.sync")
-    except OSError:
-        path.unlink(missing_ok=True)
-        raise
 
 
 def _canvas(values: Mapping[str, Any]) -> Canvas:

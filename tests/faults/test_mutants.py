@@ -28,7 +28,7 @@ class Mutant(NamedTuple):
 
 MUTANTS = {
     "the engine's sync of a picture": Mutant(
-        "core/engine/pictures.py",
+        "core/staged.py",
         "os.fsync(file.fileno())",
         "pass",
         ("tests/faults/test_save_order.py",),
