@@ -9,6 +9,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,8 @@ from tests.bench.report import Row, median_ratio
 from tests.bench.shapes import Shape
 from tests.bench.studio import Studio
 
+_CLIENTS = 8
 _WARM = 4  # steps: the loop learns its width, libraries choose their kernels
-_TURNS = 3  # times that each is measured, taking turns
 _FULL = 20  # steps of a picture, which figures are scaled to
 _FIRST, _SLOWER = 4.0, 2.2  # seconds of a first figure; how much longer the next one may take
 ROWS, MORE = (1, 2, 4, 8), (3, 6, 12, 16)
@@ -41,7 +42,6 @@ class Bench:
     def __init__(self, seconds: float, out: Path | None, tiny: bool) -> None:
         self._until = time.monotonic() + seconds
         self._out = out
-        self.turns = 1 if tiny else _TURNS
         self.device = Device("auto" if not tiny else "cpu")
         self.studio = Studio(self.device)
         self.rows: list[Row] = []
@@ -93,20 +93,19 @@ def measure(seconds: float = 100.0, out: Path | None = None, tiny: bool = False)
     device = bench.device
     try:
         networks = {}
-        for shape in (small, large):
-            networks[shape.name] = shapes.make(shape, device.torch, device.dtype)
-            _widths(bench, shape, "plain", networks[shape.name], ROWS, peer=True)
+        for shape, captured in ((small, (1, 8)), (large, (1,))):
+            network = shapes.make(shape, device.torch, device.dtype)
+            _widths(bench, shape, "plain", network, ROWS, peer=True)
             if shape is small:
+                bench.measure("jobs", lambda: _crowd(bench, small))
                 bench.measure("previews", lambda: _previews(bench, small))
                 bench.measure("batches", lambda: invariance.compare(bench.studio, small))
-        for shape in (small, large):
-            network = networks[shape.name].to(memory_format=torch.channels_last)
+            network.to(memory_format=torch.channels_last)
             _widths(bench, shape, "channels_last", network, ROWS)
-        for shape, counts in ((small, (1, 8)), (large, (1,))):
-            network = Captured(networks[shape.name])
-            _widths(bench, shape, "channels_last and captured", network, counts)
-        for shape in (small, large):
-            _widths(bench, shape, "channels_last", networks[shape.name], MORE)
+            _widths(bench, shape, "channels_last and captured", Captured(network), captured)
+            networks[shape] = network
+        for shape, network in networks.items():
+            _widths(bench, shape, "channels_last", network, MORE)
         bench.write()
     finally:
         bench.studio.close()
@@ -167,7 +166,7 @@ def _step(
     for one in both:
         one.warm()
     turns, rows = bench.studio.turns()
-    for _ in range(bench.turns):
+    for _ in range(shape.turns):
         for one in both:
             one.run()
     turns, rows = (
@@ -192,11 +191,39 @@ def _step(
     return made, figures
 
 
+def _crowd(bench: Bench, shape: Shape) -> tuple[list[Row], dict[str, Any]]:
+    """Let clients ask for one picture after another, each when it has its last one."""
+    name, each = f"{shape.name}, plain", 1 + shape.turns
+    ended: list[float] = []
+
+    def ask(client: int) -> None:
+        for picture in range(each):
+            bench.studio.draw(name, shape, 1, steps=shape.steps, seed=client * each + picture)
+            ended.append(time.perf_counter())
+
+    turns, rows = bench.studio.turns()
+    since = time.perf_counter()
+    with ThreadPoolExecutor(_CLIENTS) as clients:
+        list(clients.map(ask, range(_CLIENTS)))
+    took = time.perf_counter() - since
+    turns, rows = bench.studio.turns()[0] - turns, bench.studio.turns()[1] - rows
+    rate = len(ended) * shape.steps / _FULL / took
+    width = rows / max(1, turns)
+    row = Row(what=f"{shape.name}, plain: jobs of one picture, from {_CLIENTS} clients", value=rate,
+              unit="images/s", beside=f"{len(ended)} jobs, {width:.1f} rows a forward")  # fmt: skip
+    return [row], {
+        "jobs": len(ended),
+        "seconds": took,
+        "images_per_s": rate,
+        "rows_a_forward": width,
+    }
+
+
 def _previews(bench: Bench, shape: Shape) -> tuple[list[Row], dict[str, Any]]:
     """Draw one picture that somebody watches, and one that nobody does, in turn."""
     name = f"{shape.name}, plain"
     times: dict[bool, list[float]] = {True: [], False: []}
-    for _ in range(1 + bench.turns * 2):
+    for _ in range(1 + shape.turns * 2):
         for watched, kept in times.items():
             since = time.perf_counter()
             bench.studio.draw(name, shape, 1, steps=shape.steps, watched=watched)

@@ -24,6 +24,7 @@ class Shape:
     side: int  # pixels
     tokens: int = 77
     steps: int = 20
+    turns: int = 3  # times that each figure is measured
     ceiling: float  # ms a step of one guided picture at the bf16 rate of an H100 or H200
 
 
@@ -35,7 +36,7 @@ SD15 = Shape(
     },
 )  # fmt: skip
 SDXL = Shape(
-    name="SDXL", side=1024, ceiling=13.6, steps=4,
+    name="SDXL", side=1024, ceiling=13.6, steps=4, turns=2,
     config={
         "sample_size": 128, "block_out_channels": (320, 640, 1280),
         "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
@@ -48,11 +49,11 @@ SDXL = Shape(
 )  # fmt: skip
 _SMALL = {"sample_size": 8, "cross_attention_dim": 32, "norm_num_groups": 8, "layers_per_block": 1}
 TINY15 = Shape(
-    name="tiny SD1.5", side=64, tokens=8, steps=3, ceiling=1.0,
+    name="tiny SD1.5", side=64, tokens=8, steps=3, turns=1, ceiling=1.0,
     config=SD15.config | _SMALL | {"block_out_channels": (8, 16, 16, 16), "attention_head_dim": 2},
 )  # fmt: skip
 TINYXL = Shape(
-    name="tiny SDXL", side=64, tokens=8, steps=2, ceiling=1.0,
+    name="tiny SDXL", side=64, tokens=8, steps=2, turns=1, ceiling=1.0,
     config=SDXL.config | _SMALL | {
         "block_out_channels": (8, 16, 16), "attention_head_dim": 2,
         "transformer_layers_per_block": 1,

@@ -47,7 +47,7 @@ class Studio:
     def __init__(self, device: Device) -> None:
         self.device = device
         self._made = Made()
-        self._names = (f"job{index}" for index in itertools.count())
+        self._count = itertools.count()
         self._pipe = open(os.devnull, "wb", buffering=0)
         self._outbox = Outbox(self._pipe, rate=RATE)
         self._outbox.start()
@@ -96,7 +96,7 @@ class Studio:
 
     @contextmanager
     def _job(self, exact: bool, watched: bool) -> Iterator[Any]:
-        name = next(self._names)
+        name = f"job{next(self._count)}"
         self._outbox.begin(name)
         self._outbox.watch([name] if watched else [])
         try:

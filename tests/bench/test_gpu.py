@@ -19,7 +19,7 @@ def test_all_is_measured_and_written_and_exact_is_exact(tmp_path: Path) -> None:
     told = json.loads((tmp_path / "gpu.json").read_text("utf-8"))
     assert (told["left_out"], told["failed"]) == ([], [])
     measured = {one["what"]: one for one in told["measured"]}
-    assert len(measured) == 2 * (4 + 4 + 4) + 3 + 2
+    assert len(measured) == 2 * (4 + 4 + 4) + 3 + 3
     assert all(one["step_ms"] > 0 for one in measured.values() if "step_ms" in one)
     assert measured["tiny SDXL, plain, 8 rows"]["peer_step_ms"] > 0
     assert measured["batches"]["exact of 8"]["pictures"] == 8
