@@ -24,7 +24,7 @@ class Shape:
     side: int  # pixels
     tokens: int = 77
     steps: int = 20
-    turns: int = 3  # times that each figure is measured
+    turns: int = 2  # times that each figure is measured
     ceiling: float  # ms a step of one guided picture at the bf16 rate of an H100 or H200
 
 
@@ -36,7 +36,7 @@ SD15 = Shape(
     },
 )  # fmt: skip
 SDXL = Shape(
-    name="SDXL", side=1024, ceiling=13.6, steps=4, turns=2,
+    name="SDXL", side=1024, ceiling=13.6, steps=4,
     config={
         "sample_size": 128, "block_out_channels": (320, 640, 1280),
         "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
