@@ -3,8 +3,11 @@
 Knows modules and places. Who is moved and when is residency's knowledge.
 """
 
+from typing import Any, NamedTuple
+
 import torch
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
 _RAM = torch.device("cpu")
 
@@ -41,24 +44,57 @@ class Carrier:
         The weights of each block are moved in for its turn, and dropped after it: slow, but it
         takes no more of the device than the largest block.
         """
-        from accelerate import cpu_offload
-
-        with torch.inference_mode(False):
-            cpu_offload(module, self._device)
+        # Not accelerate's ``cpu_offload``: it empties torch's cache for each weight that visits.
+        hooks = [hook for block in module.modules() for hook in self._visits(block)]
+        module._offloaded = _Offloaded(self._device, hooks)  # type: ignore[assignment]
 
     def restore(self, module: nn.Module) -> None:
         """Undo ``offload``: the module lies in RAM, and is an ordinary one again."""
-        from accelerate.hooks import remove_hook_from_submodules
+        offloaded = module.__dict__.pop("_offloaded", None)
+        if offloaded is not None:
+            for hook in offloaded.hooks:
+                hook.remove()
 
-        with torch.inference_mode(False):
-            remove_hook_from_submodules(module)
+    def _visits(self, block: nn.Module) -> list[RemovableHandle]:
+        """Let a block's own weights be on the device while it runs, or fails."""
+        tables: tuple[dict[str, Any], ...] = (block._parameters, block._buffers)
+        kept = [
+            (table, name, tensor)
+            for table in tables
+            for name, tensor in table.items()
+            if tensor is not None
+        ]
+
+        def come(*_: object) -> None:
+            with torch.inference_mode(False):
+                for table, name, tensor in kept:
+                    there = tensor.data.to(self._device, non_blocking=True)
+                    is_weight = isinstance(tensor, nn.Parameter)
+                    table[name] = nn.Parameter(there, tensor.requires_grad) if is_weight else there
+
+        def leave(*_: object) -> None:
+            for table, name, tensor in kept:
+                table[name] = tensor
+
+        if not kept:
+            return []
+        return [
+            block.register_forward_pre_hook(come),
+            block.register_forward_hook(leave, always_call=True),
+        ]
+
+
+class _Offloaded(NamedTuple):
+    """What a module remembers while it is offloaded."""
+
+    device: torch.device
+    hooks: list[RemovableHandle]
 
 
 def place_of(module: nn.Module) -> torch.device:
     """Say where a module works, and its inputs belong: not where an offloaded one lies."""
-    for part in module.modules():
-        hook = getattr(part, "_hf_hook", None)
-        place = getattr(hook, "execution_device", None)
-        if place is not None:
-            return torch.device(place)
+    offloaded = module.__dict__.get("_offloaded")
+    if offloaded is not None:
+        place: torch.device = offloaded.device
+        return place
     return next(module.parameters()).device

@@ -14,7 +14,10 @@ _UNITS = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "KB": 1 <<
 # "Tried to allocate 20.00 MiB" of the allocators for CUDA and mps, "you tried to allocate 512
 # bytes" of the one for the CPU.
 _ASKED = re.compile(rf"[Tt]ried to allocate (\d+(?:\.\d+)?) ({'|'.join(_UNITS)})\b")
-_LACKING = ("can't allocate memory", "not enough memory", "out of memory")
+# The last is what is left of an error when no workspace that cuDNN proposes can be allocated.
+_LACKING = (
+    "can't allocate memory", "not enough memory", "out of memory", "unable to find an engine",
+)  # fmt: skip
 _POISON = ("CUDA error", "cuDNN error", "CUBLAS_STATUS")
 
 

@@ -1,30 +1,37 @@
-"""Measure what we claim: ``make bench``, or ``python -m tests.bench start soak``."""
+"""Measure what we claim: ``make bench``, or ``python -m tests.bench start soak``.
 
+``python -m tests.bench gpu --seconds 100 --out gpu.json`` keeps to a time and writes all figures;
+with ``--tiny`` it is a rehearsal, on the processor.
+"""
+
+import argparse
 import sys
-from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
 
-from tests.bench import disk, gallery, graph, kills, load, pictures, rows, soak, sockets, start
-from tests.bench.report import Row, table, write
+from tests.bench.report import table, write
 
-SECTIONS: dict[str, Callable[[], list[Row]]] = {
-    "start": start.measure,
-    "pictures": pictures.measure,
-    "graph": graph.measure,
-    "rows": rows.measure,
-    "load": load.measure,
-    "sockets": sockets.measure,
-    "gallery": gallery.measure,
-    "disk": disk.measure,
-}
-LONG = {"soak": soak.measure, "kills": kills.measure}  # only when asked for by name
+SECTIONS = ("start", "pictures", "graph", "rows", "load", "sockets", "gallery", "disk")
+NAMED = ("soak", "kills", "gpu")  # only when asked for by name
 
 
-def main(names: list[str]) -> None:
+def main(arguments: list[str]) -> None:
     """Measure the named sections, or all; print each table and keep it in the page."""
-    for name in names or SECTIONS:
-        rows = (SECTIONS | LONG)[name]()
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=(*SECTIONS, *NAMED, []))
+    parser.add_argument("--seconds", type=float, default=100.0, help="for gpu")
+    parser.add_argument("--out", type=Path, help="for gpu: a JSON file")
+    parser.add_argument("--tiny", action="store_true", help="for gpu: rehearse")
+    asked = parser.parse_args(arguments)
+    for name in asked.names or SECTIONS:
+        measure = import_module(f"tests.bench.{name}").measure
+        if name == "gpu":
+            rows = measure(seconds=asked.seconds, out=asked.out, tiny=asked.tiny)
+        else:
+            rows = measure()
         sys.stdout.write(f"\n{name}\n{table(rows)}\n")
-        write(name, rows)
+        if not asked.tiny:
+            write(name, rows)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+_TITLES = {"gpu": "GPU"}
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 
 
@@ -65,4 +66,7 @@ def write(section: str, rows: Sequence[Row]) -> None:
     if pattern.search(page):
         PAGE.write_text(pattern.sub(lambda _: body, page), "utf-8")
     else:
-        PAGE.write_text(f"{page.rstrip()}\n\n## {section.capitalize()}\n\n{body}\n", "utf-8")
+        PAGE.write_text(
+            f"{page.rstrip()}\n\n## {_TITLES.get(section, section.capitalize())}\n\n{body}\n",
+            "utf-8",
+        )

@@ -29,6 +29,7 @@ CPU = (
     "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you "
     "tried to allocate 4294967296 bytes. Error code 12 (Cannot allocate memory)"
 )
+CUDNN = "GET was unable to find an engine to execute this computation"
 WINDOWS = (
     "[enforce fail at alloc_cpu.cpp:80] data. DefaultCPUAllocator: not enough memory: you tried to "
     "allocate 123 bytes."
@@ -43,6 +44,7 @@ WINDOWS = (
         (RuntimeError(MPS), True, False),
         (RuntimeError(CPU), True, False),
         (RuntimeError(WINDOWS), True, False),
+        (RuntimeError(CUDNN), True, False),
         (RuntimeError("CUDA error: device-side assert triggered"), False, True),
         (RuntimeError("CUDA error: out of memory"), False, True),
         (torch.AcceleratorError("CUDA error: an illegal memory access"), False, True),

@@ -38,7 +38,7 @@ class Leak(Node, tag="mine.leak"):
     pure = False
 
     def run(self, ctx: Context) -> None:
-        ctx.engine.device.budget.take(65 << 20)
+        ctx.engine.device.budget.take(257 << 20)
 
 class Break(Node, tag="mine.break"):
     """Lose the device, and fail of something else."""

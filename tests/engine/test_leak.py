@@ -37,7 +37,7 @@ def test_a_rise_is_told_once_and_a_level_that_stays_is_let_be(
     with caplog.at_level(logging.WARNING):
         assert not any(level.rising() for _ in range(9))
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert "64 MiB" in caplog.text
+    assert "256 MiB" in caplog.text
 
 
 def test_a_leak_that_goes_on_is_known_by_its_third_rise() -> None:
