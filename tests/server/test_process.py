@@ -38,7 +38,7 @@ def test_it_starts_says_where_it_is_and_stops_cleanly(tmp_path: Path) -> None:
 def test_the_server_process_never_loads_torch_or_numpy(tmp_path: Path) -> None:
     with RunningServer(tmp_path / "data", fake_engine="1") as server:
         server.wait_for("/readyz", 10)
-        server.generate(prompt="a fox", width=64, height=64, steps=1)
+        server.generate(prompt="a fox", steps=1)
         maps = Path(f"/proc/{server.process.pid}/maps").read_text()
         assert "torch" not in maps
         assert "numpy" not in maps
@@ -51,7 +51,7 @@ def test_a_second_server_on_the_same_data_leaves_the_first_alone(tmp_path: Path)
         assert second.returncode == 75
         assert time.perf_counter() - began < 5
         assert server.client.get("/livez").status_code == 200
-        job = server.generate(prompt="a fox", width=64, height=64, steps=1)["jobs"][0]
+        job = server.generate(prompt="a fox", steps=1)["jobs"][0]
         assert job["status"] == "succeeded"
 
 
@@ -69,7 +69,7 @@ def test_what_a_server_makes_is_its_owners_alone(tmp_path: Path) -> None:
     try:
         with RunningServer(tmp_path / "data", fake_engine="1") as server:
             server.wait_for("/readyz", 20)
-            server.generate(prompt="a fox", width=64, height=64, steps=1)
+            server.generate(prompt="a fox", steps=1)
             assert server.stop() == 0
     finally:
         os.umask(old)
