@@ -65,6 +65,8 @@ async def _generate(parsed: argparse.Namespace, config: Config) -> int:
             file = _file(parsed.output, image, index, len(images))
             await anyio.Path(file).write_bytes(await client.picture(image))
             cli.say(str(file))
+        for name in sorted({name for job in jobs for name in job["degraded"]}):
+            cli.remark(name)
         for job in failed:
             problem = msgspec.convert(job.get("error") or {"code": "job_failed"}, Problem)
             cli.complain(HeliographError(problems=(problem,)))
