@@ -61,7 +61,7 @@ def _both(ours: Sequence[float], bare: Sequence[float]) -> str:
 
 
 def _watched(server: RunningServer, seed: int) -> float:
-    with connect(_previews_of(server), proxy=None) as socket:
+    with connect(_previews_of(server), proxy=None, max_queue=None) as socket:
         socket.recv(timeout=10)  # hello
         return _ask(server, seed, size=NATURAL)
 
@@ -71,7 +71,7 @@ def _previews_of(server: RunningServer) -> str:
 
 
 def _first_preview(server: RunningServer, seed: int) -> float:
-    with connect(_previews_of(server), proxy=None) as socket:
+    with connect(_previews_of(server), proxy=None, max_queue=None) as socket:
         socket.recv(timeout=10)  # hello
         begun = time.perf_counter()
         made = server.client.post("/api/v1/generate", json={**ASK, **NATURAL, "seed": seed})
