@@ -114,6 +114,13 @@ def complain(error: HeliographError, words: Words | None = None) -> None:
         sys.stderr.write(f"heliograph: {line}\n")
 
 
+def remark(name: str) -> None:
+    """Print to standard error what is not as it was asked for, where there are words for it."""
+    words = Words(shipped("i18n"))
+    if said := words.say(words.choose(None), f"degraded.{name}"):
+        sys.stderr.write(f"heliograph: {said}\n")
+
+
 def say(text: str) -> None:
     """Print a line of a command's result."""
     sys.stdout.write(f"{text}\n")

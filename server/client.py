@@ -45,10 +45,13 @@ class Client:
     async def call(self, method: str, path: str, body: Any = None) -> Any:
         """Make one request.
 
-        :raises HeliographError: with the code and the words of the server's problem.
+        :raises HeliographError: with the code and the words of the server's problem; ``bad_text``
+            when the body holds halves of surrogate pairs: words of a terminal that are no UTF-8.
         """
         try:
             answer = await self._http.request(method, f"/api/v1{path}", json=body)
+        except UnicodeEncodeError as error:
+            raise HeliographError("bad_text") from error
         except httpx.HTTPError as error:
             raise HeliographError("server_gone", reason=type(error).__name__) from error
         if answer.is_error:

@@ -11,18 +11,14 @@ from pathlib import Path
 from types import FrameType
 
 import anyio
-import msgspec
 import uvicorn
-from msgspec import Struct
 
 from core import failpoint
 from core import log as logs
 from core.config import Config, Settings
 from core.errors import (
     ConfigRefused,
-    DiskFull,
     HeliographError,
-    NotStored,
     Params,
     Problem,
     StartError,
@@ -33,20 +29,12 @@ from server import lifespan, problems, protocol
 from server.app import create_app
 from server.state import State, is_loopback
 from server.transport import Census, HttpProtocol, Limits, SocketProtocol, TransportConfig
+from server.whereabouts import announced
 
 log = logging.getLogger(__name__)
-RUNNING = "server.json"  # in the data directory, while a server runs
 _FILES = 512  # that the server opens beside its connections
 _GOODBYE = 2.0  # seconds that sockets get to say where their clients are
 _SIGNALS = [signal.SIGINT, signal.SIGTERM]
-
-
-class Running(Struct, frozen=True, kw_only=True):
-    """How to reach the server of a data directory."""
-
-    pid: int
-    url: str
-    boot: str
 
 
 def serve(config: Config) -> int:
@@ -140,36 +128,10 @@ async def _serve(config: Config, listener: socket.socket) -> None:
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     async with lifespan.opened(config) as state:
         state.port = port
-        with _announced(state, url):
+        with announced(state.layout, url, state.boot):
             log.info("Heliograph is at %s", url, extra={"action": "start"})
             await Server(state).serve(sockets=[listener])
         log.info("Stopping", extra={"action": "stop"})
-
-
-@contextlib.contextmanager
-def _announced(state: State, url: str) -> Iterator[None]:
-    """Say in the data directory how this server is reached, while it is."""
-    file = state.layout.root / RUNNING
-    running = Running(pid=os.getpid(), url=url, boot=state.boot)
-    fresh = file.with_suffix(".new")
-    try:
-        fresh.write_bytes(msgspec.json.encode(running))
-    except OSError as error:
-        raise (DiskFull() if DiskFull.caused(error) else NotStored()) from error
-    os.replace(fresh, file)
-    try:
-        yield
-    finally:
-        file.unlink(missing_ok=True)
-
-
-def running(layout: Layout) -> Running | None:
-    """Read how the server of a data directory is reached; ``None`` when none says so."""
-    file: Path = layout.root / RUNNING
-    try:
-        return msgspec.json.decode(file.read_bytes(), type=Running)
-    except (OSError, msgspec.MsgspecError):
-        return None
 
 
 class Server(uvicorn.Server):

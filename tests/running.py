@@ -15,6 +15,7 @@ from typing import Any, Self
 import httpx
 
 ROOT = Path(__file__).resolve().parent.parent
+SMALL = {"width": 64, "height": 64}  # for who needs some picture: soon drawn by any model
 
 
 def free_port() -> int:
@@ -113,8 +114,10 @@ class RunningServer:
             raise
 
     def generate(self, **fields: Any) -> dict[str, Any]:
-        """Ask for pictures and wait for them."""
-        answer = self.client.post("/api/v1/generate", json=fields, headers={"Prefer": "wait=110"})
+        """Ask for pictures and wait for them; small ones where the fields name no size."""
+        answer = self.client.post(
+            "/api/v1/generate", json=SMALL | fields, headers={"Prefer": "wait=110"}
+        )
         assert answer.status_code == 200, (answer.status_code, answer.text)
         result: dict[str, Any] = answer.json()
         return result

@@ -93,6 +93,11 @@ class Job:
         if self.canceled.is_set():
             raise Cancelled(self.id)
 
+    def note(self, remark: str) -> None:
+        """Note what the job does not get as it was asked for; each is told once, at its end."""
+        if remark not in self.degraded:
+            self.degraded.append(remark)
+
     def degrade(self, rung: str, shortage: Shortage) -> None:
         """Note that a rung of the memory ladder was taken for this job; each is told once."""
         if rung not in self.degraded:

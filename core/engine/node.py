@@ -44,6 +44,10 @@ class NodeRefused(TypeError):
 class Value(Struct, frozen=True, kw_only=True):
     """What flows on a wire. The name of the subclass is the type of the port."""
 
+    def remarks(self) -> tuple[str, ...]:
+        """Say what of the wish is not in it, for ``degraded`` of every job that uses it."""
+        return ()
+
 
 class NodeMeta(StructMeta):
     """Give every node class the same options, so that a subclass need not repeat them.

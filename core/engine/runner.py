@@ -18,7 +18,7 @@ from core.engine.context import Context, Engine, Job
 from core.engine.device import Device
 from core.engine.faults import poisoned
 from core.engine.ladder import Rung, climb
-from core.engine.node import Node
+from core.engine.node import Node, Value
 from core.engine.registry import Nodes
 from core.errors import HeliographError, Invalid, NodeFailed, Params, Problem
 from core.graph.catalogue import PLAIN_TYPES, NodeSpec
@@ -118,6 +118,9 @@ class Runner:
             return self.engine.residency.evict_idle() > 0
 
     def _note(self, step: Step, outputs: Outputs) -> None:
+        for made in outputs.values():  # made now or taken from the cache: this job uses it
+            for remark in made.remarks() if isinstance(made, Value) else ():
+                self.job.note(remark)
         for port in self._nodes.catalogue.nodes[step.node.type].outputs:
             value = outputs[port.name]
             if PLAIN_TYPES.isdisjoint(port.types) or not isinstance(value, (int, float, str)):

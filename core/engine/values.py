@@ -36,13 +36,19 @@ class Latent(Value, frozen=True, kw_only=True):
 class Conditioning(Value, frozen=True, kw_only=True):
     """Encoded prompts: ``tokens`` (B, T, D), ``pooled`` (B, P), ``mask`` (B, T), 1 where valid.
 
-    In the dtype the text encoder ran in. ``identity`` names the text encoder that made them.
+    In the dtype the text encoder ran in. ``identity`` names the text encoder that made them;
+    ``cut`` says that it read only the beginning of a prompt.
     """
 
     tokens: torch.Tensor
     pooled: torch.Tensor | None = None
     mask: torch.Tensor | None = None
     identity: str = ""
+    cut: bool = False
+
+    def remarks(self) -> tuple[str, ...]:
+        """Tell that the end of the prompt was left out."""
+        return ("prompt_cut",) if self.cut else ()
 
 
 class Handle(Value, frozen=True, kw_only=True):

@@ -53,7 +53,10 @@ class Job(Struct, frozen=True, kw_only=True):
     ] = {}
     images: list[str] = []
     error: Problem | None = None
-    degraded: Annotated[list[str], Meta(description="Rungs of the memory ladder taken.")] = []
+    degraded: Annotated[
+        list[str],
+        Meta(description="What is not as asked: rungs of the memory ladder taken, prompt_cut."),
+    ] = []
 
 
 class Axis(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

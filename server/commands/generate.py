@@ -20,6 +20,7 @@ from core.ids import new_id
 from core.paths import Layout
 from server import cli
 from server.client import Client
+from server.whereabouts import running
 
 if TYPE_CHECKING:
     from rich.progress import Progress  # imported where the bar is made: it takes 50 ms
@@ -65,6 +66,8 @@ async def _generate(parsed: argparse.Namespace, config: Config) -> int:
             file = _file(parsed.output, image, index, len(images))
             await anyio.Path(file).write_bytes(await client.picture(image))
             cli.say(str(file))
+        for name in sorted({name for job in jobs for name in job["degraded"]}):
+            cli.remark(name)
         for job in failed:
             problem = msgspec.convert(job.get("error") or {"code": "job_failed"}, Problem)
             cli.complain(HeliographError(problems=(problem,)))
@@ -74,8 +77,6 @@ async def _generate(parsed: argparse.Namespace, config: Config) -> int:
 @asynccontextmanager
 async def _server(parsed: argparse.Namespace, config: Config) -> AsyncIterator[Client]:
     """Reach the running server, or run one here on a free port of the loopback."""
-    from server.serve import running
-
     token = config.settings.token
     found = parsed.url or getattr(running(Layout(config.settings.data_dir)), "url", "")
     if found:

@@ -9,7 +9,7 @@ from core.config import Settings
 from core.ipc.messages import Hello
 from core.jobs.executor import Lost, Stamped
 from core.paths import Layout
-from server import lifespan, lock, serve
+from server import lifespan, lock, whereabouts
 from server.doctor.finding import Finding, fail, ok, warn
 from server.doctor.machine import Machine
 from server.doctor.storage import age
@@ -46,7 +46,7 @@ def port(settings: Settings, machine: Machine) -> Finding:
     if not machine.port_is_taken(settings.host, settings.port):
         return ok("port", "port_ok", port=settings.port)
     layout = Layout(settings.data_dir)
-    running = serve.running(layout)
+    running = whereabouts.running(layout)
     ours = running is not None and running.url.endswith(f":{settings.port}")
     if ours and lock.is_held(layout.lock):
         return ok("port", "port_ours", port=settings.port)
@@ -56,7 +56,7 @@ def port(settings: Settings, machine: Machine) -> Finding:
 def end(settings: Settings, machine: Machine) -> Finding:
     """Look how the last server ended: one that ends as it should takes its card away."""
     layout = Layout(settings.data_dir)
-    card = layout.root / serve.RUNNING
+    card = layout.root / whereabouts.RUNNING
     if lock.is_held(layout.lock) or not card.exists():
         return ok("end", "end_ok")
     at = datetime.fromtimestamp(card.stat().st_mtime, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -1,4 +1,4 @@
-"""The peer: diffusers' pipeline, told on stdin how many pictures to draw, answering in seconds."""
+"""The peer: diffusers' pipeline, told on stdin what size to draw, answering in seconds."""
 
 import json
 import sys
@@ -17,7 +17,6 @@ def main(folder: str, ask: dict[str, Any]) -> None:
     pipe.scheduler = EulerDiscreteScheduler.from_config(pipe.scheduler.config)
     pipe.set_progress_bar_config(disable=True)
     whole = pipe.unet.forward
-    size = pipe.unet.config.sample_size * pipe.vae_scale_factor
 
     def halves(sample: Any, *args: Any, encoder_hidden_states: Any, **options: Any) -> Any:
         parts = [
@@ -27,15 +26,14 @@ def main(folder: str, ask: dict[str, Any]) -> None:
         return tuple(torch.cat(both) for both in zip(*parts, strict=True))
 
     for seed, line in enumerate(sys.stdin):
-        count, split = map(int, line.split())
+        width, height, split = map(int, line.split())
         pipe.unet.forward = halves if split else whole
         begun = time.perf_counter()
-        for image in range(count):
-            pipe(
-                ask["prompt"], num_inference_steps=ask["steps"], height=size, width=size,
-                guidance_scale=ask["guidance_scale"],
-                generator=torch.Generator().manual_seed(seed * 100 + image),
-            )  # fmt: skip
+        pipe(
+            ask["prompt"], num_inference_steps=ask["steps"], height=height, width=width,
+            guidance_scale=ask["guidance_scale"],
+            generator=torch.Generator().manual_seed(seed * 100),
+        )  # fmt: skip
         sys.stdout.write(f"{time.perf_counter() - begun}\n")
         sys.stdout.flush()
 

@@ -42,10 +42,12 @@ def dark(page: Page, server: RunningServer) -> None:
     for prompt, count in PROMPTS[:2]:
         ask(page, prompt, count)
     settle(page, 8)
-    page.get_by_role("spinbutton", name="Steps").fill("60")
     ask(page, *PROMPTS[2])
     expect(page.locator(".tile-preview")).to_have_count(4, timeout=60_000)
-    page.wait_for_timeout(700)
+    page.wait_for_function(  # a third of the way: noise that begins to be something
+        "() => Number(document.querySelector('.tile-progress')?.ariaValueNow) >= 35",
+        timeout=60_000,
+    )
     page.screenshot(path=FOLDER / "generate-dark.png")
     settle(page, 12)
     page.goto(f"{server.url}/#/gallery")

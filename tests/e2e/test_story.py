@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.running import RunningServer
+from tests.running import SMALL, RunningServer
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -23,6 +23,8 @@ def server(tmp_path: Path) -> Iterator[RunningServer]:
 
 def ask(page: Page, prompt: str) -> None:
     page.get_by_role("spinbutton", name="Pictures").fill("1")
+    page.get_by_role("spinbutton", name="Width").fill(str(SMALL["width"]))
+    page.get_by_role("spinbutton", name="Height").fill(str(SMALL["height"]))
     page.get_by_role("textbox", name="Prompt", exact=True).fill(prompt)
     page.get_by_role("textbox", name="Prompt", exact=True).press("Control+Enter")
 
@@ -44,7 +46,8 @@ def expect_drawn(page: Page, index: int = 0) -> None:
     final = page.locator(".tile-final img").nth(index)
     expect(final).to_be_visible(timeout=60_000)
     page.wait_for_function(
-        "image => image.complete && image.naturalWidth === 64", arg=final.element_handle()
+        f"image => image.complete && image.naturalWidth === {SMALL['width']}",
+        arg=final.element_handle(),
     )
 
 

@@ -38,6 +38,16 @@ class Gray(Node, tag="test.gray"):
         return Image(pixels=torch.full((1, 3, 8, 8), self.level))
 
 
+class Rough(Image, frozen=True, kw_only=True):
+    def remarks(self) -> tuple[str, ...]:
+        return ("rough",)
+
+
+class Sketch(Node, tag="test.sketch"):
+    def run(self, ctx: Context) -> Image:
+        return Rough(pixels=torch.zeros((1, 3, 8, 8)))
+
+
 class Pair(NamedTuple):
     low: float
     high: float
@@ -132,7 +142,8 @@ class House:
         self.cache = Cache(cache)
         ours = built_in()
         classes = {
-            type_of(kind): kind for kind in (Gray, Split, Sink, Clock, Sleeper, Trouble, Hoarder)
+            type_of(kind): kind
+            for kind in (Gray, Sketch, Split, Sink, Clock, Sleeper, Trouble, Hoarder)
         }
         specs = {name: spec_of(kind) for name, kind in classes.items()}
         self.nodes = Nodes(
@@ -185,6 +196,14 @@ def test_the_same_graph_again_runs_only_its_sinks(house: House) -> None:
     report = house.run(*nodes)
     assert (report.ran, report.cached) == (1, 1)
     assert len(Gray.calls) == 1
+
+
+def test_what_a_value_remarks_is_told_of_every_job_that_uses_it(house: House) -> None:
+    sink = N(id="e", type="test.sink", inputs={"a": ("s", "out")})
+    for cached in (0, 1):
+        report = house.run(N(id="s", type="test.sketch"), sink)
+        assert (report.degraded, report.cached) == (["rough"], cached)
+    assert house.run(N(id="s", type="test.gray"), sink).degraded == []
 
 
 def test_a_node_put_into_a_graph_runs_only_what_lies_below_it(house: House) -> None:

@@ -116,7 +116,7 @@ def test_a_start_with_a_wrong_clock_loses_nothing(tmp_path: Path, clock: Clock, 
 def test_what_was_signed_holds_until_its_time_by_the_clock(tmp_path: Path, clock: Clock) -> None:
     with RunningServer(tmp_path / "data", fake_engine="1") as server:
         server.wait_for("/readyz", 30)
-        server.generate(prompt="a fox", width=64, height=64, steps=1)
+        server.generate(prompt="a fox", steps=1)
         (image,) = server.client.get("/api/v1/images").json()["items"]
         link = server.client.get(f"/api/v1/images/{image['id']}/link", params={"minutes": "30"})
         url = link.json()["url"]

@@ -16,7 +16,7 @@ import pytest
 from core.config import Settings
 from core.paths import Layout, shipped
 from core.store import backup
-from server import doctor, lock, serve
+from server import doctor, lock, whereabouts
 from server.doctor import Finding, Machine
 from server.doctor.machine import nearest
 from server.words import Words
@@ -115,7 +115,9 @@ def test_a_folder_that_others_may_read_is_found(settings: Settings, layout: Layo
 def test_what_a_killed_server_leaves_is_found_and_a_running_ones_is_not(
     settings: Settings, layout: Layout
 ) -> None:
-    (layout.root / serve.RUNNING).write_text('{"pid":1,"url":"http://127.0.0.1:7","boot":"B"}')
+    (layout.root / whereabouts.RUNNING).write_text(
+        '{"pid":1,"url":"http://127.0.0.1:7","boot":"B"}'
+    )
     (layout.staging / "job-0.png").write_bytes(b"half")
     found = findings(settings)
     assert (found["end"].code, found["staging"].code) == ("end_unclean", "staging_left")

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from core.paths import Layout
-from server import serve
+from server import whereabouts
 from tests.running import ROOT, RunningServer
 
 pytestmark = pytest.mark.slow
@@ -27,18 +27,18 @@ def command(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str
 def test_it_starts_says_where_it_is_and_stops_cleanly(tmp_path: Path) -> None:
     with RunningServer(tmp_path / "data", fake_engine="1") as server:
         seconds = min(server.start() for _ in range(1) if server.stop() == 0)
-        told = serve.running(Layout(tmp_path / "data"))
+        told = whereabouts.running(Layout(tmp_path / "data"))
         assert told is not None
         assert (told.pid, told.url) == (server.process.pid, server.url)
         assert seconds < 5, f"start to /livez took {seconds:.2f} s"
         assert server.stop() == 0
-    assert serve.running(Layout(tmp_path / "data")) is None
+    assert whereabouts.running(Layout(tmp_path / "data")) is None
 
 
 def test_the_server_process_never_loads_torch_or_numpy(tmp_path: Path) -> None:
     with RunningServer(tmp_path / "data", fake_engine="1") as server:
         server.wait_for("/readyz", 10)
-        server.generate(prompt="a fox", width=64, height=64, steps=1)
+        server.generate(prompt="a fox", steps=1)
         maps = Path(f"/proc/{server.process.pid}/maps").read_text()
         assert "torch" not in maps
         assert "numpy" not in maps
@@ -51,7 +51,7 @@ def test_a_second_server_on_the_same_data_leaves_the_first_alone(tmp_path: Path)
         assert second.returncode == 75
         assert time.perf_counter() - began < 5
         assert server.client.get("/livez").status_code == 200
-        job = server.generate(prompt="a fox", width=64, height=64, steps=1)["jobs"][0]
+        job = server.generate(prompt="a fox", steps=1)["jobs"][0]
         assert job["status"] == "succeeded"
 
 
@@ -69,7 +69,7 @@ def test_what_a_server_makes_is_its_owners_alone(tmp_path: Path) -> None:
     try:
         with RunningServer(tmp_path / "data", fake_engine="1") as server:
             server.wait_for("/readyz", 20)
-            server.generate(prompt="a fox", width=64, height=64, steps=1)
+            server.generate(prompt="a fox", steps=1)
             assert server.stop() == 0
     finally:
         os.umask(old)
@@ -154,9 +154,9 @@ def test_version_config_and_unknown_commands(tmp_path: Path) -> None:
 
 def test_the_note_of_a_running_server_is_read_or_ignored(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
-    assert serve.running(layout) is None
-    (tmp_path / serve.RUNNING).write_bytes(b"nonsense")
-    assert serve.running(layout) is None
-    note = serve.Running(pid=1, url="http://127.0.0.1:1", boot="x")
-    (tmp_path / serve.RUNNING).write_bytes(msgspec.json.encode(note))
-    assert serve.running(layout) == note
+    assert whereabouts.running(layout) is None
+    (tmp_path / whereabouts.RUNNING).write_bytes(b"nonsense")
+    assert whereabouts.running(layout) is None
+    note = whereabouts.Running(pid=1, url="http://127.0.0.1:1", boot="x")
+    (tmp_path / whereabouts.RUNNING).write_bytes(msgspec.json.encode(note))
+    assert whereabouts.running(layout) == note

@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from core.paths import Layout
-from server import serve
+from server import whereabouts
 from tests.running import RunningServer
 
 pytestmark = [
@@ -99,7 +99,7 @@ def test_a_running_job_is_finished_and_new_work_refused(tmp_path: Path) -> None:
         assert close_code(opened) == 1012
         assert server.process.wait(15) == 0
         assert jobs(server)[job] == "succeeded"
-        assert serve.running(Layout(server.data_dir)) is None
+        assert whereabouts.running(Layout(server.data_dir)) is None
         assert "Traceback" not in server.log.read_text()
 
 
@@ -152,4 +152,4 @@ def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
         assert server.process.wait(10) == 0
         assert time.monotonic() - began < 5
         assert jobs(server)[job] in ("queued", "running")  # the next start takes it up
-        assert serve.running(Layout(server.data_dir)) is None
+        assert whereabouts.running(Layout(server.data_dir)) is None

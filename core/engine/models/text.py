@@ -11,6 +11,32 @@ from core.engine.carrier import place_of
 from core.errors import Invalid
 
 
+def readable(prompt: str) -> str:
+    """Give what can be tokenized: in place of each half of a surrogate pair stands a "?".
+
+    Texts of files' names hold such halves, and nodes may wire them in as prompts.
+    """
+    return prompt.encode("utf-8", "replace").decode("utf-8")
+
+
+def tokenize(tokenizer: Any, prompt: str) -> Any:
+    """Give ``input_ids`` and ``attention_mask`` of one prompt, (1, T), padded and cut."""
+    return tokenizer(
+        readable(prompt),
+        padding="max_length",
+        max_length=tokenizer.model_max_length,
+        truncation=True,
+        return_tensors="pt",
+    )
+
+
+def is_cut(encoder: Any, prompt: str) -> bool:
+    """Say whether ``encode`` leaves out the end of a prompt."""
+    tokenizer = encoder.tokenizer
+    ids = tokenizer(readable(prompt), verbose=False).input_ids
+    return len(ids) > int(tokenizer.model_max_length)
+
+
 def encode(encoder: Any, prompt: str, clip_skip: int = 0) -> torch.Tensor:
     """Encode one prompt: (1, T, D) in the encoder's number format, on its device.
 
@@ -22,14 +48,7 @@ def encode(encoder: Any, prompt: str, clip_skip: int = 0) -> torch.Tensor:
     layers = int(encoder.config.num_hidden_layers)
     if clip_skip > layers:
         raise Invalid("clip_skip_too_large", clip_skip=clip_skip, most=layers)
-    tokenizer = encoder.tokenizer
-    tokens = tokenizer(
-        prompt,
-        padding="max_length",
-        max_length=tokenizer.model_max_length,
-        truncation=True,
-        return_tensors="pt",
-    )
+    tokens = tokenize(encoder.tokenizer, prompt)
     device = place_of(encoder)
     masked = getattr(encoder.config, "use_attention_mask", False)
     output = encoder(

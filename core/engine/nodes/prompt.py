@@ -1,7 +1,8 @@
 """Prompts: words to conditioning."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
+import torch
 from msgspec import Meta
 
 from core.engine import phase
@@ -26,7 +27,12 @@ class PromptEncode(Node, tag="prompt.encode"):
 
 def encode(ctx: Context, handle: TextEncoder, prompt: str, clip_skip: int = 0) -> Conditioning:
     """Encode one prompt under the baton."""
-    tokens = phase.run(
-        ctx, handle, "encode", (), lambda encoder: text.encode(encoder, prompt, clip_skip)
-    )
-    return Conditioning(tokens=tokens, identity=handle.identity)
+    cut = False
+
+    def work(encoder: Any) -> torch.Tensor:
+        nonlocal cut
+        cut = text.is_cut(encoder, prompt)
+        return text.encode(encoder, prompt, clip_skip)
+
+    tokens = phase.run(ctx, handle, "encode", (), work)
+    return Conditioning(tokens=tokens, identity=handle.identity, cut=cut)

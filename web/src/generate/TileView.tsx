@@ -13,6 +13,7 @@ type Props = { job: string; width: number; height: number };
 
 /** One job: its place in the queue, then its previews, then its picture, all in one frame. */
 export function TileView({ job, width, height }: Props): ReactNode {
+  const { t } = useTranslation();
   const tile = useSelect((state) => state.tiles[job]);
   const made = useSelect((state) => state.images[state.tiles[job]?.images[0] ?? ""]);
   if (!tile || (tile.status === "succeeded" && tile.images.length === 0)) return null;
@@ -22,6 +23,9 @@ export function TileView({ job, width, height }: Props): ReactNode {
       {tile.preview && <img className="tile-preview" src={tile.preview} alt="" />}
       {image !== undefined && <Final job={job} image={image} />}
       {!ended(tile.status) && <Live tile={tile} />}
+      {image !== undefined && tile.cut && (
+        <figcaption className="tile-note">{t("degraded.prompt_cut")}</figcaption>
+      )}
       {(tile.status === "failed" || tile.status === "quarantined" || tile.status === "canceled") && (
         <Stopped tile={tile} />
       )}

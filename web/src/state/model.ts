@@ -29,6 +29,7 @@ export type Tile = {
   etaAt: number; // milliseconds
   images: string[];
   error: Problem | null;
+  cut: boolean; // the prompt was longer than the model reads
   preview: string | null; // object URL
 };
 

@@ -54,6 +54,15 @@ describe("facts about jobs", () => {
     expect(done.queue.counts).toMatchObject({ running: 0, succeeded: 1 });
   });
 
+  it("tell that a prompt was cut, live and from a list of jobs", () => {
+    const cut: Fact = { ...BASE, type: "job.ended", seq: 2, job: "J", batch: "B", status: "succeeded",
+      seconds: 1, images: ["I"], error: null, degraded: ["tile_vae", "prompt_cut"] };
+    expect(all([started(1, "J"), cut]).tiles.J?.cut).toBe(true);
+    expect(all([started(1, "J"), finished(2, "J", ["I"])]).tiles.J?.cut).toBe(false);
+    const listed: Job = { ...job("J", "succeeded"), degraded: ["prompt_cut"] };
+    expect(all([{ type: "local.jobs", jobs: [listed] }]).tiles.J?.cut).toBe(true);
+  });
+
   it("are taken once, however often they are replayed", () => {
     const once = all([started(5, "J")]);
     expect(reduce(once, started(5, "J"))).toBe(once);

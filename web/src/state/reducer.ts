@@ -1,7 +1,7 @@
 import type { Fact, Frame, Image, Model } from "../api/wire.gen";
 import { ended, type Local, type Message, type State } from "./model";
 import { drop, extend, hold } from "./pictures";
-import { accept, change, forget, giveBack, placeJobs, touch } from "./tiles";
+import { accept, change, forget, giveBack, isCut, placeJobs, touch } from "./tiles";
 
 /** The one place where what the server said becomes what the page shows. */
 export function reduce(state: State, message: Message): State {
@@ -32,7 +32,7 @@ function fact(state: State, told: Fact): State {
       const from = state.tiles[told.job]?.status === "running" ? "running" : "queued";
       return change(move(state, from, told.status), told.job, told.batch, (tile) => ({
         ...tile, status: told.status, images: told.images, error: told.error, eta: null,
-        preview: told.images.length > 0 ? tile.preview : null,
+        cut: isCut(told), preview: told.images.length > 0 ? tile.preview : null,
       }));
     }
     case "queue.changed":

@@ -15,8 +15,13 @@ function blank(id: string, batch: string): Tile {
     etaAt: 0,
     images: [],
     error: null,
+    cut: false,
     preview: null,
   };
+}
+
+export function isCut({ degraded }: { degraded: string[] }): boolean {
+  return degraded.includes("prompt_cut");
 }
 
 function fromJob(job: Job, held: Tile | undefined): Tile {
@@ -32,6 +37,7 @@ function fromJob(job: Job, held: Tile | undefined): Tile {
     etaAt: Date.now(),
     images: job.images,
     error: job.error,
+    cut: isCut(job),
     preview: held?.preview ?? null,
   };
 }
