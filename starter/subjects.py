@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 TABLE = Path(__file__).with_name("subjects.tsv")
+EDITIONS = {"held": 0, "1": 1, "2": 2, "3": 3}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +19,12 @@ class Subject:
     name: str
     group: str  # animal, plant, food, travel, object
     synonyms: tuple[str, ...]  # other words for it, "red fox" among them
-    held_out: bool  # never seen in training: kept for subject training tests
+    edition: int  # of the table, 1 to 3: larger models know later ones; 0: never trained on
+
+    @property
+    def held_out(self) -> bool:
+        """Is it kept for tests of subject training, and never seen in training?"""
+        return self.edition == 0
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -27,9 +33,10 @@ class Subject:
 
 
 def parse_table(text: str) -> tuple[Subject, ...]:
-    """Parse rows of `code, group, name, synonyms, held` parted by tabs; `#` starts a remark.
+    """Parse rows of `code, group, name, synonyms, edition` parted by tabs; `#` starts a remark.
 
-    :raises ValueError: a row has the wrong number of fields, or a word stands for two subjects.
+    :raises ValueError: a row has the wrong number of fields or an unknown edition, or a word
+        stands for two subjects.
     """
     subjects: list[Subject] = []
     owner: dict[str, str] = {}
@@ -39,13 +46,15 @@ def parse_table(text: str) -> tuple[Subject, ...]:
         fields = line.split("\t")
         if len(fields) != 5:
             raise ValueError(f"line {number}: expected 5 fields, found {len(fields)}")
-        code, group, name, synonyms, held = fields
+        code, group, name, synonyms, edition = fields
+        if edition not in EDITIONS:
+            raise ValueError(f"line {number}: expected an edition, found {edition!r}")
         subject = Subject(
             code=code,
             name=name,
             group=group,
             synonyms=tuple(word for word in synonyms.split(",") if word),
-            held_out=held == "held",
+            edition=EDITIONS[edition],
         )
         for word in subject.words:
             if owner.setdefault(word, name) != name:
@@ -60,6 +69,6 @@ def read_subjects(path: Path = TABLE) -> tuple[Subject, ...]:
     return parse_table(path.read_text("utf-8"))
 
 
-def pick_trained(subjects: tuple[Subject, ...]) -> tuple[Subject, ...]:
-    """Leave out what training must never see."""
-    return tuple(subject for subject in subjects if not subject.held_out)
+def pick_trained(subjects: tuple[Subject, ...], edition: int) -> tuple[Subject, ...]:
+    """Leave out what training must never see, and what came after that edition."""
+    return tuple(subject for subject in subjects if 0 < subject.edition <= edition)
