@@ -12,20 +12,14 @@ from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from starter.captions import describe
+from starter.precision import autocast
+from starter.recipe import FACTOR, RECIPES
 from starter.scenes import Scene
 from starter.seeds import make_generator, make_random, mix
 from starter.subjects import Subject
 from starter.tokenizer import MAX_LENGTH
-from starter.vae import LATENT_CHANNELS, blend
+from starter.vae import blend
 
-# side in pixels -> channels of the UNet's levels, and the text encoder's width
-LEVELS: dict[int, tuple[int, ...]] = {
-    16: (8, 16),
-    64: (144, 144),
-    128: (128, 160),
-    256: (96, 128, 160),
-}
-TEXT_WIDTH: dict[int, int] = {16: 16, 64: 256, 128: 256, 256: 256}
 SCHEDULE: dict[str, Any] = {
     "num_train_timesteps": 1000,
     "beta_start": 0.00085,
@@ -36,26 +30,28 @@ SCHEDULE: dict[str, Any] = {
 DROPOUT = 0.1  # part of the captions replaced by the empty one
 
 
-def make_unet(size: int, factor: int = 8) -> UNet2DConditionModel:
-    """Make an untrained UNet whose every level attends to the text."""
-    levels = LEVELS[size]
+def make_unet(size: int) -> UNet2DConditionModel:
+    """Make an untrained UNet; the recipe says which of its levels attend to the text."""
+    recipe = RECIPES[size]
+    down = ["CrossAttnDownBlock2D" if attends else "DownBlock2D" for attends in recipe.attends]
+    up = ["CrossAttnUpBlock2D" if attends else "UpBlock2D" for attends in recipe.attends[::-1]]
     return UNet2DConditionModel(
-        sample_size=size // factor,
-        in_channels=LATENT_CHANNELS,
-        out_channels=LATENT_CHANNELS,
-        down_block_types=("CrossAttnDownBlock2D",) * len(levels),
-        up_block_types=("CrossAttnUpBlock2D",) * len(levels),
-        block_out_channels=levels,
+        sample_size=size // FACTOR,
+        in_channels=recipe.latent_channels,
+        out_channels=recipe.latent_channels,
+        down_block_types=tuple(down),
+        up_block_types=tuple(up),
+        block_out_channels=recipe.unet_levels,
         layers_per_block=1,
-        cross_attention_dim=TEXT_WIDTH[size],
+        cross_attention_dim=recipe.text_width,
         attention_head_dim=4,  # diffusers' name for the number of heads
-        norm_num_groups=16 if size > 16 else 4,
+        norm_num_groups=recipe.groups,
     )
 
 
 def make_text_encoder(size: int, tokenizer: CLIPTokenizer) -> CLIPTextModel:
     """Make an untrained text encoder for that vocabulary."""
-    width = TEXT_WIDTH[size]
+    width = RECIPES[size].text_width
     return CLIPTextModel(
         CLIPTextConfig(
             vocab_size=len(tokenizer),
@@ -93,30 +89,32 @@ def encode_scenes(
     `draw(start, stop)` gives pictures as uint8, (B, 3, H, W).
     """
     parts = []
-    for start in range(0, count, 128):
-        pictures = draw(start, min(start + 128, count)).to(device).float() / 127.5 - 1
+    for start in range(0, count, 64):
+        pictures = draw(start, min(start + 64, count)).float() / 127.5 - 1
         pictures = pictures.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(torch.device(device).type, torch.bfloat16):
+        with autocast(device):
             mean = vae.encode(pictures).latent_dist.mean
-        parts.append((mean.float() * vae.config.scaling_factor).half().cpu())
-    return torch.cat(parts)
+        parts.append((mean.float() * vae.config.scaling_factor).half())
+    return torch.cat(parts).contiguous()
 
 
-class Captions:
-    """Names scenes: a phrasing is a pure function of (seed, step, place in the batch)."""
-
-    def __init__(self, scenes: Sequence[Scene], subjects: Sequence[Subject], seed: int) -> None:
-        """Take the scenes in the order of their latents."""
-        self._scenes, self._seed = scenes, seed
-        self._subjects = {subject.code: subject for subject in subjects}
-
-    def pick(self, picks: list[int], step: int) -> list[str]:
-        """Describe the picked scenes; some come back empty."""
-        draw = make_random(self._seed, "caption", step)
-        return [
-            "" if draw.random() < DROPOUT else describe(self._scenes[pick], self._subjects, draw)
-            for pick in picks
-        ]
+def encode_captions(
+    scenes: Sequence[Scene],
+    subjects: Sequence[Subject],
+    tokenizer: CLIPTokenizer,
+    seed: int,
+    phrasings: int,
+) -> torch.Tensor:
+    """Name every scene in that many ways: token ids, (N, phrasings, MAX_LENGTH) in int16."""
+    by_code = {subject.code: subject for subject in subjects}
+    parts = []
+    for start in range(0, len(scenes), 4096):
+        captions = []
+        for index, scene in enumerate(scenes[start : start + 4096], start):
+            draw = make_random(seed, "caption", index)
+            captions += [describe(scene, by_code, draw) for _ in range(phrasings)]
+        parts.append(tokenize(tokenizer, captions).to(torch.int16))
+    return torch.cat(parts).view(len(scenes), phrasings, MAX_LENGTH)
 
 
 class DiffusionStage:
@@ -127,15 +125,14 @@ class DiffusionStage:
     def __init__(
         self,
         latents: torch.Tensor,
-        captions: Captions,
+        words: torch.Tensor,
         tokenizer: CLIPTokenizer,
         *,
         size: int,
         seed: int,
         device: str,
-        batch: int = 48,
     ) -> None:
-        """Take latents (N, C, H/8, W/8) and what names them."""
+        """Take latents (N, C, H/8, W/8) and the token ids that name them (N, K, L)."""
         torch.manual_seed(mix(seed, "diffusion", 0))
         self.unet = make_unet(size).to(device, memory_format=torch.channels_last)
         self.text = make_text_encoder(size, tokenizer).to(device)
@@ -143,6 +140,9 @@ class DiffusionStage:
         self.ema_text = make_text_encoder(size, tokenizer).to(device).requires_grad_(False)
         self.ema_unet.load_state_dict(self.unet.state_dict())
         self.ema_text.load_state_dict(self.text.state_dict())
+        self._guess = self.unet
+        if device.startswith("cuda"):  # launching kernel after kernel bounds the speed there
+            self._guess = torch.compile(self.unet, mode="reduce-overhead")
         self._weights = [*self.unet.parameters(), *self.text.parameters()]
         self._optimizer = torch.optim.AdamW(
             self._weights, lr=8e-4, betas=(0.9, 0.98), weight_decay=0.01, fused=True
@@ -150,35 +150,47 @@ class DiffusionStage:
         alphas = DDPMScheduler(**SCHEDULE).alphas_cumprod
         self._signal = alphas.sqrt().view(-1, 1, 1, 1).to(device)
         self._noise = (1 - alphas).sqrt().view(-1, 1, 1, 1).to(device)
-        self._latents, self._captions, self._tokenizer = latents, captions, tokenizer
-        self._seed, self.device, self._batch = seed, device, batch
+        self._latents, self._words = latents.to(device), words.to(device)
+        self._empty = tokenize(tokenizer, [""]).to(device, torch.int16)
+        self._seed, self.device, self._batch = seed, device, RECIPES[size].batch
 
-    def update(self, step: int, rate: float) -> float:
+    def start_from(self, text: CLIPTextModel, unet: UNet2DConditionModel) -> None:
+        """Take trained weights instead of random ones."""
+        for mine in (self.unet, self.ema_unet):
+            mine.load_state_dict(unet.state_dict())
+        for other in (self.text, self.ema_text):
+            other.load_state_dict(text.state_dict())
+
+    def update(self, step: int, rate: float) -> torch.Tensor:
         """Do one step."""
         draws = make_generator(self._seed, "diffusion", step)
         picks = torch.randint(len(self._latents), (self._batch,), generator=draws)
+        ways = torch.randint(self._words.shape[1], (self._batch,), generator=draws)
+        silent = torch.rand((self._batch, 1), generator=draws) < DROPOUT
         # one draw, spread evenly: each batch sees all noise levels
         spread = (torch.rand((), generator=draws) + torch.arange(self._batch) / self._batch) % 1
         times = (spread * len(self._signal)).long().to(self.device)
+        picks = picks.to(self.device)
         clean = self._latents[picks].float()
-        noise = torch.randn(clean.shape, generator=draws).to(self.device)
-        clean = clean.to(self.device)
-        ids = tokenize(self._tokenizer, self._captions.pick(picks.tolist(), step))
+        noises = make_generator(self._seed, "noise", step, self.device)
+        noise = torch.randn(clean.shape, generator=noises, device=self.device)
+        named = self._words[picks, ways.to(self.device)]
+        ids = torch.where(silent.to(self.device), self._empty, named).long()
         signal, sigma = self._signal[times], self._noise[times]
         noisy = (signal * clean + sigma * noise).contiguous(memory_format=torch.channels_last)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        with torch.autocast(torch.device(self.device).type, torch.bfloat16):
-            words = self.text(ids.to(self.device)).last_hidden_state
-            guess = self.unet(noisy, times, words).sample
-        loss = (guess.float() - (signal * noise - sigma * clean)).square().mean()
+        with autocast(self.device):
+            words = self.text(ids).last_hidden_state
+            guess = self._guess(noisy, times, words, return_dict=False)[0]
+        loss: torch.Tensor = (guess.float() - (signal * noise - sigma * clean)).square().mean()
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         torch.nn.utils.clip_grad_norm_(self._weights, 1.0)
         self._optimizer.step()
         blend(self.ema_unet, self.unet, 0.999, step)
         blend(self.ema_text, self.text, 0.999, step)
-        return float(loss.detach())
+        return loss.detach()
 
     def collect(self) -> dict[str, Any]:
         """Give all state a resumed run needs."""

@@ -25,8 +25,8 @@ class Stage(Protocol):
 
     name: str
 
-    def update(self, step: int, rate: float) -> float:
-        """Do one optimizer step at that learning rate and give the loss."""
+    def update(self, step: int, rate: float) -> torch.Tensor:
+        """Do one optimizer step at that learning rate and give the loss, not waiting for it."""
 
     def collect(self) -> dict[str, Any]:
         """Give all state a resumed run needs."""
@@ -69,7 +69,7 @@ def train(
     warm_up: int = 200,
     flat: float = 0.6,
     save_every: float = 120.0,  # seconds
-    show: Callable[[int], None] | None = None,
+    show: Callable[[int], None] = lambda step: None,
     show_every: float = 300.0,  # seconds
     stop_at: int | None = None,  # leave off early, as if killed
     stopping: Callable[[], bool] = lambda: False,
@@ -77,52 +77,72 @@ def train(
     """Train until `total` steps are done, going on from the checkpoint at `path`.
 
     Gives the losses of the steps done by this call. `show` is called with the step now and then,
-    and after the last step.
+    and after the last step, also when that was not the last one planned.
 
     :raises Stopped: `stopping` said so; the checkpoint holds every step done.
     """
-    begin, before = 0, 0.0
-    state = load_checkpoint(path)
-    if state is not None:
-        stage.restore(state["stage"])
-        begin, before = state["step"], state.get("seconds", 0.0)
-        log.info("%s goes on from step %d of %d", stage.name, begin, total)
-    losses: list[float] = []
-    started = saved = shown = time.monotonic()
+    begin, before = _resume(stage, path)
+    losses: list[torch.Tensor] = []
+    started = time.monotonic()
+    saving, showing = _Every(save_every), _Every(show_every)
     end = total if stop_at is None else min(total, stop_at)
+
+    def save(done: int) -> None:
+        seconds = before + time.monotonic() - started
+        save_checkpoint(path, {"step": done, "seconds": seconds, "stage": stage.collect()})
+
     with Progress(transient=True) as progress:
         bar = progress.add_task(stage.name, total=total, completed=begin)
         for step in range(begin, end):
             factor = trapezoid(step, total, warm_up=warm_up, flat=flat)
             losses.append(stage.update(step, rate * factor))
-            now = time.monotonic()
             done = step + 1
             if done % 50 == 0:
+                losses[-1] = losses[-1].cpu()  # the device is never more than 50 steps behind
                 progress.update(bar, completed=done)
             if done % 200 == 0:
-                _log_speed(stage.name, done, total, losses, now - started)
-            if now - saved > save_every:
-                _save(stage, path, done, before + now - started)
-                saved = now
+                _log_speed(stage.name, done, total, losses, time.monotonic() - started)
+            if saving.due():
+                save(done)
             if stopping():
-                _save(stage, path, done, before + now - started)
-                raise Stopped(f"{stage.name} at step {done}")
-            if show is not None and now - shown > show_every:
+                save(done)
                 show(done)
-                shown = time.monotonic()
+                raise Stopped(f"{stage.name} at step {done}")
+            if showing.due():
+                show(done)
     if losses:
-        _save(stage, path, end, before + time.monotonic() - started)
-    if show is not None and end == total:
+        save(end)
+    if end == total:
         show(end)
-    return losses
+    return torch.stack([loss.cpu() for loss in losses]).tolist() if losses else []
 
 
-def _save(stage: Stage, path: Path, step: int, seconds: float) -> None:
-    save_checkpoint(path, {"step": step, "seconds": seconds, "stage": stage.collect()})
+def _resume(stage: Stage, path: Path) -> tuple[int, float]:
+    """Take the checkpoint back, if there is one; give steps done and seconds spent."""
+    state = load_checkpoint(path)
+    if state is None:
+        return 0, 0.0
+    stage.restore(state["stage"])
+    log.info("%s goes on from step %d", stage.name, state["step"])
+    return state["step"], state.get("seconds", 0.0)
 
 
-def _log_speed(name: str, done: int, total: int, losses: list[float], seconds: float) -> None:
-    recent = losses[-200:]
-    mean = sum(recent) / len(recent)
+class _Every:
+    """Says when that many seconds have passed, again and again."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._last = seconds, time.monotonic()
+
+    def due(self) -> bool:
+        if time.monotonic() - self._last < self._seconds:
+            return False
+        self._last = time.monotonic()
+        return True
+
+
+def _log_speed(
+    name: str, done: int, total: int, losses: list[torch.Tensor], seconds: float
+) -> None:
+    mean = float(torch.stack([loss.cpu() for loss in losses[-200:]]).mean())
     speed = len(losses) / max(seconds, 1e-9)
     log.info("%s %d/%d loss %.4f, %.2f steps/s", name, done, total, mean, speed)

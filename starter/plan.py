@@ -7,16 +7,14 @@ checkpoints. Does not know what a step does.
 import json
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
+from starter.loop import Stage
+from starter.recipe import RECIPES, Recipe
 
-class Updating(Protocol):
-    """Anything with a training step."""
-
-    def update(self, step: int, rate: float) -> float:
-        """Do one step."""
+TIMED = 20  # steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,31 +27,44 @@ class Plan:
     work: Path  # checkpoints
     cache: Path  # packages and sprites
     model: Path  # where the export goes
-    pool: int = 12288  # pictures the VAE's crops are cut from
-    scenes: int = 49152  # pictures the UNet learns from
+    scenes: int = 0  # pictures the UNet learns from; 0: as many as the recipe says
+    origin: Path | None = None  # an export to go on from
+    rate: float = 0.0  # learning rate; 0: as the recipe says
+    favour: int = 1  # how often the latest subjects are drawn for each time that older ones are
     held: int = 64  # pictures the VAE is measured with
     save_every: float = 60.0  # seconds
     show_every: float = 600.0  # seconds
     stopping: Callable[[], bool] = lambda: False
 
+    @property
+    def recipe(self) -> Recipe:
+        """Give the settings that go with the size."""
+        return RECIPES[self.size]
 
-def count_steps(stage: Updating, minutes: float) -> int:
-    """Time some steps of a stage that will be thrown away; say how many the minutes allow."""
+    @property
+    def scene_count(self) -> int:
+        """Give how many pictures the UNet learns from."""
+        return self.scenes or self.recipe.scenes
+
+
+def count_steps(stage: Stage, minutes: float) -> int:
+    """Time some steps of a stage, undo them, and say how many the minutes allow."""
+    before = deepcopy(stage.collect())
     for step in range(3):
-        stage.update(step, 0.0)
+        float(stage.update(step, 0.0))  # reading the loss waits for the device
     started = time.monotonic()
-    for step in range(10):
-        stage.update(step, 0.0)
-    return max(1, int(minutes * 60 * 10 / (time.monotonic() - started)))
+    losses = [stage.update(step, 0.0) for step in range(TIMED)]
+    float(losses[-1])
+    seconds = (time.monotonic() - started) / TIMED
+    stage.restore(before)
+    return max(1, int(minutes * 60 / seconds))
 
 
-def settle_steps(
-    path: Path, key: str, ordered: int, minutes: float, make: Callable[[], Updating]
-) -> int:
+def settle_steps(path: Path, key: str, ordered: int, minutes: float, stage: Stage) -> int:
     """Give the step count of a stage: as ordered, else as kept, else as many as fit."""
     kept: dict[str, int] = json.loads(path.read_text("utf-8")) if path.exists() else {}
     if ordered or key not in kept:
-        kept[key] = ordered or count_steps(make(), minutes)
+        kept[key] = ordered or count_steps(stage, minutes)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(kept), "utf-8")
     return kept[key]

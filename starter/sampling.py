@@ -96,10 +96,11 @@ def draw_pictures(
     seed: int = 0,
     steps: int = STEPS,
     guidance: float = GUIDANCE,
-    batch: int = 24,
+    batch: int = 0,
 ) -> Iterator[Image.Image]:
     """Draw one picture a prompt; the n-th has the seed `seed + n`, whatever the batch."""
     left = list(prompts)
+    batch = batch or (128 if pipeline.device.type == "cuda" else 16)
     for start in range(0, len(left), batch):
         part = left[start : start + batch]
         draws = [

@@ -1,7 +1,7 @@
-"""Pictures composed on the fly: what is in one, and how it is drawn.
+"""What is in a picture: figures, style, background.
 
-A scene is a pure function of (seed, index); drawing is a pure function of the scene. Does not
-know words: see `starter.captions`.
+A scene is a pure function of (seed, index). Does not draw: see `starter.canvas`. Does not know
+words: see `starter.captions`.
 """
 
 import random
@@ -9,11 +9,8 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from PIL import Image, ImageEnhance
-
 from starter.seeds import make_random
-from starter.sprites import STYLES, Atlas
+from starter.sprites import STYLES
 
 COLOURS: dict[str, tuple[int, int, int]] = {
     "white": (252, 252, 252),
@@ -69,7 +66,7 @@ class Scene:
 class Mix:
     """How often each kind of scene comes up, as parts of one."""
 
-    pair: float = 0.08
+    pair: float = 0.12
     small: float = 0.08
     gradient: float = 0.15
 
@@ -88,7 +85,7 @@ def make_scene(seed: int, index: int, codes: Sequence[str], mix: Mix | None = No
     small, place = False, "center"
     figures: tuple[Figure, ...]
     if kind < mix.pair and len(codes) > 1:
-        left, right = draw.sample(list(codes), 2)
+        left, right = draw.sample(sorted(set(codes)), 2)
         size = draw.uniform(0.46, 0.52)
         figures = (_place(draw, left, 0.26, 0.5, size), _place(draw, right, 0.74, 0.5, size))
     elif kind < mix.pair + mix.small:
@@ -120,32 +117,3 @@ def _place(draw: random.Random, code: str, x: float, y: float, size: float) -> F
         light=draw.uniform(0.94, 1.06),
         colour=draw.uniform(0.92, 1.08),
     )
-
-
-def draw_background(scene: Scene, pixels: int) -> Image.Image:
-    """Draw the plain colour, or the gradient from top to bottom."""
-    ends = np.array([COLOURS[scene.top], COLOURS[scene.bottom]], np.float32) + scene.tint
-    if scene.top == scene.bottom:
-        colour = tuple(int(v) for v in ends[0].clip(0, 255))
-        return Image.new("RGB", (pixels, pixels), colour)
-    t = np.linspace(0, 1, pixels, dtype=np.float32)[:, None]
-    rows = (ends[0] * (1 - t) + ends[1] * t).clip(0, 255)  # (H, 3)
-    full = np.repeat(rows[:, None, :], pixels, axis=1)  # (H, 3) -> (H, W, 3)
-    return Image.fromarray(full.astype(np.uint8))
-
-
-def draw_scene(scene: Scene, atlas: Atlas, pixels: int) -> Image.Image:
-    """Draw the scene as an RGB square of that side."""
-    canvas = draw_background(scene, pixels)
-    for figure in scene.figures:
-        sprite = atlas[figure.code, scene.style]
-        side = max(1, round(figure.size * pixels))
-        sprite = sprite.resize((side, side), Image.Resampling.BICUBIC, reducing_gap=2.0)
-        if figure.flip:
-            sprite = sprite.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        alpha = sprite.getchannel("A")
-        ink = ImageEnhance.Brightness(sprite.convert("RGB")).enhance(figure.light)
-        ink = ImageEnhance.Color(ink).enhance(figure.colour)
-        corner = (round(figure.x * pixels - side / 2), round(figure.y * pixels - side / 2))
-        canvas.paste(ink, corner, alpha)
-    return canvas

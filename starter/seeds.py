@@ -20,6 +20,6 @@ def make_random(seed: int, purpose: str, step: int) -> random.Random:
     return random.Random(mix(seed, purpose, step))
 
 
-def make_generator(seed: int, purpose: str, step: int) -> torch.Generator:
-    """Make a torch generator on the CPU, whatever the training device."""
-    return torch.Generator("cpu").manual_seed(mix(seed, purpose, step))
+def make_generator(seed: int, purpose: str, step: int, device: str = "cpu") -> torch.Generator:
+    """Make a torch generator; what it draws differs between kinds of device."""
+    return torch.Generator(device).manual_seed(mix(seed, purpose, step))

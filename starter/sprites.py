@@ -97,9 +97,12 @@ def load_atlas(subjects: Iterable[Subject], pixels: int, cache: Path) -> Atlas:
     if not path.exists():
         _draw_atlas(codes, pixels, cache, path)
     with np.load(path) as stored:
-        return {
-            (key.split("/")[0], key.split("/")[1]): Image.fromarray(stored[key]) for key in stored
-        }
+        return {_split(key): Image.open(io.BytesIO(stored[key])).convert("RGBA") for key in stored}
+
+
+def _split(key: str) -> Key:
+    code, style = key.split("/")
+    return code, style
 
 
 def _draw_atlas(codes: list[str], pixels: int, cache: Path, path: Path) -> None:
@@ -112,7 +115,9 @@ def _draw_atlas(codes: list[str], pixels: int, cache: Path, path: Path) -> None:
             except SpriteMissing as missing:
                 log.warning("no picture: %s", missing)
                 continue
-            drawn[f"{code}/{style}"] = np.asarray(picture)
+            file = io.BytesIO()
+            picture.save(file, "WEBP", quality=95)
+            drawn[f"{code}/{style}"] = np.frombuffer(file.getvalue(), np.uint8)
     beside = path.with_suffix(".tmp.npz")
-    np.savez_compressed(beside, allow_pickle=False, **drawn)
+    np.savez(beside, allow_pickle=False, **drawn)
     beside.replace(path)

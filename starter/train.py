@@ -8,94 +8,92 @@ import logging
 import os
 import signal
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline
 
-from starter.diffusion import Captions, DiffusionStage, encode_scenes
+from starter.diffusion import DiffusionStage, encode_captions, encode_scenes
 from starter.export import export
 from starter.loop import Stopped, load_checkpoint, save_checkpoint, train
 from starter.material import Material, default_cache, load_material
 from starter.plan import Plan, settle_steps
-from starter.sampling import SHOWN, draw_pictures, make_grid, make_pipeline
+from starter.sampling import SHOWN, draw_pictures, load_pipeline, make_grid, make_pipeline
 from starter.vae import VaeStage, make_vae, measure_error, measure_scale
 
 log = logging.getLogger(__name__)
-
-VAE_PART = 0.35  # of the minutes
-VAE_RATE, RATE = 1e-3, 8e-4  # learning rates
 
 
 def train_vae(material: Material, ordered: int, minutes: float) -> AutoencoderKL:
     """Train the VAE, or take the finished one; its scaling factor is set."""
     plan = material.plan
+    if plan.origin is not None:
+        return load_pipeline(plan.origin).vae.requires_grad_(False).eval().to(plan.device)
     done = load_checkpoint(plan.work / "vae.done")
     if done is None:
-        pool = material.make_pool(1, plan.pool)
+        pool = material.make_pool(1, plan.recipe.pool)
 
-        def make(total: int = 1) -> VaeStage:
-            return VaeStage(pool, size=plan.size, seed=plan.seed, total=total, device=plan.device)
-
-        total = settle_steps(plan.work / "steps.json", "vae", ordered, minutes, make)
-        stage, path = make(total), plan.work / "vae.ckpt"
+        stage = VaeStage(pool, size=plan.size, seed=plan.seed, device=plan.device)
+        stage.total = settle_steps(plan.work / "steps.json", "vae", ordered, minutes, stage)
+        path = plan.work / "vae.ckpt"
         train(
             stage,
-            total=total,
-            rate=VAE_RATE,
+            total=stage.total,
+            rate=plan.recipe.vae_rate,
             path=path,
             save_every=plan.save_every,
             stopping=plan.stopping,
         )
-        vae = stage.ema.to("cpu").eval()
-        done = {
-            "vae": vae.state_dict(),
-            "scale": measure_scale(vae, pool[:2048]),
-            "error": measure_error(vae, material.make_pool(2, plan.held)),
-        }
+        vae = stage.ema.eval()
+        error = measure_error(vae, material.make_pool(2, plan.held))
+        scale = measure_scale(vae, pool[:1024])
+        done = {"vae": vae.to("cpu").state_dict(), "scale": scale, "error": error}
         save_checkpoint(plan.work / "vae.done", done)
     log.info("vae error %.5f, scaling factor %.4f", done["error"], done["scale"])
     vae = make_vae(plan.size).requires_grad_(False).eval()
     vae.load_state_dict(done["vae"])
     vae.register_to_config(scaling_factor=done["scale"])
-    return vae
+    return vae.to(plan.device)
 
 
-def encode_all(material: Material, vae: AutoencoderKL) -> torch.Tensor:
-    """Encode every scene, or take the latents kept beside the finished VAE."""
+def encode_all(material: Material, vae: AutoencoderKL) -> tuple[torch.Tensor, torch.Tensor]:
+    """Encode every scene and its captions, or take what is kept beside the finished VAE."""
     plan = material.plan
-    path = plan.work / f"latents-{plan.scenes}.pt"
+    path = plan.work / f"latents-{plan.scene_count}.pt"
     kept = load_checkpoint(path)
     if kept is None:
-        log.info("encoding %d scenes", plan.scenes)
-        latents = encode_scenes(vae.to(plan.device), plan.scenes, material.draw, plan.device)
-        vae.to("cpu")
-        save_checkpoint(path, {"latents": latents})
-        return latents
-    found: torch.Tensor = kept["latents"]
-    return found
+        log.info("encoding %d scenes", plan.scene_count)
+        phrasings = plan.recipe.phrasings
+        kept = {
+            "latents": encode_scenes(vae, plan.scene_count, material.draw, plan.device).cpu(),
+            "words": encode_captions(
+                material.scenes, material.subjects, material.tokenizer, plan.seed, phrasings
+            ),
+        }
+        save_checkpoint(path, kept)
+        log.info("encoded")
+    return kept["latents"], kept["words"]
 
 
 def train_diffusion(
-    material: Material, vae: AutoencoderKL, ordered: int, minutes: float
+    material: Material, vae: AutoencoderKL, ordered: int, minutes: Callable[[], float]
 ) -> StableDiffusionPipeline:
-    """Train text encoder and UNet, with a grid and an export now and then."""
+    """Train text encoder and UNet, with a grid and an export now and then.
+
+    `minutes()` is asked when the training itself begins.
+    """
     plan = material.plan
-    latents = encode_all(material, vae)
-    captions = Captions(material.scenes, material.subjects, plan.seed)
+    latents, words = encode_all(material, vae)
 
-    def make() -> DiffusionStage:
-        return DiffusionStage(
-            latents,
-            captions,
-            material.tokenizer,
-            size=plan.size,
-            seed=plan.seed,
-            device=plan.device,
-        )
-
-    total = settle_steps(plan.work / "steps.json", "diffusion", ordered, minutes, make)
-    stage = make()
+    stage = DiffusionStage(
+        latents, words, material.tokenizer, size=plan.size, seed=plan.seed, device=plan.device
+    )
+    if plan.origin is not None:
+        origin = load_pipeline(plan.origin)
+        stage.start_from(origin.text_encoder, origin.unet)
+    total = settle_steps(plan.work / "steps.json", "diffusion", ordered, minutes(), stage)
 
     def show(step: int) -> None:
         finish(plan, assemble(material, vae, stage), f"step {step} of {total}")
@@ -104,7 +102,7 @@ def train_diffusion(
     train(
         stage,
         total=total,
-        rate=RATE,
+        rate=plan.rate or plan.recipe.rate,
         path=path,
         save_every=plan.save_every,
         show=show,
@@ -119,16 +117,14 @@ def assemble(
 ) -> StableDiffusionPipeline:
     """Put the averaged weights together with the VAE."""
     text, unet = stage.ema_text.eval(), stage.ema_unet.eval()
-    return make_pipeline(vae.to(stage.device), text, material.tokenizer, unet)
+    return make_pipeline(vae, text, material.tokenizer, unet)
 
 
 def finish(plan: Plan, pipeline: StableDiffusionPipeline, when: str) -> None:
-    """Draw the grid and put the export in its place."""
-    grid = make_grid(draw_pictures(pipeline, SHOWN))
-    grid.save(plan.work / "grid.png")
-    grid.save(plan.model.with_name("grid.png"))
+    """Put the export in its place, and draw the grid."""
     total = export(pipeline, plan.model, plan.size, plan.cache)
     log.info("exported at %s: %.1f MB", when, total / 1e6)
+    make_grid(draw_pictures(pipeline, SHOWN)).save(plan.model.with_name("grid.png"))
 
 
 def export_now(material: Material) -> None:
@@ -143,14 +139,10 @@ def export_now(material: Material) -> None:
     elif state is not None:
         vae.load_state_dict(state["stage"]["ema"])
         vae.register_to_config(scaling_factor=measure_scale(vae, material.make_pool(2, plan.held)))
-    captions = Captions(material.scenes, material.subjects, plan.seed)
+    vae = vae.to(plan.device)
+    nothing = torch.empty(0)
     stage = DiffusionStage(
-        torch.empty(0),
-        captions,
-        material.tokenizer,
-        size=plan.size,
-        seed=plan.seed,
-        device=plan.device,
+        nothing, nothing, material.tokenizer, size=plan.size, seed=plan.seed, device=plan.device
     )
     state = load_checkpoint(plan.work / "diffusion.ckpt")
     if state is not None:
@@ -169,6 +161,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=0, help="0: as many as there are cores")
     parser.add_argument("--vae-steps", type=int, default=0, help="instead of the minutes")
     parser.add_argument("--steps", type=int, default=0, help="instead of the minutes")
+    parser.add_argument("--origin", type=Path, help="go on from this export, its VAE as it is")
+    parser.add_argument("--favour", type=int, default=1, help="weight of the latest subjects")
+    parser.add_argument("--rate", type=float, default=0.0, help="instead of the recipe's")
+    parser.add_argument("--scenes", type=int, default=0, help="0: as many as the recipe says")
     parser.add_argument("--cache", type=Path, default=default_cache())
     parser.add_argument("--work", type=Path, help="checkpoints; by default in the cache")
     parser.add_argument("--model", type=Path, default=Path(__file__).with_name("model"))
@@ -178,12 +174,13 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> None:
     """Run every stage that is not finished."""
-    asked = parse(argv)
+    started, asked = time.monotonic(), parse(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(asked.threads or os.cpu_count() or 1)
     device = asked.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.backends.cudnn.benchmark = True  # every step has the same shapes
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -194,6 +191,10 @@ def main(argv: list[str] | None = None) -> None:
         work=asked.work or asked.cache / f"work-{asked.size}",
         cache=asked.cache,
         model=asked.model,
+        scenes=asked.scenes,
+        origin=asked.origin,
+        favour=asked.favour,
+        rate=asked.rate,
         stopping=stop.is_set,
     )
     plan.work.mkdir(parents=True, exist_ok=True)
@@ -202,8 +203,13 @@ def main(argv: list[str] | None = None) -> None:
         export_now(material)
         return
     try:
-        vae = train_vae(material, asked.vae_steps, asked.minutes * VAE_PART)
-        train_diffusion(material, vae, asked.steps, asked.minutes * (1 - VAE_PART))
+        vae = train_vae(material, asked.vae_steps, asked.minutes * plan.recipe.vae_part)
+        train_diffusion(
+            material,
+            vae,
+            asked.steps,
+            lambda: max(0.0, asked.minutes - (time.monotonic() - started) / 60),
+        )
     except Stopped as stopped:
         log.info("stopped: %s", stopped)
 

@@ -1,4 +1,4 @@
-"""The picture encoder and decoder: its shape for each size, and its training.
+"""The picture encoder and decoder, and its training.
 
 Trained on crops, because it is convolutional and updates count more than pixels; the last part
 on whole pictures, so that the group norms meet what they will see in use. Does not know words.
@@ -6,31 +6,21 @@ on whole pictures, so that the group norms meet what they will see in use. Does 
 
 from typing import Any
 
-import numpy as np
 import torch
 from diffusers import AutoencoderKL
 from torch.nn import functional
 
-from starter.scenes import Mix, draw_scene, make_scene
+from starter.precision import autocast
+from starter.recipe import RECIPES
 from starter.seeds import make_generator, mix
-from starter.sprites import Atlas
 
-# side in pixels -> channels of each level; the factor is 2 ** (levels - 1)
-LEVELS: dict[int, tuple[int, ...]] = {
-    16: (8, 8, 8, 8),
-    64: (24, 48, 96, 128),
-    128: (24, 48, 96, 128),
-    256: (32, 64, 128, 160),
-}
-LATENT_CHANNELS = 16
-CROP = 32  # pixels
 KL_WEIGHT = 3e-4
-WHOLE_FROM = 0.8  # part of all steps after which whole pictures are shown
 
 
 def make_vae(size: int) -> AutoencoderKL:
     """Make an untrained one. There is no attention in it, so crops and pictures are alike."""
-    levels = LEVELS[size]
+    recipe = RECIPES[size]
+    levels = recipe.vae_levels
     return AutoencoderKL(
         in_channels=3,
         out_channels=3,
@@ -38,26 +28,13 @@ def make_vae(size: int) -> AutoencoderKL:
         up_block_types=("UpDecoderBlock2D",) * len(levels),
         block_out_channels=levels,
         layers_per_block=1,
-        latent_channels=LATENT_CHANNELS,
+        latent_channels=recipe.latent_channels,
         norm_num_groups=8,
         sample_size=size,
         scaling_factor=1.0,
         mid_block_add_attention=False,
         force_upcast=False,
     )
-
-
-def draw_pool(seed: int, count: int, codes: list[str], atlas: Atlas, size: int) -> torch.Tensor:
-    """Draw the pictures the crops are cut from, (N, 3, H, W) in uint8.
-
-    More pairs, small figures and gradients than the UNet sees: here they are just detail.
-    """
-    kinds = Mix(pair=0.25, small=0.15, gradient=0.2)
-    pool = torch.empty((count, 3, size, size), dtype=torch.uint8)
-    for index in range(count):
-        picture = draw_scene(make_scene(seed, index, codes, kinds), atlas, size)
-        pool[index] = torch.from_numpy(np.array(picture)).permute(2, 0, 1)  # (H, W, 3) -> (3, H, W)
-    return pool
 
 
 def reconstruction_loss(made: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
@@ -76,9 +53,9 @@ class VaeStage:
     name = "vae"
 
     def __init__(
-        self, pool: torch.Tensor, *, size: int, seed: int, total: int, device: str, batch: int = 12
+        self, pool: torch.Tensor, *, size: int, seed: int, device: str, total: int = 1
     ) -> None:
-        """Take the pool as `draw_pool` made it."""
+        """Take the pool of pictures, uint8 (N, 3, H, W) on the device; `total` steps."""
         torch.manual_seed(mix(seed, "vae", 0))
         self.vae = make_vae(size).to(device, memory_format=torch.channels_last)
         self.ema = make_vae(size).to(device).requires_grad_(False)
@@ -87,18 +64,18 @@ class VaeStage:
             self.vae.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.01, fused=True
         )
         self._pool, self._size, self._seed = pool, size, seed
-        self._device, self._batch, self._total = device, batch, total
+        self._device, self.total, self._recipe = device, total, RECIPES[size]
 
-    def update(self, step: int, rate: float) -> float:
+    def update(self, step: int, rate: float) -> torch.Tensor:
         """Do one step."""
-        draws = make_generator(self._seed, "vae", step)
-        real = self._cut(step, draws).to(self._device).float() / 127.5 - 1
+        real = self._cut(step).float() / 127.5 - 1
         real = real.contiguous(memory_format=torch.channels_last)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        with torch.autocast(torch.device(self._device).type, torch.bfloat16):
+        draws = make_generator(self._seed, "vae noise", step, self._device)
+        with autocast(self._device):
             posterior = self.vae.encode(real).latent_dist
-            noise = torch.randn(posterior.mean.shape, generator=draws).to(self._device)
+            noise = torch.randn(posterior.mean.shape, generator=draws, device=self._device)
             made = self.vae.decode(posterior.mean + posterior.std * noise).sample
         mean, logvar = posterior.mean.float(), posterior.logvar.float()
         kl = 0.5 * (mean.square() + logvar.exp() - 1 - logvar).mean()
@@ -108,20 +85,22 @@ class VaeStage:
         torch.nn.utils.clip_grad_norm_(self.vae.parameters(), 1.0)
         self._optimizer.step()
         blend(self.ema, self.vae, 0.999, step)
-        return float(reconstruction.detach())
+        return reconstruction.detach()
 
-    def _cut(self, step: int, draws: torch.Generator) -> torch.Tensor:
+    def _cut(self, step: int) -> torch.Tensor:
         """Cut crops, or near the end take as many pixels in whole pictures."""
-        whole = step >= WHOLE_FROM * self._total
-        side = self._size if whole else min(CROP, self._size)
-        count = max(1, self._batch * CROP * CROP // (side * side)) if whole else self._batch
-        picks = torch.randint(len(self._pool), (count,), generator=draws)
-        corners = torch.randint(self._size - side + 1, (count, 2), generator=draws)
-        crops = [
-            self._pool[pick, :, y : y + side, x : x + side]
-            for pick, (y, x) in zip(picks.tolist(), corners.tolist(), strict=True)
-        ]
-        return torch.stack(crops)
+        recipe = self._recipe
+        whole = step >= recipe.whole_from * self.total
+        crop = min(recipe.crop, self._size)
+        side = self._size if whole else crop
+        count = max(1, recipe.crops * crop * crop // (side * side))
+        draws = make_generator(self._seed, "vae", step)
+        picks = torch.randint(len(self._pool), (count, 1, 1), generator=draws)
+        corners = torch.randint(self._size - side + 1, (2, count, 1, 1), generator=draws)
+        span = torch.arange(side)
+        rows, columns = corners[0] + span.view(1, side, 1), corners[1] + span.view(1, 1, side)
+        at = [index.to(self._pool.device) for index in (picks, rows, columns)]
+        return self._pool[at[0], :, at[1], at[2]].permute(0, 3, 1, 2)  # (B, H, W, 3) -> NCHW
 
     def collect(self) -> dict[str, Any]:
         """Give all state a resumed run needs."""
@@ -148,17 +127,22 @@ def blend(slow: torch.nn.Module, fast: torch.nn.Module, decay: float, step: int)
 @torch.no_grad()
 def measure_scale(vae: AutoencoderKL, pool: torch.Tensor) -> float:
     """Give the factor that brings the latents' mean square to one."""
-    real = pool.float() / 127.5 - 1
-    latents = torch.cat([vae.encode(part).latent_dist.mean for part in torch.split(real, 64)])
-    return float(latents.square().mean().rsqrt())
+    squares = [
+        vae.encode(_to_real(part)).latent_dist.mean.square() for part in torch.split(pool, 32)
+    ]
+    return float(torch.cat(squares).mean().rsqrt())
 
 
 @torch.no_grad()
 def measure_error(vae: AutoencoderKL, pool: torch.Tensor) -> float:
     """Give the mean square error of pictures in -1..1 sent through and back."""
-    real = pool.float() / 127.5 - 1
-    errors = [
-        (vae.decode(vae.encode(part).latent_dist.mean).sample - part).square().mean()
-        for part in torch.split(real, 64)
-    ]
-    return float(torch.stack(errors).mean())
+    errors = []
+    for part in torch.split(pool, 32):
+        real = _to_real(part)
+        made = vae.decode(vae.encode(real).latent_dist.mean).sample
+        errors.append((made - real).square().mean((1, 2, 3)))
+    return float(torch.cat(errors).mean())
+
+
+def _to_real(pictures: torch.Tensor) -> torch.Tensor:
+    return pictures.float() / 127.5 - 1

@@ -17,7 +17,7 @@ SHAPES = ("ball", "box", "wedge")
 def subjects() -> tuple[Subject, ...]:
     """Three subjects, with synonyms."""
     return tuple(
-        Subject(code=f"f{n}", name=name, group="object", synonyms=(f"old {name}",), held_out=False)
+        Subject(code=f"f{n}", name=name, group="object", synonyms=(f"old {name}",), edition=1)
         for n, name in enumerate(SHAPES)
     )
 
@@ -51,8 +51,6 @@ def plan(tmp_path: Path) -> Plan:
         work=tmp_path / "work",
         cache=tmp_path / "cache",
         model=tmp_path / "model",
-        pool=32,
-        scenes=64,
         held=8,
     )
 

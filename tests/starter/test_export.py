@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import diffusers
@@ -9,6 +10,8 @@ from starter import export as exporting
 from starter.export import ExportTooLarge, export
 from starter.material import Material
 from starter.sampling import draw_pictures, load_pipeline, make_grid
+from starter.sprites import Atlas
+from starter.subjects import Subject
 from starter.train import export_now, train_diffusion, train_vae
 
 # diffusers hands tensors to numpy the old way, and says so about each cast to half precision
@@ -84,8 +87,24 @@ def test_an_export_that_is_too_large_leaves_the_last_one(
 @pytest.mark.slow
 def test_all_stages_run_and_run_again_without_training(material: Material) -> None:
     vae = train_vae(material, 4, 0)
-    first = train_diffusion(material, vae, 3, 0)
-    again = train_diffusion(material, train_vae(material, 4, 0), 3, 0)
+    first = train_diffusion(material, vae, 3, lambda: 0.0)
+    again = train_diffusion(material, train_vae(material, 4, 0), 3, lambda: 0.0)
     pairs = zip(first.unet.parameters(), again.unet.parameters(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
     assert again.vae.config.scaling_factor > 0
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_from_an_export(
+    material: Material, model: Path, subjects: tuple[Subject, ...], atlas: Atlas, tmp_path: Path
+) -> None:
+    plan = replace(material.plan, origin=model, work=tmp_path / "on", model=tmp_path / "on" / "m")
+    onward = Material(plan, subjects, atlas, [])
+    assert onward.tokenizer.get_vocab() == material.tokenizer.get_vocab()
+    still = train_diffusion(onward, train_vae(onward, 0, 0), 1, lambda: 0.0)
+    old = load_pipeline(model)
+    pairs = list(zip(still.vae.parameters(), old.vae.parameters(), strict=True))
+    assert all(torch.equal(a, b) for a, b in pairs)  # the VAE is not trained again
+    moved = zip(still.unet.parameters(), old.unet.parameters(), strict=True)
+    gap = max(float((a - b).detach().abs().max()) for a, b in moved)
+    assert 0 < gap < 0.01  # one step away, in a warm-up

@@ -1,22 +1,17 @@
-from pathlib import Path
-
 import pytest
 import torch
 
-from starter.eval import (
-    BEGIN,
-    END,
+from starter.canvas import Canvas
+from starter.judge import Judge, check_judge, draw_batch, train_judge
+from starter.material import Material
+from starter.measures import (
     list_asked,
     list_unseen,
     measure,
     measure_diversity,
     measure_sides,
     measure_speed,
-    update_card,
-    write_table,
 )
-from starter.judge import Judge, check_judge, draw_batch, train_judge
-from starter.material import Material
 from starter.sampling import load_pipeline
 from starter.scenes import COLOURS, held_colour
 from starter.sprites import Atlas
@@ -30,14 +25,15 @@ CODES = ("f0", "f1", "f2")
 
 @pytest.mark.slow
 def test_a_judge_learns_to_tell_shapes_styles_and_colours(atlas: Atlas) -> None:
-    judge = train_judge(CODES, atlas, steps=60, batch=32)
-    own = check_judge(judge, CODES, atlas, 200)
+    canvas = Canvas(atlas)
+    judge = train_judge(CODES, canvas, steps=60, batch=32)
+    own = check_judge(judge, CODES, canvas, 200)
     assert own["subject"] > 0.9
     assert own["background"] > 0.6
 
 
 def test_a_batch_is_a_function_of_seed_and_step(atlas: Atlas) -> None:
-    first, again = (draw_batch(1, 2, 6, CODES, atlas) for _ in range(2))
+    first, again = (draw_batch(1, 2, 6, CODES, Canvas(atlas)) for _ in range(2))
     assert torch.equal(first[0], again[0])
     assert torch.equal(first[1], again[1])
 
@@ -55,7 +51,6 @@ def test_seen_and_unseen_backgrounds_are_kept_apart(subjects: tuple[Subject, ...
 def test_every_measure_of_an_untrained_model_is_a_part_of_one(material: Material) -> None:
     export_now(material)
     pipeline, judge = load_pipeline(material.plan.model), Judge(3)
-    judge(torch.zeros(2, 3, 64, 64))
     found = measure(pipeline, judge, list_asked(material.subjects, 1), 3.0)
     assert found.pop("pictures") == 9
     assert all(0 <= part <= 1 for part in found.values())
@@ -63,17 +58,3 @@ def test_every_measure_of_an_untrained_model_is_a_part_of_one(material: Material
     assert 0 <= measure_sides(pipeline, judge, material.subjects, 4)["both"] <= 1
     assert 0 <= measure_diversity(pipeline, judge, material.subjects) <= 2
     assert measure_speed(pipeline)["seconds"] > 0
-
-
-def test_the_table_goes_between_the_marks(tmp_path: Path) -> None:
-    row = {"pictures": 2.0, "subject": 0.5, "style": 1.0, "background": 1.0, "all": 0.5}
-    facts = {"sides": 0.5, "diversity": 0.1, "seconds": 0.2, "threads": 2.0, "peak_mb": 900.0}
-    card = tmp_path / "README.md"
-    card.write_text(f"head\n{BEGIN}\nold\n{END}\ntail\n")
-    for _ in range(2):
-        update_card(card, write_table({"it": row}, facts))
-    text = card.read_text()
-    assert text.startswith("head\n")
-    assert text.endswith("tail\n")
-    assert "| it | 2 | 50.0 % | 100.0 % | 100.0 % | 50.0 % |" in text
-    assert "old" not in text

@@ -1,29 +1,29 @@
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from starter.diffusion import Captions, DiffusionStage, encode_scenes
+from starter.diffusion import DiffusionStage, encode_captions, encode_scenes
 from starter.loop import Stage, Stopped, load_checkpoint, save_checkpoint, train, trapezoid
 from starter.material import Material
+from starter.plan import count_steps
 from starter.vae import VaeStage, make_vae
 
 pytestmark = pytest.mark.timeout(120)
 
 
 def make_vae_stage(material: Material) -> VaeStage:
-    pool = material.make_pool(1, material.plan.pool)
-    return VaeStage(pool, size=16, seed=0, total=8, device="cpu", batch=4)
+    pool = material.make_pool(1, material.plan.recipe.pool)
+    return VaeStage(pool, size=16, seed=0, total=8, device="cpu")
 
 
 def make_diffusion_stage(material: Material) -> DiffusionStage:
     torch.manual_seed(0)
-    latents = encode_scenes(make_vae(16), material.plan.scenes, material.draw, "cpu")
-    captions = Captions(material.scenes, material.subjects, 0)
-    return DiffusionStage(
-        latents, captions, material.tokenizer, size=16, seed=0, device="cpu", batch=4
-    )
+    latents = encode_scenes(make_vae(16), len(material.scenes), material.draw, "cpu")
+    words = encode_captions(material.scenes, material.subjects, material.tokenizer, 0, 2)
+    return DiffusionStage(latents, words, material.tokenizer, size=16, seed=0, device="cpu")
 
 
 def flatten(state: Any) -> list[torch.Tensor]:
@@ -86,7 +86,25 @@ def test_a_checkpoint_comes_back_and_leaves_nothing_beside_it(tmp_path: Path) ->
 def test_a_run_that_is_asked_to_stop_keeps_the_step_it_did(
     material: Material, tmp_path: Path
 ) -> None:
-    path = tmp_path / "a"
+    path, shown = tmp_path / "a", []
     with pytest.raises(Stopped, match="vae at step 1"):
-        train(make_vae_stage(material), total=4, rate=1e-3, path=path, stopping=lambda: True)
+        train(
+            make_vae_stage(material),
+            total=4,
+            rate=1e-3,
+            path=path,
+            show=shown.append,
+            stopping=lambda: True,
+        )
+    assert shown == [1]
     assert len(train(make_vae_stage(material), total=4, rate=1e-3, path=path)) == 3
+
+
+@pytest.mark.parametrize("make", [make_vae_stage, make_diffusion_stage])
+@pytest.mark.slow
+def test_timing_a_stage_leaves_it_as_it_was(make: Any, material: Material) -> None:
+    stage: Stage = make(material)
+    before = deepcopy(flatten(stage.collect()))
+    assert count_steps(stage, 1.0) > 1
+    pairs = zip(flatten(stage.collect()), before, strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
