@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from diffusers import StableDiffusionPipeline
 
 from starter.canvas import Canvas
 from starter.card import update_card, write_table
@@ -44,7 +45,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=0, help="0: as many as there are cores")
     parser.add_argument("--repeats", type=int, default=1, help="pictures a subject and style")
-    parser.add_argument("--judge-steps", type=int, default=4000)
+    parser.add_argument("--judge-steps", type=int, default=0, help="0: as many as it needs")
     parser.add_argument("--guidance", type=float, default=GUIDANCE)
     parser.add_argument("--out", type=Path, default=HERE / "eval.json")
     parser.add_argument("--speed", action="store_true", help="time it; keep the other figures")
@@ -52,7 +53,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 def load_judge(
-    subjects: Sequence[Subject], canvas: Canvas, cache: Path, steps: int
+    subjects: Sequence[Subject], canvas: Canvas, cache: Path, steps: int = 0
 ) -> tuple[Judge, dict[str, float]]:
     """Load the judge from the cache, training it on the first call; and its own accuracy."""
     codes = [subject.code for subject in subjects]
@@ -61,9 +62,31 @@ def load_judge(
         judge = Judge(len(codes)).to(canvas.device)
         judge.load_state_dict(torch.load(path, weights_only=True, map_location=canvas.device))
     else:
-        judge = train_judge(codes, canvas, steps=steps)
+        judge = train_judge(codes, canvas, steps=steps or max(1500, 6 * len(codes)))
         torch.save(judge.state_dict(), path)
     return judge, check_judge(judge, codes, canvas)
+
+
+def examine(
+    pipeline: StableDiffusionPipeline,
+    judge: Judge,
+    subjects: Sequence[Subject],
+    repeats: int,
+    guidance: float,
+) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+    """Measure what it draws: a row of figures for each kind of prompt, and single facts."""
+    every, unseen = list_asked(subjects, repeats), list_unseen(subjects)
+    figures = {
+        "every subject in every style": measure(pipeline, judge, every, guidance),
+        "unseen subject and background pairs, new wording": measure(
+            pipeline, judge, unseen, guidance
+        ),
+    }
+    facts = {
+        "sides": measure_sides(pipeline, judge, subjects, 192)["both"],
+        "diversity": measure_diversity(pipeline, judge, subjects),
+    }
+    return figures, facts
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -84,16 +107,9 @@ def main(argv: list[str] | None = None) -> None:
         canvas = Canvas(load_atlas(subjects, recipe.sprite, asked.cache), asked.device)
         judge, own = load_judge(subjects, canvas, asked.cache, asked.judge_steps)
         log.info("the judge itself: %s", own)
-        every = list_asked(subjects, asked.repeats)
-        figures["every subject in every style"] = measure(pipeline, judge, every, asked.guidance)
-        log.info("every: %s", figures["every subject in every style"])
-        unseen = list_unseen(subjects)
-        figures["unseen subject and background pairs, new wording"] = measure(
-            pipeline, judge, unseen, asked.guidance
-        )
+        figures, found = examine(pipeline, judge, subjects, asked.repeats, asked.guidance)
         figures["the judge itself, on composed pictures"] = own
-        facts["sides"] = measure_sides(pipeline, judge, subjects, 192)["both"]
-        facts["diversity"] = measure_diversity(pipeline, judge, subjects)
+        facts |= found
     asked.out.write_text(json.dumps({"figures": figures, "facts": facts}, indent=2) + "\n", "utf-8")
     if {"sides", "seconds"} <= facts.keys():
         table = write_table(figures, facts)

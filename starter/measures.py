@@ -23,6 +23,18 @@ from starter.sprites import STYLES
 from starter.subjects import Subject
 
 SEED = 1000  # of the first picture
+WISHES = (
+    ("3d", "red fox", "blue"),
+    ("flat", "panda", "green"),
+    ("cartoon", "penguin", "light blue"),
+    ("3d", "hamburger", "white"),
+    ("flat", "cactus", "yellow"),
+    ("3d", "sunflower", "purple"),
+    ("cartoon", "frog", "brown"),
+    ("3d", "strawberry", "black"),
+    ("flat", "umbrella", "orange"),
+    ("3d", "owl", "gray"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +71,20 @@ def list_unseen(subjects: Sequence[Subject]) -> list[Asked]:
     return asked
 
 
+def list_wished(subjects: Sequence[Subject]) -> list[Asked]:
+    """Ask for ten well-known things as a newcomer would, "a 3d red fox on a blue background"."""
+    places = {word: number for number, one in enumerate(subjects) for word in one.words}
+    return [
+        _ask(
+            f"{add_article(f'{style} {words}')} on {add_article(colour)} background",
+            places[words],
+            style,
+            colour,
+        )
+        for style, words, colour in WISHES
+    ]
+
+
 def _ask(prompt: str, subject: int, style: str, colour: str) -> Asked:
     background = list(COLOURS).index(colour)
     return Asked(prompt=prompt, subject=subject, style=STYLES.index(style), background=background)
@@ -76,7 +102,12 @@ def measure(
     """Draw every prompt once and give the part that the judge agrees with."""
     prompts = [one.prompt for one in asked]
     pictures = list(draw_pictures(pipeline, prompts, seed=SEED, guidance=guidance))
-    seen = judge.look(stack(pictures))
+    return agree(judge, stack(pictures), asked)
+
+
+def agree(judge: Judge, pictures: torch.Tensor, asked: Sequence[Asked]) -> dict[str, float]:
+    """Give the part of pictures, uint8 (B, 3, H, W), in which the judge sees what was asked."""
+    seen = judge.look(pictures)
     subject = seen.subject == torch.tensor([one.subject for one in asked])
     style = seen.style == torch.tensor([one.style for one in asked])
     background = seen.background == torch.tensor([one.background for one in asked])

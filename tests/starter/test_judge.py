@@ -7,6 +7,7 @@ from starter.material import Material
 from starter.measures import (
     list_asked,
     list_unseen,
+    list_wished,
     measure,
     measure_diversity,
     measure_sides,
@@ -15,7 +16,7 @@ from starter.measures import (
 from starter.sampling import load_pipeline
 from starter.scenes import COLOURS, held_colour
 from starter.sprites import Atlas
-from starter.subjects import Subject
+from starter.subjects import Subject, pick_trained, read_subjects
 from starter.train import export_now
 
 pytestmark = pytest.mark.timeout(120)
@@ -44,6 +45,15 @@ def test_seen_and_unseen_backgrounds_are_kept_apart(subjects: tuple[Subject, ...
         assert colours[one.background] != held_colour(subjects[one.subject].code)
     for one in list_unseen(subjects):
         assert colours[one.background] == held_colour(subjects[one.subject].code)
+
+
+def test_ten_wishes_are_of_known_subjects_on_colours_they_were_seen_on() -> None:
+    known = pick_trained(read_subjects(), 1)
+    wished = list_wished(known)
+    assert wished[0].prompt == "a 3d red fox on a blue background"
+    assert len({one.subject for one in wished}) == 10
+    for one in wished:
+        assert list(COLOURS)[one.background] != held_colour(known[one.subject].code)
 
 
 @pytest.mark.slow

@@ -1,0 +1,72 @@
+"""What the starter draws, judged: by itself, and through a server as a newcomer asks.
+
+The judge is trained on the first run, on pictures that the recipe fetches: minutes, and a network.
+"""
+
+import io
+import statistics
+import tempfile
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from starter.canvas import Canvas
+from starter.eval import HERE, examine, load_judge
+from starter.judge import Judge
+from starter.material import default_cache
+from starter.measures import agree, list_wished, stack
+from starter.recipe import FACTOR, RECIPES
+from starter.sampling import GUIDANCE, load_pipeline
+from starter.sprites import load_atlas
+from starter.subjects import Subject, pick_trained, read_subjects
+from tests.bench.report import Row
+from tests.running import RunningServer, running
+
+SEEDS = 50  # pictures a wish
+
+
+def measure() -> list[Row]:
+    """Draw every subject in every style, pairs, and ten wishes fifty times."""
+    pipeline = load_pipeline(HERE / "model")
+    recipe = RECIPES[pipeline.unet.config.sample_size * FACTOR]
+    subjects = pick_trained(read_subjects(), recipe.edition)
+    canvas = Canvas(load_atlas(subjects, recipe.sprite, default_cache()))
+    judge, own = load_judge(subjects, canvas, default_cache())
+    figures, facts = examine(pipeline, judge, subjects, 1, GUIDANCE)
+    every = figures["every subject in every style"]
+    what = f"{every['pictures']:.0f} pictures of {len(subjects)} subjects"
+    beside = {name: f"the judge on composed pictures {own[name]:.3f}" for name in own}
+    aims = {"subject": 0.5, "style": 0.85, "background": 0.95}
+    return [
+        *(
+            Row(what=f"starter: {name} right, {what}", value=every[name], target=aim, least=True,
+                beside=beside[name])
+            for name, aim in aims.items()
+        ),
+        Row(what="starter: two subjects side by side, each on its own side", value=facts["sides"],
+            target=0.85, least=True),
+        _wishes(judge, subjects),
+    ]  # fmt: skip
+
+
+def _wishes(judge: Judge, subjects: list[Subject] | tuple[Subject, ...]) -> Row:
+    asked = list_wished(subjects)
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as server:
+        right = [
+            agree(judge, _draw(server, one.prompt), [one] * SEEDS)["all"] for one in asked
+        ]  # fmt: skip
+    worst = min(range(len(asked)), key=right.__getitem__)
+    return Row(
+        what=f"starter: ten wishes × {SEEDS} seeds through the server, all three right",
+        value=statistics.fmean(right), target=0.8, least=True,
+        beside=f"least: {asked[worst].prompt}, {right[worst]:.2f}",
+    )  # fmt: skip
+
+
+def _draw(server: RunningServer, prompt: str) -> torch.Tensor:
+    """Draw one prompt with fifty seeds, of the model's own size; uint8 (B, 3, H, W)."""
+    done = server.generate(prompt=prompt, seed=1, count=SEEDS, width=None, height=None)
+    files = [server.client.get(image["url"]).content for image in done["images"]]
+    assert len(files) == SEEDS, done["jobs"]
+    return stack([Image.open(io.BytesIO(file)).convert("RGB") for file in files])
