@@ -11,14 +11,15 @@ r"""The notation of prompts: weights, chunks, blends, schedules, adapters. Never
     schedule  = "[" sequence ":" sequence ":" moment "]" one, then the other
               | "[" sequence ":" moment "]"              nothing, then this
               | "[" sequence "::" moment "]"             this, then nothing
-    moment    = number                                   below 1 a share of the steps, else steps
+    moment    = number                                   below 1 a share, else a count of steps
     adapter   = "<lora:" name [ ":" number ] ">"
     escape    = "\" ( "\" | "(" | ")" | "[" | "]" | "<" | ">" | ":" | "+" | "-" )
 
 Weights in each other are multiplied. ``.and`` is a chunk for each text, with a weight; ``.blend``
 is the mean of their encodings, by the numbers or in equal shares. Either is the whole prompt.
 ``<name>`` and ``embedding:name`` name embeddings. What is none of this is text, as it stands;
-so is a bracket without its other half, one that is 64 deep, ``[a:b]`` and ``[a|b]``.
+so is a bracket without its other half, one that is 64 deep, ``[a:b]``, ``[a|b]``, and a schedule
+with a ninth moment.
 
 Brackets are those of https://github.com/AUTOMATIC1111/stable-diffusion-webui/wiki/Features, signs
 and joined prompts those of https://github.com/damian0815/compel. Linear in the text's length.
@@ -42,6 +43,7 @@ from core.graph.prompts.reading import (
 
 MAX_DEPTH = 64
 MAX_NAMES = 64  # adapters of one prompt, and embeddings
+MAX_MOMENTS = 8  # at which a prompt changes
 MAX_JOINED = 16  # texts of .and and .blend
 
 _ROUND, _SQUARE, _PLUS, _MINUS = 1.1, 1 / 1.1, 1.1, 0.9
@@ -114,6 +116,7 @@ class _Reader:
     def __init__(self) -> None:
         self.literal = False
         self.loras: dict[str, float] = {}
+        self.moments: set[float] = set()
         self._stack: list[_Frame] = []
 
     def reading(self, prompt: str, *members: Member) -> Reading:
@@ -189,6 +192,11 @@ class _Reader:
             below.add(_round(pieces, signs[1] if signs else ""))
             return signs.end() if signs else at
         made = _square(pieces)
+        moment = made.at if isinstance(made, Scheduled) else None
+        if moment is not None and len(self.moments | {moment}) <= MAX_MOMENTS:
+            self.moments.add(moment)
+        elif moment is not None:
+            made = None
         if made is None:
             self.literal = True
             below.add("[", *_whole(pieces), "]")
@@ -234,7 +242,8 @@ def _square(pieces: list[list[Part]]) -> Weighted | Scheduled | None:
     if moment is None or moment < 0 or len(pieces) > 3:
         return None
     if len(pieces) == 2:
-        return Scheduled((), tuple(pieces[0]), moment)
+        pieces.insert(0, [])
+    moment = moment if moment < 1 else float(int(moment))
     return Scheduled(tuple(pieces[0]), tuple(pieces[1]), moment)
 
 

@@ -35,6 +35,16 @@ Part = str | Weighted | Scheduled | Break
 Parts = tuple[Part, ...]
 
 
+class Stage(NamedTuple):
+    """A part of the steps: from a share of them on, and from a number of them on."""
+
+    share: float = 0.0
+    step: int = 0
+
+
+FIRST = Stage()
+
+
 class Lora(NamedTuple):
     """An adapter that the prompt names, and how strongly it is applied."""
 
@@ -71,24 +81,26 @@ class Reading(NamedTuple):
     embeddings: tuple[str, ...] = ()
     literal: bool = False
 
-    def moments(self, steps: int) -> tuple[int, ...]:
-        """List the numbers of steps after which the prompt changes, in order."""
-        found = {_step(part.at, steps) for member in self.members for part in _timed(member.parts)}
-        return tuple(sorted(step for step in found if 0 < step < steps))
+    def stages(self) -> tuple[Stage, ...]:
+        """List the stages that the prompt has, each moment of one kind with each of the other."""
+        timed = [part.at for member in self.members for part in _timed(member.parts)]
+        shares = sorted({0.0, *(at for at in timed if at < 1)})
+        steps = sorted({0, *(int(at) for at in timed if at >= 1)})
+        return tuple(Stage(share, step) for share in shares for step in steps)
 
-    def chunks(self, done: int = 0, steps: int = 1) -> tuple[tuple[float, tuple[Chunk, ...]], ...]:
-        """Give the share and the chunks of each member for the step after ``done`` of ``steps``."""
-        return tuple((m.share, _chunks(m.parts, done, steps)) for m in self.members)
+    def chunks(self, stage: Stage = FIRST) -> tuple[tuple[float, tuple[Chunk, ...]], ...]:
+        """Give the share and the chunks of each member in a stage."""
+        return tuple((member.share, _chunks(member.parts, stage)) for member in self.members)
+
+
+def begun(stage: Stage, done: int, steps: int) -> bool:
+    """Say whether a stage has begun after ``done`` of ``steps``; the last that has is meant."""
+    return stage.step <= done and int(stage.share * steps) <= done
 
 
 def product(weight: float, other: float) -> float:
     """Multiply weights within ±100."""
     return max(-MAX_WEIGHT, min(MAX_WEIGHT, weight * other))
-
-
-def _step(at: float, steps: int) -> int:
-    """Count the steps before a moment, as A1111 does: whole steps of the share."""
-    return int(at * steps) if at < 1 else int(at)
 
 
 def _timed(parts: Sequence[Part]) -> Iterator[Scheduled]:
@@ -101,9 +113,9 @@ def _timed(parts: Sequence[Part]) -> Iterator[Scheduled]:
             yield from _timed(part.after)
 
 
-def _chunks(parts: Parts, done: int, steps: int) -> tuple[Chunk, ...]:
+def _chunks(parts: Parts, stage: Stage) -> tuple[Chunk, ...]:
     chunks: list[list[Fragment]] = [[]]
-    for fragment in _flat(parts, 1.0, done, steps):
+    for fragment in _flat(parts, 1.0, stage):
         last = chunks[-1]
         if fragment is None:
             chunks.append([])
@@ -114,15 +126,15 @@ def _chunks(parts: Parts, done: int, steps: int) -> tuple[Chunk, ...]:
     return tuple(tuple(chunk) for chunk in chunks)
 
 
-def _flat(parts: Parts, weight: float, done: int, steps: int) -> Iterator[Fragment | None]:
+def _flat(parts: Parts, weight: float, stage: Stage) -> Iterator[Fragment | None]:
     """Give the fragments in order; ``None`` where a chunk ends."""
     for part in parts:
         if isinstance(part, str):
             yield Fragment(part, weight)
         elif isinstance(part, Weighted):
-            yield from _flat(part.parts, product(weight, part.weight), done, steps)
+            yield from _flat(part.parts, product(weight, part.weight), stage)
         elif isinstance(part, Scheduled):
-            chosen = part.before if done < _step(part.at, steps) else part.after
-            yield from _flat(chosen, weight, done, steps)
+            passed = part.at <= (stage.share if part.at < 1 else stage.step)
+            yield from _flat(part.after if passed else part.before, weight, stage)
         else:
             yield None

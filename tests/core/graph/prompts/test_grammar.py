@@ -5,12 +5,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core.graph.prompts.grammar import read
-from core.graph.prompts.reading import Fragment, Lora, Reading
+from core.graph.prompts.reading import Fragment, Lora, Reading, Stage, begun
 
 
 def fragments(prompt: str, done: int = 0, steps: int = 10) -> list[list[tuple[str, float]]]:
     """Give text and weight, rounded, of each chunk of a prompt that is no blend."""
-    ((share, chunks),) = read(prompt).chunks(done, steps)
+    stages = read(prompt).stages()
+    stage = [stage for stage in stages if begun(stage, done, steps)][-1]
+    ((share, chunks),) = read(prompt).chunks(stage)
     assert share == 1
     return [[(f.text, round(f.weight, 4)) for f in chunk] for chunk in chunks]
 
@@ -98,23 +100,27 @@ class TestChunks:
 
 class TestSchedules:
     @pytest.mark.parametrize(
-        ("prompt", "first", "last", "moments"),
+        ("prompt", "texts"),
         [
-            ("a [red:blue:0.4] fox", "a red fox", "a blue fox", (4,)),
-            ("a [red :0.5]fox", "a fox", "a red fox", (5,)),
-            ("a [red ::0.5]fox", "a red fox", "a fox", (5,)),
-            ("[a:b:7]", "a", "b", (7,)),
-            ("[a:[b:c:8]:2]", "a", "c", (2, 8)),
-            ("[a:b:0]", "b", "b", ()),
-            ("[a:b:50]", "a", "a", ()),
+            ("a [red:blue:0.4] fox", {0: "a red fox", 3: "a red fox", 4: "a blue fox"}),
+            ("a [red :0.5]fox", {0: "a fox", 5: "a red fox"}),
+            ("a [red ::0.5]fox", {0: "a red fox", 4: "a red fox", 9: "a fox"}),
+            ("[a:b:7]", {6: "a", 7: "b"}),
+            ("[a:[b:c:8]:2]", {1: "a", 2: "b", 7: "b", 8: "c"}),
+            ("[a:b:0]", {0: "b"}),
+            ("[a:b:50]", {9: "a"}),
+            ("[a:b:.3][c:d:5.9][e:f:.7]", {2: "ace", 3: "bce", 5: "bde", 7: "bdf"}),
+            ("[a:b:6][c:d:.3]", {0: "ac", 3: "ad", 6: "bd"}),
         ],
     )
-    def test_change_the_text(
-        self, prompt: str, first: str, last: str, moments: tuple[int, ...]
-    ) -> None:
-        assert fragments(prompt, 0) == [[(first, 1)]]
-        assert fragments(prompt, 9) == [[(last, 1)]]
-        assert read(prompt).moments(10) == moments
+    def test_change_the_text(self, prompt: str, texts: dict[int, str]) -> None:
+        assert {done: fragments(prompt, done)[0][0][0] for done in texts} == texts
+
+    def test_past_the_eighth_moment_are_text(self) -> None:
+        prompt = "".join(f"[a:b:{i}]" for i in range(10))
+        assert read(prompt).literal
+        assert len(read(prompt).stages()) == 8
+        assert fragments(prompt, 99, 100)[0][0][0] == "bbbbbbbb[a:b:8][a:b:9]"
 
     def test_hold_weights_and_stand_in_them(self) -> None:
         assert fragments("([(a:2):b:0.5]:3)", 0) == [[("a", 6)]]
@@ -165,8 +171,10 @@ HOSTILE = st.one_of(
 @example(prompt=" " * 16_384)
 def test_any_text_is_read(prompt: str) -> None:
     reading = read(prompt)
-    for done in (0, *reading.moments(20)):
-        for share, chunks in reading.chunks(done, 20):
+    assert reading.stages()[0] == Stage()
+    assert len(reading.stages()) <= 25
+    for stage in reading.stages():
+        for share, chunks in reading.chunks(stage):
             assert -100 <= share <= 100
             assert chunks
             assert all(-100 <= each.weight <= 100 for chunk in chunks for each in chunk)
