@@ -16,7 +16,7 @@ from core.graph.prompts.wildcards import Find, none
 
 MAX_RESULTS = 10_000
 MAX_EFFORT = 4_000_000  # nodes that are visited for all results together
-MAX_CHARACTERS = 16 << 20  # of all results together
+MAX_CHARACTERS = 4 << 20  # of all results together, as much as a request may bring
 
 Mode = Literal["random", "combinatorial"]
 

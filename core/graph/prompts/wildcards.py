@@ -97,6 +97,8 @@ def _lines(name: str, data: bytes) -> tuple[str, ...]:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise _unreadable(name) from error
+    if "\0" in text:
+        raise _unreadable(name)
     lines = tuple(
         line
         for line in (each.strip() for each in text.split("\n"))

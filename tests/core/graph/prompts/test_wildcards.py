@@ -80,7 +80,7 @@ def test_a_file_that_became_a_link_or_a_pipe_is_unreadable(folder: Path, tmp_pat
         assert caught.value.name == "wildcard_unreadable"
 
 
-@pytest.mark.parametrize("data", [b"\xff\xfe", b"x" * (2**20 + 1), b"x\n" * 10_001])
+@pytest.mark.parametrize("data", [b"\xff\xfe", b"a\0b", b"x" * (2**20 + 1), b"x\n" * 10_001])
 def test_what_is_no_text_or_too_large_is_refused(folder: Path, data: bytes) -> None:
     (folder / "bad.txt").write_bytes(data)
     with pytest.raises(Invalid) as caught:
