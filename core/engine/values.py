@@ -22,6 +22,15 @@ class Mask(Value, frozen=True, kw_only=True):
     values: torch.Tensor
 
 
+class Area(Value, frozen=True, kw_only=True):
+    """A rectangle of a picture, in its pixels: where a part was cut out and goes back to."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
 class Latent(Value, frozen=True, kw_only=True):
     """A batch of latents: ``samples`` (B, C, h, w), float32, scaled as the denoiser takes them.
 
