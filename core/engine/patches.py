@@ -102,3 +102,23 @@ def _moments(pixels: torch.Tensor, edge: torch.Tensor) -> tuple[torch.Tensor, to
     mean = (pixels * edge).sum(dim=(-2, -1), keepdim=True) / count
     squares = ((pixels - mean) ** 2 * edge).sum(dim=(-2, -1), keepdim=True)
     return mean, (squares / count).sqrt()
+
+
+def extend(pixels: torch.Tensor, sides: tuple[int, int, int, int], *, mirror: bool) -> torch.Tensor:
+    """Enlarge pictures by left, right, top, bottom: the border goes on, or they are mirrored.
+
+    New pixels are those of the picture, at the nearest place or at the one that as many mirrors
+    show there; the old ones stay to the bit.
+    """
+    left, right, top, bottom = sides
+    columns = _places(pixels.shape[-1], left, right, mirror=mirror)
+    rows = _places(pixels.shape[-2], top, bottom, mirror=mirror)
+    return pixels.index_select(-2, rows).index_select(-1, columns)
+
+
+def _places(length: int, before: int, after: int, *, mirror: bool) -> torch.Tensor:
+    places = torch.arange(-before, length + after)
+    if not mirror:
+        return places.clamp(0, length - 1)
+    around = places % (2 * length)
+    return torch.minimum(around, 2 * length - 1 - around)
