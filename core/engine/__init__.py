@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     )
     from core.engine.pictures import from_pillow, to_pillow
     from core.engine.values import (
+        Area,
         Conditioning,
         Handle,
         Image,
@@ -53,14 +54,14 @@ _HOMES = {
     ],
     "pictures": ["from_pillow", "to_pillow"],
     "values": [
-        "Conditioning", "Handle", "Image", "Latent", "Mask", "Model", "TextEncoder", "Vae",
+        "Area", "Conditioning", "Handle", "Image", "Latent", "Mask", "Model", "TextEncoder", "Vae",
     ],
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "Cancelled", "Checkpoint", "Color", "Conditioning", "Context", "Handle", "Image", "ImageRef",
-    "Latent", "Lora", "Mask", "Model", "Node", "Prompt", "Sampler", "Schedule", "Seed",
+    "Area", "Cancelled", "Checkpoint", "Color", "Conditioning", "Context", "Handle", "Image",
+    "ImageRef", "Latent", "Lora", "Mask", "Model", "Node", "Prompt", "Sampler", "Schedule", "Seed",
     "TextEncoder", "Vae", "VaeFile", "from_pillow", "to_pillow",
 ]  # fmt: skip
 

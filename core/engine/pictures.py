@@ -28,6 +28,21 @@ def from_pillow(picture: Pillow.Image) -> torch.Tensor:
     return tensor.permute(2, 0, 1).unsqueeze(0).contiguous().to(torch.float32) / 255
 
 
+def grey_from_pillow(picture: Pillow.Image, *, alpha: bool = False) -> torch.Tensor:
+    """Turn a picture into (1, 1, H, W) float32 in [0, 1]: its lightness, on black, or its alpha.
+
+    Pictures without transparency are opaque: all 1.
+    """
+    clear = picture.convert("RGBA")
+    if alpha:
+        grey = clear.getchannel("A")
+    else:
+        black = Pillow.new("RGBA", clear.size, (0, 0, 0, 255))
+        grey = Pillow.alpha_composite(black, clear).convert("L")
+    levels = torch.from_numpy(numpy.asarray(grey).copy())  # (H, W) uint8
+    return levels[None, None].to(torch.float32) / 255
+
+
 def to_pillow(pixels: torch.Tensor) -> list[Pillow.Image]:
     """Turn (B, 3, H, W) in [0, 1] into RGB pictures, (B, 1, H, W) into grey ones.
 

@@ -24,15 +24,29 @@ class Mask(Value, frozen=True, kw_only=True):
     values: torch.Tensor
 
 
+class Area(Value, frozen=True, kw_only=True):
+    """A rectangle of a picture, in its pixels: where a part was cut out and goes back to."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
 class Latent(Value, frozen=True, kw_only=True):
     """A batch of latents: ``samples`` (B, C, h, w), float32, scaled as the denoiser takes them.
 
     ``empty`` says that the samples are zeros standing for a size, so sampling starts from pure
-    noise; otherwise they are a clean picture, noised to where ``strength`` starts.
+    noise; otherwise they are a clean picture, noised to where ``strength`` starts. ``mask``
+    (B or 1, 1, h, w) says what of it is painted anew: 0 stays, 1 is free, between them a cell is
+    free from the step on that leaves this share. ``channels`` (B, K, h, w) is what a denoiser made
+    for inpainting sees beside the latents.
     """
 
     samples: torch.Tensor
     empty: bool = False
+    mask: torch.Tensor | None = None
+    channels: torch.Tensor | None = None
 
 
 class Later(Struct, frozen=True, kw_only=True):

@@ -1,102 +1,33 @@
 """Recipes: a flat request becomes a graph. Every door uses them: web, CLI, compatible APIs.
 
-Knows the names of the node types and nothing of what they do. Node ids are words, so that a
-graph made here reads well in the editor.
+Knows the names of the recipes and their fields; ``wiring`` knows the nodes, and nothing of what
+they do.
 """
 
 import random
-from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from core.errors import Invalid, Params, Problem
 from core.graph import fields as flat
+from core.graph import wiring
+from core.graph.requests import MAX_SEED as MAX_SEED
+from core.graph.requests import MAX_SIDE as MAX_SIDE
+from core.graph.requests import Generate as Generate
+from core.graph.requests import ImageToImage, Inpaint, Outpaint, TextToImage
 from core.records.graph import Graph, GraphNode, Json
 from core.records.model import ModelDefaults
 
-MAX_SIDE = 4096  # pixels
-MAX_SEED = flat.MAX_INT
 FALLBACK = ModelDefaults(width=512, height=512, steps=20, guidance_scale=7.5, sampler="default")
-NOT_YET = ("loras", "control", "mask_image")  # fields whose nodes are not there yet
+NOT_YET = ("loras", "control")  # fields whose nodes are not there yet
+ROOM = ("extend_left", "extend_right", "extend_top", "extend_bottom")
+# Fields that any recipe takes: those of the job are the caller's to act on, and a strength has
+# nothing to be strong on where there is no picture.
+_ALWAYS = ("count", "board", "priority", "exact", "dynamic_prompts", "strength", *NOT_YET)
 
 _system_random = random.SystemRandom()
-
-Prompt = Annotated[str, Meta(max_length=16_384, description="What to draw.")]
-Negative = Annotated[str, Meta(max_length=16_384, description="What to keep away from.")]
-ModelName = Annotated[
-    str, Meta(min_length=1, max_length=512, description="Model by name, id or SHA-256.")
-]
-Side = Annotated[
-    int, Meta(ge=8, le=MAX_SIDE, multiple_of=8, description="Pixels, a multiple of 8.")
-]
-Steps = Annotated[int, Meta(ge=1, le=500, description="Denoising steps.")]
-Guidance = Annotated[
-    float, Meta(ge=0, le=100, description="How strongly the prompt is followed; 1 turns it off.")
-]
-Name = Annotated[str, Meta(min_length=1, max_length=64)]
-Seed = Annotated[
-    int, Meta(ge=0, le=MAX_SEED, description="Start of the noise; null draws one and keeps it.")
-]
-ImageId = Annotated[
-    str, Meta(min_length=1, max_length=64, description="Id of a picture in the gallery.")
-]
-Strength = Annotated[
-    float, Meta(ge=0, le=1, description="How much of init_image is drawn anew; 1 is all of it.")
-]
-ClipSkip = Annotated[int, Meta(ge=0, le=12, description="Last text layers to leave out.")]
-
-
-class LoraUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A LoRA and how strongly it is applied."""
-
-    model: ModelName
-    weight: Annotated[float, Meta(ge=-10, le=10)] = 1.0
-
-
-class TextToImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Draw a picture from a text."""
-
-    prompt: Prompt
-    negative_prompt: Negative = ""
-    model: ModelName | None = None
-    width: Side | None = None
-    height: Side | None = None
-    steps: Steps | None = None
-    guidance_scale: Guidance | None = None
-    sampler: Name | None = None
-    scheduler: Name | None = None
-    seed: Seed | None = None
-    clip_skip: ClipSkip = 0
-
-
-class ImageToImage(TextToImage, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Draw a picture anew from a text and a picture."""
-
-    init_image: ImageId
-    strength: Strength = 0.75
-
-
-class Generate(TextToImage, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The flat request of the simple door: the fields of every recipe, and of the job."""
-
-    count: Annotated[int, Meta(ge=1, le=64, description="Pictures; picture i has seed + i.")] = 1
-    init_image: ImageId | None = None
-    mask_image: ImageId | None = None
-    strength: Strength = 0.75
-    loras: Annotated[list[LoraUse], Meta(max_length=64)] = []
-    control: Annotated[list[dict[str, Any]], Meta(max_length=16)] = []
-    board: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
-    priority: Annotated[int, Meta(ge=-100, le=100)] = 0
-    exact: Annotated[bool, Meta(description="Run alone, for bit-identical replay.")] = False
-    dynamic_prompts: Annotated[
-        Literal["off", "random", "combinatorial"],
-        Meta(
-            description="Whether {a|b} and __wildcard__ in prompt are chosen from: for each picture"
-            " by its seed, or all there are, count pictures of each."
-        ),
-    ] = "off"
 
 
 class Built(Struct, frozen=True, kw_only=True):
@@ -118,6 +49,10 @@ class Recipe(Struct, frozen=True, kw_only=True):
 
 def choose(request: Generate) -> str:
     """Name the recipe that a flat request means."""
+    if any(getattr(request, side) for side in ROOM):
+        return "outpaint"
+    if request.mask_image is not None:
+        return "inpaint"
     return "img2img" if request.init_image is not None else "txt2img"
 
 
@@ -127,6 +62,7 @@ def build(
     defaults: ModelDefaults,
     *,
     source: tuple[int, int] | None = None,
+    mask: tuple[int, int] | None = None,
     pointer: str = "",
 ) -> Built:
     """Make the graph of a recipe.
@@ -136,6 +72,7 @@ def build(
     20 steps and 7.5. A null seed is drawn here.
 
     :param source: width and height of ``init_image``, kept where no size is asked for.
+    :param mask: width and height of ``mask_image``, which are to be the same.
     :param pointer: JSON pointer of the fields in the request, for problems.
     :raises Invalid: with every problem found; ``unknown_recipe`` for a name that is not there.
     """
@@ -146,37 +83,69 @@ def build(
         )
         raise Invalid(problems=(problem,))
     request = flat.decode_all(fields, Generate, pointer)
-    if problems := _refused(recipe, request, pointer):
+    if problems := [*_refused(recipe, request, pointer), *_misfit(source, mask, pointer)]:
         raise Invalid(problems=tuple(problems))
     values = {
         field: value
         for field, value in msgspec.to_builtins(request).items()
         if field in recipe.fields.__struct_fields__
     }
-    _complete(values, defaults, source if name == "img2img" else None)
+    if "strength" in values and values["strength"] is None:
+        values["strength"] = _default(recipe.fields, "strength")
+    _complete(values, defaults, _drawn_near(values, source))
     graph = Graph(nodes=list(recipe.make(values)))
     return Built(graph=graph, bindings=recipe.bindings, fields=values)
 
 
-def _refused(recipe: Recipe, request: Generate, pointer: str) -> list[Problem]:
+def extended(fields: Mapping[str, Json], source: tuple[int, int]) -> tuple[int, int]:
+    """Give the size of a picture with the new room that checked fields ask for."""
+    left, right, top, bottom = (fields.get(side) or 0 for side in ROOM)
+    return source[0] + left + right, source[1] + top + bottom
+
+
+def _drawn_near(
+    values: Mapping[str, Json], source: tuple[int, int] | None
+) -> tuple[int, int] | None:
+    """Give the size whose shape is kept: of the whole picture that is drawn, if that is known."""
+    if source is None or "init_image" not in values or values.get("only_masked"):
+        return None
+    return extended(values, source)
+
+
+def _refused(recipe: Recipe, request: Generate, pointer: str) -> Iterator[Problem]:
     """List the fields that this recipe cannot honour: never take one and leave it unused."""
-    found = [
-        Problem(
-            code="not_supported_yet", pointer=flat.join(pointer, field), params={"field": field}
-        )
-        for field in NOT_YET
-        if getattr(request, field)
-    ]
+    for field in NOT_YET:
+        if getattr(request, field):
+            at = flat.join(pointer, field)
+            yield Problem(code="not_supported_yet", pointer=at, params={"field": field})
     if request.model is None:
-        found.append(Problem(code="no_model", pointer=flat.join(pointer, "model")))
-    takes_image = "init_image" in recipe.fields.__struct_fields__
-    at = flat.join(pointer, "init_image")
-    if takes_image and request.init_image is None:
-        found.append(Problem(code="missing_field", pointer=at, params={"field": "init_image"}))
-    if not takes_image and request.init_image is not None:
-        params: Params = {"field": "init_image", "recipe": recipe.name}
-        found.append(Problem(code="not_in_recipe", pointer=at, params=params))
-    return found
+        yield Problem(code="no_model", pointer=flat.join(pointer, "model"))
+    own = msgspec.structs.fields(recipe.fields)
+    for needed in own:
+        if needed.required and getattr(request, needed.name) is None:
+            at = flat.join(pointer, needed.name)
+            yield Problem(code="missing_field", pointer=at, params={"field": needed.name})
+    taken = {*_ALWAYS, *(field.name for field in own)}
+    for other in msgspec.structs.fields(Generate):
+        if other.name not in taken and getattr(request, other.name) != other.default:
+            params: Params = {"field": other.name, "recipe": recipe.name}
+            at = flat.join(pointer, other.name)
+            yield Problem(code="not_in_recipe", pointer=at, params=params)
+    if ROOM[0] in taken and not any(getattr(request, side) for side in ROOM):
+        yield Problem(code="nothing_to_extend", pointer=flat.join(pointer, ROOM[0]))
+
+
+def _misfit(
+    source: tuple[int, int] | None, mask: tuple[int, int] | None, pointer: str
+) -> Iterator[Problem]:
+    if source is not None and mask is not None and source != mask:
+        size, wanted = (f"{wide} × {high}" for wide, high in (mask, source))
+        at = flat.join(pointer, "mask_image")
+        yield Problem(code="mask_size", pointer=at, params={"size": size, "wanted": wanted})
+
+
+def _default(fields: type[TextToImage], name: str) -> Json:
+    return next(field.default for field in msgspec.structs.fields(fields) if field.name == name)
 
 
 def _complete(
@@ -213,59 +182,6 @@ def _side(pixels: float) -> int:
     return min(MAX_SIDE, max(8, round(pixels / 8) * 8))
 
 
-def _node(id_: str, type_: str, settings: dict[str, Json], **inputs: tuple[str, str]) -> GraphNode:
-    return GraphNode(id=id_, type=type_, settings=settings, inputs=inputs)
-
-
-def _around(values: dict[str, Json], strength: float, *start: GraphNode) -> list[GraphNode]:
-    """Put what every recipe shares around the nodes that make the first latent, ``start``."""
-    encoder = ("model", "text_encoder")
-    clip_skip = values["clip_skip"]
-    return [
-        _node("model", "model.load", {"checkpoint": values["model"]}),
-        _node(
-            "positive", "prompt.encode",
-            {"prompt": values["prompt"], "clip_skip": clip_skip}, text_encoder=encoder,
-        ),
-        _node(
-            "negative", "prompt.encode",
-            {"prompt": values["negative_prompt"], "clip_skip": clip_skip}, text_encoder=encoder,
-        ),
-        *start,
-        _node(
-            "sample", "latent.sample",
-            {
-                "seed": values["seed"],
-                "steps": values["steps"],
-                "guidance_scale": values["guidance_scale"],
-                "sampler": values["sampler"],
-                "schedule": values["scheduler"],
-                "strength": strength,
-            },
-            model=("model", "model"), positive=("positive", "out"), negative=("negative", "out"),
-            latent=("start", "out"),
-        ),
-        _node("decode", "latent.decode", {}, vae=("model", "vae"), latent=("sample", "out")),
-        _node("save", "image.save", {}, image=("decode", "out")),
-    ]  # fmt: skip
-
-
-def _txt2img(values: dict[str, Json]) -> list[GraphNode]:
-    size = {"width": values["width"], "height": values["height"]}
-    return _around(values, 1.0, _node("start", "latent.empty", size, vae=("model", "vae")))
-
-
-def _img2img(values: dict[str, Json]) -> list[GraphNode]:
-    size = {"width": values["width"], "height": values["height"]}
-    return _around(
-        values,
-        values["strength"],
-        _node("image", "image.load", {"image": values["init_image"]}),
-        _node("resize", "image.resize", size, image=("image", "out")),
-        _node("start", "latent.encode", {}, vae=("model", "vae"), image=("resize", "out")),
-    )
-
-
 _SHARED = {
     "prompt": [("positive", "prompt")],
     "negative_prompt": [("negative", "prompt")],
@@ -278,23 +194,56 @@ _SHARED = {
     "clip_skip": [("positive", "clip_skip"), ("negative", "clip_skip")],
 }
 
+_PART = {
+    "width": [("crop", "width")],
+    "height": [("crop", "height")],
+    "init_image": [("image", "image")],
+    "strength": [("sample", "strength")],
+    "mask_blur": [("feather", "radius")],
+}
+
 RECIPES: dict[str, Recipe] = {
     "txt2img": Recipe(
         name="txt2img",
         fields=TextToImage,
-        make=_txt2img,
+        make=wiring.txt2img,
         bindings={**_SHARED, "width": [("start", "width")], "height": [("start", "height")]},
     ),
     "img2img": Recipe(
         name="img2img",
         fields=ImageToImage,
-        make=_img2img,
+        make=wiring.img2img,
         bindings={
             **_SHARED,
             "width": [("resize", "width")],
             "height": [("resize", "height")],
             "init_image": [("image", "image")],
             "strength": [("sample", "strength")],
+        },
+    ),
+    "inpaint": Recipe(
+        name="inpaint",
+        fields=Inpaint,
+        make=wiring.inpaint,
+        bindings={
+            **_SHARED,
+            **_PART,
+            "mask_image": [("mask", "image")],
+            "mask_invert": [("mask", "invert")],
+            "mask_grow": [("grow", "pixels")],
+            "only_masked": [("crop", "only_masked")],
+            "mask_padding": [("crop", "padding")],
+        },
+    ),
+    "outpaint": Recipe(
+        name="outpaint",
+        fields=Outpaint,
+        make=wiring.outpaint,
+        bindings={
+            **_SHARED,
+            **_PART,
+            **{side: [("extend", side.removeprefix("extend_"))] for side in ROOM},
+            "infill": [("extend", "infill")],
         },
     ),
 }

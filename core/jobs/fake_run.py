@@ -22,7 +22,9 @@ from core.ipc.messages import RunGraph, SavedImage
 from core.jobs import fake_picture
 
 _PHASES = {"load": "load", "encode": "encode", "decode": "decode", "save": "save"}
-_PASSED = {"latent.encode": "image", "latent.decode": "latent"}  # node → input that it passes on
+_PASSED = {  # node → input that it passes on
+    "latent.encode": "image", "latent.decode": "latent", "inpaint.encode": "image",
+}  # fmt: skip
 _DEFAULT_SIDE = 64  # pixels, where no node says a size
 
 
@@ -195,19 +197,36 @@ class FakeRun:
                 return {"out": values["prompt"]}
             case "latent.empty":
                 return {"out": _canvas(values)}
-            case "latent.sample" | "image.resize":
+            case "latent.sample" | "image.resize" | "inpaint.paste":
                 return {"out": self._drawn(step, values)}
             case "image.load":
                 return {"out": self._load(node.id, resources[values["image"]].path)}
+            case "inpaint.crop" | "outpaint.extend":
+                return {"image": self._resized(step, values)}
         return {}
 
     def _drawn(self, step: Step, values: Mapping[str, Any]) -> Canvas:
         if step.node.type == "image.resize":
-            before = self._input(step, "image") or _canvas({})
-            return Canvas(values["width"], values["height"], before.recipe)
+            return self._resized(step, values)
+        if step.node.type == "inpaint.paste":
+            return self._pasted(step)
         start = self._input(step, "latent") or _canvas({})
         recipe = (values["seed"], self._input(step, "positive"), start.recipe)
         return Canvas(start.width, start.height, recipe)
+
+    def _resized(self, step: Step, values: Mapping[str, Any]) -> Canvas:
+        before = self._input(step, "image") or _canvas({})
+        if step.node.type == "outpaint.extend":
+            width = before.width + values["left"] + values["right"]
+            height = before.height + values["top"] + values["bottom"]
+            return Canvas(width, height, before.recipe)
+        return Canvas(values["width"], values["height"], before.recipe)
+
+    def _pasted(self, step: Step) -> Canvas:
+        """Give the size of the picture and the colours of what was drawn."""
+        source = self._input(step, "image") or _canvas({})
+        drawn = self._input(step, "drawn") or source
+        return Canvas(source.width, source.height, drawn.recipe)
 
     def _load(self, node: str, path: str) -> Canvas:
         data = self._heads.get(path, b"")

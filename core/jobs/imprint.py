@@ -41,7 +41,7 @@ def imprint(claimed: Claimed, flight: Flight) -> dict[str, str]:
 
 def _size(graph: Graph) -> tuple[int | None, int | None]:
     for node in graph.nodes:
-        if node.type in ("latent.empty", "image.resize"):
+        if node.type in ("latent.empty", "image.resize", "inpaint.crop"):
             width, height = (_whole(node.settings.get(name)) for name in ("width", "height"))
             if width and height:
                 return width, height

@@ -62,7 +62,9 @@ async def of_recipe(
 
     :raises Invalid: with every problem, pointing at the recipe's fields.
     """
-    model, source, problems = await _named(state, principal, fields, pointer)
+    model, problems = await _model(state, fields, pointer)
+    source = await _picture(state, principal, fields, "init_image", pointer, problems)
+    mask = await _picture(state, principal, fields, "mask_image", pointer, problems)
     given = dict(fields)
     if model is not None and fields.get("model") in (None, STARTER):
         given["model"] = model.name
@@ -72,6 +74,7 @@ async def of_recipe(
             given,
             model.defaults if model else recipes.FALLBACK,
             source=source,
+            mask=mask,
             pointer=pointer,
         )
     except Invalid as error:
@@ -84,6 +87,10 @@ async def of_recipe(
         _to_field(problem, at, pointer) for problem in named.unlisted(state.nodes, built.graph)
     ]
     problems += named.too_large(state, built.graph, f"{pointer}/width")
+    if source is not None and any(built.fields.get(side) for side in recipes.ROOM):
+        wide, high = recipes.extended(built.fields, source)
+        found = named.too_many(state, wide, high, f"{pointer}/{recipes.ROOM[0]}")
+        problems += [found] if found else []
     if problems:
         raise Invalid(problems=tuple(problems))
     count, mode = fields.get("count") or 1, fields.get("dynamic_prompts", "off")
@@ -132,28 +139,39 @@ async def default_model(state: State) -> Model | None:
     return next(iter(starter or found.items), None)
 
 
-async def _named(
-    state: State, principal: Principal, fields: Mapping[str, Json], pointer: str
-) -> tuple[Model | None, tuple[int, int] | None, list[Problem]]:
-    """Look up the model and the picture that the fields name."""
-    problems: list[Problem] = []
-    name, image = fields.get("model"), fields.get("init_image")
-    model: Model | None = None
-    if isinstance(name, str):
-        model = await state.db.read(lambda connection: models.find(connection, name, "checkpoint"))
-        if model is None and name == STARTER:
-            model = await default_model(state)
-        if model is None:
-            problems.append(named.missing("unknown_model", f"{pointer}/model", name))
-    elif name is None:
+async def _model(
+    state: State, fields: Mapping[str, Json], pointer: str
+) -> tuple[Model | None, list[Problem]]:
+    """Look up the model that the fields name, or choose one."""
+    name = fields.get("model")
+    if name is None:
+        return await default_model(state), []
+    if not isinstance(name, str):
+        return None, []
+    model = await state.db.read(lambda connection: models.find(connection, name, "checkpoint"))
+    if model is None and name == STARTER:
         model = await default_model(state)
-    size: tuple[int, int] | None = None
-    if isinstance(image, str):
-        found = await named.image(state, principal, image)
-        if found is None:
-            problems.append(named.missing("unknown_image", f"{pointer}/init_image", image))
-        size = found
-    return model, size, problems
+    if model is None:
+        return None, [named.missing("unknown_model", f"{pointer}/model", name)]
+    return model, []
+
+
+async def _picture(
+    state: State,
+    principal: Principal,
+    fields: Mapping[str, Json],
+    field: str,
+    pointer: str,
+    problems: list[Problem],
+) -> tuple[int, int] | None:
+    """Give the size of the picture that a field names; note where there is none."""
+    image = fields.get(field)
+    if not isinstance(image, str):
+        return None
+    found = await named.image(state, principal, image)
+    if found is None:
+        problems.append(named.missing("unknown_image", f"{pointer}/{field}", image))
+    return found
 
 
 def _to_field(problem: Problem, at: Mapping[tuple[str, str], str], pointer: str) -> Problem:

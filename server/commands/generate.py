@@ -27,10 +27,18 @@ if TYPE_CHECKING:
 
 _FIELDS = (
     "negative_prompt", "model", "width", "height", "steps", "guidance_scale", "sampler",
-    "scheduler", "seed", "count", "init_image", "strength",
+    "scheduler", "seed", "count", "init_image", "strength", "mask_image", "mask_blur", "mask_grow",
+    "mask_invert", "only_masked", "mask_padding", "extend_left", "extend_right", "extend_top",
+    "extend_bottom", "infill",
 )  # fmt: skip
-_WHOLE = frozenset({"width", "height", "steps", "seed", "count"})
-_REAL = frozenset({"guidance_scale", "strength"})
+_WHOLE = frozenset(
+    {
+        "width", "height", "steps", "seed", "count", "mask_grow", "mask_padding", "extend_left",
+        "extend_right", "extend_top", "extend_bottom",
+    }
+)  # fmt: skip
+_REAL = frozenset({"guidance_scale", "strength", "mask_blur"})
+_FLAGS = frozenset({"mask_invert", "only_masked"})
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
@@ -38,6 +46,10 @@ def arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("prompt", help="what to draw")
     command.add_argument("-o", "--output", default="", help="file to write; numbered for several")
     for name in _FIELDS:
+        if name in _FLAGS:
+            flag = "--" + name.replace("_", "-")
+            command.add_argument(flag, action="store_const", const=True, default=None)
+            continue
         kind = int if name in _WHOLE else float if name in _REAL else str
         command.add_argument("--" + name.replace("_", "-"), type=kind)
     command.add_argument("--url", help="another server than this machine's")

@@ -9,7 +9,7 @@ import torch
 
 from core.engine.baton import Baton
 from core.engine.device import Device
-from core.engine.diffusion import noise, rows, samplers
+from core.engine.diffusion import inpaint, noise, rows, samplers
 from core.engine.loader import LazyLoader
 from core.engine.models import load, text
 from core.engine.reserve import Reserve
@@ -49,15 +49,16 @@ def write_tokenizer(folder: Path) -> None:
     ).save_pretrained(folder)
 
 
-def write_model(folder: Path) -> None:
+def write_model(folder: Path, latents: int = 6, inputs: int | None = None) -> None:
+    """Write a model of so many latent channels; its network takes ``inputs`` of them."""
     from diffusers import AutoencoderKL, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
 
     torch.manual_seed(0)
     UNet2DConditionModel(
         sample_size=SIZE // 4,
-        in_channels=6,
-        out_channels=6,
+        in_channels=inputs or latents,
+        out_channels=latents,
         block_out_channels=(16, 32),
         layers_per_block=1,
         down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
@@ -70,7 +71,7 @@ def write_model(folder: Path) -> None:
         block_out_channels=(8, 16, 16),
         down_block_types=("DownEncoderBlock2D",) * 3,
         up_block_types=("UpDecoderBlock2D",) * 3,
-        latent_channels=6,
+        latent_channels=latents,
         norm_num_groups=4,
         sample_size=SIZE,
         scaling_factor=0.5,
@@ -148,17 +149,22 @@ class Tiny:
         seed: int = 0,
         size: int = SIZE,
         clean: torch.Tensor | None = None,
+        mask: torch.Tensor | None = None,
         strength: float = 1.0,
         **options: Any,
     ) -> rows.Row:
         scheduler = samplers.make(sampler, schedule, self.network.scheduler_config, steps)
         source = noise.generator(seed)
+        drawn = noise.draw(self.shape(size), source)
         begin, taken = 0, steps
-        if clean is None:
-            latents = rows.from_noise(scheduler, self.shape(size), source)
-        else:
+        latents = rows.from_noise(scheduler, drawn)
+        if clean is not None:
             begin, taken = rows.begin_index(steps, strength, scheduler.order)
-            latents = rows.from_picture(scheduler, clean, source, begin)
+            rows.begin_at(scheduler, begin)
+            if mask is None or strength < 1:
+                latents = rows.from_picture(scheduler, clean, drawn, begin)
+            if mask is not None:
+                options["kept"] = inpaint.Kept(mask, clean, drawn)
         return rows.Row(
             network=options.pop("network", self.network),
             scheduler=scheduler,

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from core.engine.diffusion import noise
 from core.engine.diffusion.guidance import guided
+from core.engine.diffusion.inpaint import Kept, level_after
 from core.engine.diffusion.turns import Turn
 from core.engine.ladder import Shortage, Tell
 
@@ -44,6 +44,9 @@ class Row:
     :param positive: conditioning (1, T, D).
     :param negative: likewise; needed where ``guidance_scale`` is above 1, else not used.
     :param turns: what takes the place of both from a step on, in order; shaped as they are.
+    :param kept: what it keeps of a picture, brought back after every step.
+    :param channels: (1, K, h, w), put beside the latents at every step: the mask and the masked
+        picture, for a network that was made for inpainting.
     :param source: generator of noise that the scheduler draws.
     :param begin: index into the scheduler's timesteps.
     :param check: raises ``Cancelled`` when the row's job is canceled.
@@ -62,6 +65,8 @@ class Row:
         negative: torch.Tensor | None = None,
         turns: Sequence[Turn] = (),
         guidance_scale: float = 1.0,
+        kept: Kept | None = None,
+        channels: torch.Tensor | None = None,
         source: torch.Generator | None = None,
         begin: int = 0,
         steps: int | None = None,
@@ -85,6 +90,8 @@ class Row:
         self.positive = positive
         self.negative = negative if guided(guidance_scale) else None
         self.guidance_scale = guidance_scale
+        self.kept = kept
+        self.channels = channels
         self.job = job
         self.check = check
         self.on_step = on_step
@@ -123,11 +130,19 @@ class Row:
         self.positive = self.positive.to(self.device, self.dtype)
         if self.negative is not None:
             self.negative = self.negative.to(self.device, self.dtype)
+        if self.kept is not None:
+            self.kept.enter(self.device)
+        if self.channels is not None:
+            self.channels = self.channels.to(self.device, torch.float32)
 
     def scaled(self) -> torch.Tensor:
-        """Give the latents as the network takes them at this timestep, (1, C, h, w) float32."""
+        """Give the latents scaled for the network at this timestep, (1, C, h, w) float32."""
         scaled: torch.Tensor = self.scheduler.scale_model_input(self.latents, self.timestep)
         return scaled
+
+    def widened(self, scaled: torch.Tensor) -> torch.Tensor:
+        """Put the row's own channels beside its latents, (1, C + K, h, w)."""
+        return scaled if self.channels is None else torch.cat([scaled, self.channels], dim=1)
 
     def advance(self, scaled: torch.Tensor, prediction: torch.Tensor) -> None:
         """Take one step with the guided ``prediction`` that the network made of ``scaled``."""
@@ -142,6 +157,10 @@ class Row:
             turn = self._turns.pop(0)
             self.positive = turn.positive
             self.negative = turn.negative if self.halves == 2 else None
+        if self.kept is not None:
+            upcoming = None if self.done else self.timestep
+            level = level_after(self.scheduler, upcoming)
+            self.latents = self.kept.blend(self.latents, level, done, self._steps)
         if self.on_step is not None:
             scheduler = self.scheduler
             self.on_step(
@@ -163,25 +182,29 @@ def begin_index(steps: int, strength: float, order: int) -> tuple[int, int]:
     return skipped * order, taken
 
 
-def from_noise(scheduler: Any, shape: tuple[int, ...], source: torch.Generator) -> torch.Tensor:
-    """Draw the latents a picture starts from when there is no other: scaled noise."""
-    drawn: torch.Tensor = noise.draw(shape, source) * scheduler.init_noise_sigma
-    return drawn
+def from_noise(scheduler: Any, drawn: torch.Tensor) -> torch.Tensor:
+    """Scale noise (1, C, h, w) to the latents that a picture starts from when there is no other."""
+    scaled: torch.Tensor = drawn * scheduler.init_noise_sigma
+    return scaled
 
 
 def from_picture(
-    scheduler: Any, clean: torch.Tensor, source: torch.Generator, begin: int
+    scheduler: Any, clean: torch.Tensor, drawn: torch.Tensor, begin: int
 ) -> torch.Tensor:
     """Noise clean latents (1, C, h, w) to where the timestep at index ``begin`` has them.
 
     On the CPU, like all noise: some schedulers move their tables to where this happens.
     """
-    if hasattr(scheduler, "set_begin_index"):
-        scheduler.set_begin_index(begin)
-    drawn = noise.draw(tuple(clean.shape), source)
+    begin_at(scheduler, begin)
     timesteps = scheduler.timesteps[begin : begin + 1]
     noised: torch.Tensor = scheduler.add_noise(clean.to("cpu", torch.float32), drawn, timesteps)
     return noised
+
+
+def begin_at(scheduler: Any, begin: int) -> None:
+    """Tell a scheduler at which index of its timesteps it is stepped first."""
+    if hasattr(scheduler, "set_begin_index"):
+        scheduler.set_begin_index(begin)
 
 
 def denoised(

@@ -238,6 +238,7 @@ def predict(rows: Sequence[Row]) -> tuple[list[torch.Tensor], list[torch.Tensor]
         row.enter()
     guided = [index for index, row in enumerate(rows) if row.negative is not None]
     inputs = [row.scaled() for row in rows]
+    wide = [row.widened(scaled) for row, scaled in zip(rows, inputs, strict=True)]
     order = [*guided, *range(len(rows))]
     conditioning = [row.negative for row in rows if row.negative is not None]
     conditioning += [row.positive for row in rows]
@@ -246,7 +247,7 @@ def predict(rows: Sequence[Row]) -> tuple[list[torch.Tensor], list[torch.Tensor]
     output: torch.Tensor = (
         rows[0]
         .network(
-            torch.cat([inputs[index] for index in order]).to(rows[0].dtype),  # (G + R, C, h, w)
+            torch.cat([wide[index] for index in order]).to(rows[0].dtype),  # (G + R, C + K, h, w)
             timesteps.to(rows[0].device, non_blocking=True),
             encoder_hidden_states=torch.cat(conditioning),
             return_dict=False,

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from core.engine import phase
 from core.engine.context import Context
-from core.engine.diffusion import noise, preview, rows, samplers
+from core.engine.diffusion import inpaint, noise, preview, rows, samplers
 from core.engine.diffusion.guidance import guided
 from core.engine.diffusion.sampler import SamplingLoop
 from core.engine.diffusion.turns import turns_of
@@ -45,7 +45,7 @@ class LatentEncode(Node, tag="latent.encode"):
 
     def run(self, ctx: Context, vae: Vae, image: Image) -> Latent:
         """Encode each picture of the batch; sides are cut to what the autoencoder takes."""
-        return Latent(samples=_each(ctx, vae, image.pixels, autoencoder.encode, "encode"))
+        return Latent(samples=encode_pixels(ctx, vae, image.pixels))
 
 
 class LatentSample(Node, tag="latent.sample"):
@@ -104,15 +104,19 @@ class LatentSample(Node, tag="latent.sample"):
         scheduler = samplers.make(self.sampler, self.schedule, network.scheduler_config, self.steps)
         source = noise.generator(self.seed, index)
         start = latent.samples[index : index + 1]
+        drawn = noise.draw(tuple(start.shape), source)
         begin, steps = 0, self.steps
         if latent.empty:
-            latents = rows.from_noise(scheduler, tuple(start.shape), source)
+            latents = rows.from_noise(scheduler, drawn)
         else:
             begin, steps = rows.begin_index(self.steps, self.strength, scheduler.order)
             if not steps:
                 return None
-            latents = rows.from_picture(scheduler, start, source, begin)
+            latents = rows.from_picture(scheduler, start, drawn, begin)
+            if not begin and (latent.mask is not None or latent.channels is not None):
+                latents = rows.from_noise(scheduler, drawn)  # nothing of the free part stays
         turns = turns_of(positive, negative, index, steps)
+        mask = None if latent.mask is None else _one(latent.mask, index)
         return rows.Row(
             network=network,
             scheduler=scheduler,
@@ -121,6 +125,8 @@ class LatentSample(Node, tag="latent.sample"):
             negative=turns[0].negative,
             turns=turns[1:],
             guidance_scale=self.guidance_scale,
+            kept=None if mask is None else inpaint.Kept(mask, start, drawn),
+            channels=None if latent.channels is None else _one(latent.channels, index),
             source=source,
             begin=begin,
             steps=steps,
@@ -172,6 +178,11 @@ class _Telling:
         return preview.draw(stepped.denoised(), self._table, longest)
 
 
+def encode_pixels(ctx: Context, vae: Vae, pixels: torch.Tensor) -> torch.Tensor:
+    """Encode pictures (B, 3, H, W) one by one: scaled latents (B, C, h, w) on the CPU."""
+    return _each(ctx, vae, pixels, autoencoder.encode, "encode")
+
+
 def _each(
     ctx: Context,
     vae: Vae,
@@ -220,5 +231,14 @@ def _latent_map(ctx: Context, model: Model) -> preview.LatentMap | None:
 
 def _check_channels(network: Any, latent: Latent) -> None:
     wanted, got = int(network.config.in_channels), latent.samples.shape[1]
+    if latent.channels is not None:
+        got += latent.channels.shape[1]
+    elif wanted == inpaint.width(got):
+        raise Invalid("mask_needed")
     if wanted != got:
         raise Invalid("latent_mismatch", wanted=wanted, got=got)
+
+
+def _one(batch: torch.Tensor, index: int) -> torch.Tensor:
+    """Take what is of one picture (a mask): there is one for each, or one for all."""
+    return batch[index : index + 1] if len(batch) > index > 0 else batch[:1]

@@ -11,12 +11,19 @@ from core.errors import Invalid
 from core.graph import fields, recipes, sweep
 from core.graph.catalogue import Catalogue
 from core.graph.check import check
+from core.paths import shipped
 from core.records.graph import Graph
 from core.records.job import Axis, Span, Sweep
 from core.records.model import ModelDefaults
 
 FOX: dict[str, Any] = {"prompt": "a fox", "model": "starter", "seed": 7}
 NONE = ModelDefaults()
+NEEDED: dict[str, dict[str, Any]] = {  # recipe → what it cannot do without
+    "txt2img": {},
+    "img2img": {"init_image": "x"},
+    "inpaint": {"init_image": "x", "mask_image": "y"},
+    "outpaint": {"init_image": "x", "extend_left": 16},
+}
 
 API_BODY = b"""
 {"prompt": "a red fox on a blue background", "negative_prompt": "", "model": "starter",
@@ -35,6 +42,12 @@ def problems(name: str, request: dict[str, Any], **options: Any) -> list[tuple[s
     with pytest.raises(Invalid) as caught:
         recipes.build(name, request, NONE, **options)
     return [(one.code, one.pointer) for one in caught.value.problems]
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> Catalogue:
+    """The nodes that ship with us: what recipes are wired from."""
+    return msgspec.json.decode(shipped("catalogue.json").read_bytes(), type=Catalogue)
 
 
 class TestTextToImage:
@@ -155,6 +168,73 @@ class TestImageToImage:
         ]
 
 
+class TestInpaint:
+    REQUEST: ClassVar[dict[str, Any]] = {**FOX, "init_image": "01J", "mask_image": "01M"}
+
+    def test_the_masked_part_is_cut_out_drawn_and_pasted_back(self, catalogue: Catalogue) -> None:
+        request = {**self.REQUEST, "mask_blur": 2, "mask_grow": 6, "mask_invert": True}
+        built = recipes.build("inpaint", request, NONE, source=(500, 333), mask=(500, 333))
+        assert check(built.graph, catalogue) == []
+        assert settings(built.graph, "mask") == {"image": "01M", "invert": True}
+        assert settings(built.graph, "grow") == {"pixels": 6}
+        assert settings(built.graph, "feather") == {"radius": 2}
+        assert settings(built.graph, "sample")["strength"] == 0.75
+        links = {one.id: one.inputs for one in built.graph.nodes}
+        assert links["crop"] == {"image": ("image", "out"), "mask": ("feather", "out")}
+        assert links["paste"]["image"] == ("image", "out")
+        assert links["save"] == {"image": ("paste", "out")}
+
+    def test_all_of_it_is_drawn_near_its_size_and_a_part_at_the_models(
+        self, defaults: ModelDefaults
+    ) -> None:
+        sizes = {
+            part: settings(
+                recipes.build(
+                    "inpaint", {**self.REQUEST, "only_masked": part}, defaults, source=(500, 333)
+                ).graph,
+                "crop",
+            )
+            for part in (False, True)
+        }
+        assert sizes[False] == {"width": 496, "height": 336, "only_masked": False, "padding": 32}
+        assert sizes[True] == {"width": 64, "height": 64, "only_masked": True, "padding": 32}
+
+    def test_without_picture_or_mask_or_with_one_of_another_size_it_is_refused(self) -> None:
+        assert problems("inpaint", FOX) == [
+            ("missing_field", "/init_image"), ("missing_field", "/mask_image"),
+        ]  # fmt: skip
+        sizes = {"source": (64, 64), "mask": (64, 32)}
+        assert problems("inpaint", self.REQUEST, **sizes) == [("mask_size", "/mask_image")]
+
+
+class TestOutpaint:
+    REQUEST: ClassVar[dict[str, Any]] = {**FOX, "init_image": "01J", "extend_right": 30}
+
+    def test_the_picture_is_extended_and_what_is_new_is_drawn_and_pasted(
+        self, catalogue: Catalogue
+    ) -> None:
+        request = {**self.REQUEST, "extend_top": 7, "infill": "tile"}
+        built = recipes.build("outpaint", request, NONE, source=(64, 48))
+        assert check(built.graph, catalogue) == []
+        assert settings(built.graph, "extend") == {
+            "left": 0, "right": 30, "top": 7, "bottom": 0, "infill": "tile",
+        }  # fmt: skip
+        assert settings(built.graph, "crop") == {"width": 96, "height": 56}
+        assert settings(built.graph, "sample")["strength"] == 1.0
+        links = {one.id: one.inputs for one in built.graph.nodes}
+        assert links["crop"]["mask"] == ("feather", "out")  # reaches into the picture
+        assert links["paste"]["mask"] == ("extend", "mask")  # and this one does not
+
+    def test_a_strength_that_is_given_wins_and_is_kept(self) -> None:
+        given = recipes.build("outpaint", {**self.REQUEST, "strength": 0.75}, NONE)
+        assert settings(given.graph, "sample")["strength"] == given.fields["strength"] == 0.75
+
+    def test_without_new_room_it_is_refused(self) -> None:
+        assert problems("outpaint", {**FOX, "init_image": "x"}) == [
+            ("nothing_to_extend", "/extend_left")
+        ]
+
+
 class TestProblems:
     def test_every_problem_is_told_at_once_with_its_pointer(self) -> None:
         bad = {
@@ -178,7 +258,7 @@ class TestProblems:
 
     @pytest.mark.parametrize(
         ("field", "value"),
-        [("loras", [{"model": "a"}]), ("control", [{"image": "x"}]), ("mask_image", "01J")],
+        [("loras", [{"model": "a"}]), ("control", [{"image": "x"}])],
     )
     def test_a_field_without_nodes_is_refused_and_never_ignored(
         self, field: str, value: Any
@@ -188,10 +268,25 @@ class TestProblems:
     def test_an_empty_list_or_null_asks_for_nothing(self) -> None:
         recipes.build("txt2img", {**FOX, "loras": [], "control": [], "mask_image": None}, NONE)
 
-    def test_a_picture_for_a_recipe_without_one_is_refused(self) -> None:
-        assert problems("txt2img", {**FOX, "init_image": "01J"}) == [
-            ("not_in_recipe", "/init_image")
-        ]
+    @pytest.mark.parametrize(
+        ("name", "field", "value"),
+        [
+            ("txt2img", "init_image", "01J"), ("txt2img", "mask_image", "01J"),
+            ("img2img", "mask_image", "01J"), ("img2img", "mask_blur", 5),
+            ("img2img", "only_masked", True), ("inpaint", "extend_top", 8),
+            ("outpaint", "mask_image", "01J"), ("outpaint", "mask_padding", 8),
+        ],
+    )  # fmt: skip
+    def test_a_field_that_the_recipe_does_not_take_is_refused(
+        self, name: str, field: str, value: Any
+    ) -> None:
+        request = {**FOX, **NEEDED[name], field: value}
+        assert problems(name, request) == [("not_in_recipe", f"/{field}")]
+
+    @pytest.mark.parametrize("name", recipes.RECIPES)
+    def test_every_field_at_its_default_is_taken_by_every_recipe(self, name: str) -> None:
+        request = msgspec.to_builtins(recipes.Generate(prompt="a fox"))
+        recipes.build(name, {**request, **FOX, **NEEDED[name]}, NONE)
 
     @pytest.mark.parametrize(
         ("field", "value"),
@@ -240,8 +335,7 @@ class TestTable:
     def test_every_field_is_bound_to_settings_that_are_there(
         self, name: str, catalogue: Catalogue
     ) -> None:
-        request = {**FOX, "init_image": "x"} if name == "img2img" else FOX
-        built = recipes.build(name, request, NONE)
+        built = recipes.build(name, {**FOX, **NEEDED[name]}, NONE)
         assert built.bindings.keys() == set(recipes.RECIPES[name].fields.__struct_fields__)
         types = {one.id: one.type for one in built.graph.nodes}
         for field, targets in built.bindings.items():
@@ -252,8 +346,7 @@ class TestTable:
 
     @pytest.mark.parametrize("name", recipes.RECIPES)
     def test_a_binding_leads_where_the_recipe_puts_the_value(self, name: str) -> None:
-        request = {**FOX, "init_image": "x"} if name == "img2img" else FOX
-        built = recipes.build(name, request, NONE)
+        built = recipes.build(name, {**FOX, **NEEDED[name]}, NONE)
         for field, targets in built.bindings.items():
             for node, setting in targets:
                 assert settings(built.graph, node)[setting] == built.fields[field]
@@ -261,6 +354,9 @@ class TestTable:
     def test_the_recipe_of_a_request_is_told_by_its_picture(self) -> None:
         assert recipes.choose(recipes.Generate(prompt="x")) == "txt2img"
         assert recipes.choose(recipes.Generate(prompt="x", init_image="y")) == "img2img"
+        assert recipes.choose(recipes.Generate(prompt="x", mask_image="y")) == "inpaint"
+        for side in recipes.ROOM:
+            assert recipes.choose(recipes.Generate(prompt="x", **{side: 8})) == "outpaint"
 
 
 def test_a_sweep_over_fields_makes_graphs_that_fit(catalogue: Catalogue) -> None:
@@ -281,10 +377,13 @@ def test_a_sweep_over_fields_makes_graphs_that_fit(catalogue: Catalogue) -> None
 values = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.none())
 
 
-@given(request=st.dictionaries(st.sampled_from(recipes.Generate.__struct_fields__), values))
-def test_any_request_is_built_or_refused_with_problems(request: dict[str, Any]) -> None:
+@given(
+    name=st.sampled_from(sorted(recipes.RECIPES)),
+    request=st.dictionaries(st.sampled_from(recipes.Generate.__struct_fields__), values),
+)
+def test_any_request_is_built_or_refused_with_problems(name: str, request: dict[str, Any]) -> None:
     try:
-        built = recipes.build("txt2img", request, NONE)
+        built = recipes.build(name, request, NONE)
     except Invalid as refused:
         assert refused.problems
         assert all(problem.pointer for problem in refused.problems)

@@ -1,22 +1,31 @@
 """The nodes from a checkpoint to a picture, on the real services of an engine."""
 
 import threading
+import warnings
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from core.engine.baton import Cancelled
+from core.engine.context import Context
 from core.engine.diffusion.preview import LatentMaps
 from core.engine.diffusion.sampler import SamplingLoop
+from core.engine.nodes.inpaint import InpaintEncode
 from core.engine.nodes.latent import LatentDecode, LatentEncode, LatentSample
-from core.engine.values import Image, Latent
+from core.engine.values import Image, Latent, Mask
 from core.errors import Invalid, ModelUnreadable
 from core.graph.catalogue import Resource
 from core.ipc.messages import JobProgressed, Previewed
 from tests.engine.bench import Bench, empty, parts, prompt, sample
-from tests.engine.tiny import SIZE, Tiny
+from tests.engine.diffusion.test_parity import posterior_mode
+from tests.engine.tiny import SIZE, Tiny, write_model
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:__array_wrap__ must accept:DeprecationWarning"),
+]
 
 
 def test_text_to_image_is_the_picture_of_the_pipeline(bench: Bench, tiny: Tiny) -> None:
@@ -130,3 +139,72 @@ def test_the_map_for_previews_is_fitted_once(bench: Bench) -> None:
     sample(ctx, empty(ctx), steps=1)
     made = bench.engine.get(LatentMaps).of("tiny", lambda: pytest.fail("made twice"))
     assert made.weight.shape == (3 * 4 * 4, 6, 3, 3)
+
+
+def inpainted(
+    ctx: Context, mask: torch.Tensor, pixels: torch.Tensor, **settings: Any
+) -> torch.Tensor:
+    found = parts(ctx)
+    start = InpaintEncode().run(
+        ctx, found.model, found.vae, Image(pixels=pixels), Mask(values=mask)
+    )
+    return LatentDecode().run(ctx, found.vae, sample(ctx, start, **settings)).pixels
+
+
+def halves(size: int = SIZE) -> torch.Tensor:
+    mask = torch.zeros(1, 1, size, size)
+    mask[..., : size // 2] = 1
+    return mask
+
+
+def test_the_masked_half_is_painted_and_the_other_kept(bench: Bench) -> None:
+    ctx, found = bench.context(), parts(bench.context())
+    image = Image(pixels=torch.rand(2, 3, SIZE, SIZE))
+    start = InpaintEncode().run(ctx, found.model, found.vae, image, Mask(values=halves()))
+    assert start.mask is not None
+    for settings in ({}, {"strength": 0.5}, {"sampler": "heun"}, {"sampler": "dpm2"}):
+        drawn = sample(ctx, start, **settings).samples
+        assert torch.equal(drawn[..., 4:], start.samples[..., 4:])
+        assert not torch.equal(drawn[..., :4], start.samples[..., :4])
+    assert torch.equal(sample(ctx, start, strength=0).samples, start.samples)
+
+
+def test_a_mask_that_is_white_everywhere_draws_from_noise_alone(bench: Bench) -> None:
+    pixels, white = torch.rand(1, 3, SIZE, SIZE), torch.ones(1, 1, SIZE, SIZE)
+    ctx = bench.context()
+    expected = LatentDecode().run(ctx, parts(ctx).vae, sample(ctx, empty(ctx))).pixels
+    assert torch.equal(inpainted(ctx, white, pixels), expected)
+
+
+def test_sides_are_cut_with_their_mask_and_a_mask_of_another_size_is_refused(bench: Bench) -> None:
+    pixels = torch.rand(1, 3, SIZE + 3, SIZE + 2)
+    mask = torch.zeros(1, 1, SIZE + 3, SIZE + 2)
+    mask[..., :16] = 1
+    assert inpainted(bench.context(), mask, pixels, steps=1).shape == (1, 3, SIZE, SIZE)
+    with pytest.raises(Invalid, match="mask_size"):
+        inpainted(bench.context(), halves(), pixels)
+    with pytest.raises(Invalid, match="mask_count"):
+        inpainted(bench.context(), halves().repeat(2, 1, 1, 1), pixels[..., :SIZE, :SIZE])
+
+
+def test_a_model_made_for_inpainting_gets_mask_and_covered_picture(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        write_model(tmp_path / "nine", latents=4, inputs=9)
+    nine = Tiny(tmp_path / "nine")
+    made = Bench(nine, tmp_path)
+    levels = torch.randint(0, 256, (1, 3, SIZE, SIZE), generator=torch.Generator().manual_seed(1))
+    pixels, mask = levels / 255, halves()
+    with torch.inference_mode():
+        ours = inpainted(made.context(), mask, pixels)
+        pipeline = nine.pipeline("StableDiffusionInpaintPipeline", "euler")
+        with posterior_mode(nine.autoencoder):
+            expected = pipeline(
+                prompt="a red fox", negative_prompt="", num_inference_steps=4, strength=1.0,
+                image=pixels, mask_image=mask, width=SIZE, height=SIZE, output_type="pt",
+                generator=torch.Generator().manual_seed(3),
+            ).images  # fmt: skip
+        assert (ours - expected).abs().max() <= 1 / 255
+        with pytest.raises(Invalid, match="mask_needed"):
+            sample(made.context(), empty(made.context()))
+    made.outbox.close()

@@ -16,13 +16,23 @@ export type Generate = {
   count?: number;
   init_image?: string | null;
   mask_image?: string | null;
-  strength?: number;
+  strength?: number | null;
   loras?: LoraUse[];
   control?: (Record<string, unknown>)[];
   board?: string | null;
   priority?: number;
   exact?: boolean;
   dynamic_prompts?: "combinatorial" | "off" | "random";
+  mask_blur?: number;
+  mask_grow?: number;
+  mask_invert?: boolean;
+  only_masked?: boolean;
+  mask_padding?: number;
+  extend_left?: number;
+  extend_right?: number;
+  extend_top?: number;
+  extend_bottom?: number;
+  infill?: "edge" | "noise" | "tile";
 };
 
 /** A LoRA and how strongly it is applied. */

@@ -1,0 +1,149 @@
+"""What recipes are asked for: flat fields, with their bounds and the words that explain them.
+
+Structs only. Every door shows them: REST and socket as schemas, the command line as flags.
+"""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from core.graph.fields import MAX_INT
+
+MAX_SIDE = 4096  # pixels
+MAX_SEED = MAX_INT
+
+Prompt = Annotated[str, Meta(max_length=16_384, description="What to draw.")]
+Negative = Annotated[str, Meta(max_length=16_384, description="What to keep away from.")]
+ModelName = Annotated[
+    str, Meta(min_length=1, max_length=512, description="Model by name, id or SHA-256.")
+]
+Side = Annotated[
+    int, Meta(ge=8, le=MAX_SIDE, multiple_of=8, description="Pixels, a multiple of 8.")
+]
+Steps = Annotated[int, Meta(ge=1, le=500, description="Denoising steps.")]
+Guidance = Annotated[
+    float, Meta(ge=0, le=100, description="How strongly the prompt is followed; 1 turns it off.")
+]
+Name = Annotated[str, Meta(min_length=1, max_length=64)]
+Seed = Annotated[
+    int, Meta(ge=0, le=MAX_SEED, description="Start of the noise; null draws one and keeps it.")
+]
+ImageId = Annotated[
+    str, Meta(min_length=1, max_length=64, description="Id of a picture in the gallery.")
+]
+MaskId = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        description="Id of a picture as large as init_image: white is painted anew, black stays.",
+    ),
+]
+Strength = Annotated[
+    float, Meta(ge=0, le=1, description="How much of init_image is drawn anew; 1 is all of it.")
+]
+ClipSkip = Annotated[int, Meta(ge=0, le=12, description="Last text layers to leave out.")]
+MaskBlur = Annotated[
+    float,
+    Meta(ge=0, le=64, description="Feathers the mask's edge: standard deviation in pixels."),
+]
+MaskGrow = Annotated[
+    int,
+    Meta(ge=-512, le=512, description="Pixels that the mask becomes larger; negative: smaller."),
+]
+MaskInvert = Annotated[bool, Meta(description="Black is painted anew, white stays.")]
+OnlyMasked = Annotated[
+    bool, Meta(description="Draw the surroundings of the mask alone, at width × height.")
+]
+MaskPadding = Annotated[
+    int, Meta(ge=0, le=1024, description="Pixels around the mask that are seen with only_masked.")
+]
+Room = Annotated[int, Meta(ge=0, le=2048, description="Pixels of new room at this side.")]
+Infill = Annotated[
+    Literal["edge", "tile", "noise"],
+    Meta(description="What new room begins as: border stretched, picture mirrored, noise."),
+]
+
+
+class LoraUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A LoRA and how strongly it is applied."""
+
+    model: ModelName
+    weight: Annotated[float, Meta(ge=-10, le=10)] = 1.0
+
+
+class TextToImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Draw a picture from a text."""
+
+    prompt: Prompt
+    negative_prompt: Negative = ""
+    model: ModelName | None = None
+    width: Side | None = None
+    height: Side | None = None
+    steps: Steps | None = None
+    guidance_scale: Guidance | None = None
+    sampler: Name | None = None
+    scheduler: Name | None = None
+    seed: Seed | None = None
+    clip_skip: ClipSkip = 0
+
+
+class ImageToImage(TextToImage, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Draw a picture anew from a text and a picture."""
+
+    init_image: ImageId
+    strength: Strength = 0.75
+
+
+class Inpaint(ImageToImage, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Paint a part of a picture anew; the rest stays as it is."""
+
+    mask_image: MaskId
+    mask_blur: MaskBlur = 4.0
+    mask_grow: MaskGrow = 0
+    mask_invert: MaskInvert = False
+    only_masked: OnlyMasked = False
+    mask_padding: MaskPadding = 32
+
+
+class Outpaint(ImageToImage, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Paint a picture on beyond its sides; the picture itself stays as it is."""
+
+    strength: Strength = 1.0
+    extend_left: Room = 0
+    extend_right: Room = 0
+    extend_top: Room = 0
+    extend_bottom: Room = 0
+    infill: Infill = "edge"
+    mask_blur: MaskBlur = 4.0
+
+
+class Generate(TextToImage, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The flat request of the simple door: the fields of every recipe, and of the job."""
+
+    count: Annotated[int, Meta(ge=1, le=64, description="Pictures; picture i has seed + i.")] = 1
+    init_image: ImageId | None = None
+    mask_image: MaskId | None = None
+    strength: Strength | None = None  # null is the recipe's own: 0.75, and 1 for new room
+    loras: Annotated[list[LoraUse], Meta(max_length=64)] = []
+    control: Annotated[list[dict[str, Any]], Meta(max_length=16)] = []
+    board: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
+    priority: Annotated[int, Meta(ge=-100, le=100)] = 0
+    exact: Annotated[bool, Meta(description="Run alone, for bit-identical replay.")] = False
+    dynamic_prompts: Annotated[
+        Literal["off", "random", "combinatorial"],
+        Meta(
+            description="Whether {a|b} and __wildcard__ in prompt are chosen from: for each picture"
+            " by its seed, or all there are, count pictures of each."
+        ),
+    ] = "off"
+    mask_blur: MaskBlur = 4.0
+    mask_grow: MaskGrow = 0
+    mask_invert: MaskInvert = False
+    only_masked: OnlyMasked = False
+    mask_padding: MaskPadding = 32
+    extend_left: Room = 0
+    extend_right: Room = 0
+    extend_top: Room = 0
+    extend_bottom: Room = 0
+    infill: Infill = "edge"

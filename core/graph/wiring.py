@@ -1,0 +1,144 @@
+"""How recipes are wired: checked fields with nothing left open become nodes.
+
+Knows the names of the node types and nothing of what they do. Node ids are words, so that a
+graph made here reads well in the editor.
+"""
+
+from collections.abc import Mapping
+
+from core.records.graph import GraphNode, Json
+
+Values = Mapping[str, Json]
+
+
+def txt2img(values: Values) -> list[GraphNode]:
+    """Noise of a size, denoised."""
+    return [
+        *_prompts(values),
+        _node("start", "latent.empty", _size(values), vae=("model", "vae")),
+        *_drawn(values, 1.0),
+        _save("decode"),
+    ]
+
+
+def img2img(values: Values) -> list[GraphNode]:
+    """A picture, brought to a size, noised and denoised."""
+    return [
+        *_prompts(values),
+        _load(values),
+        _node("resize", "image.resize", _size(values), image=("image", "out")),
+        _node("start", "latent.encode", {}, vae=("model", "vae"), image=("resize", "out")),
+        *_drawn(values, values["strength"]),
+        _save("decode"),
+    ]
+
+
+def inpaint(values: Values) -> list[GraphNode]:
+    """A picture whose masked part is cut out, drawn anew and pasted back."""
+    mask = {"image": values["mask_image"], "invert": values["mask_invert"]}
+    crop = {"only_masked": values["only_masked"], "padding": values["mask_padding"]}
+    return [
+        *_prompts(values),
+        _load(values),
+        _node("mask", "mask.load", mask),
+        _node("grow", "mask.grow", {"pixels": values["mask_grow"]}, mask=("mask", "out")),
+        _feather(values, ("grow", "out")),
+        *_part(values, crop, ("image", "out")),
+        *_drawn(values, values["strength"]),
+        _paste({"match_colors": False}, ("image", "out"), ("feather", "out")),
+        _save("paste"),
+    ]
+
+
+def outpaint(values: Values) -> list[GraphNode]:
+    """A picture with new room, which is drawn and pasted.
+
+    The mask that is painted reaches into the picture, so that the room is drawn to go on from it;
+    the one that is pasted by does not, so that the picture stays to the bit.
+    """
+    room = {side: values[f"extend_{side}"] for side in ("left", "right", "top", "bottom")}
+    extend = {**room, "infill": values["infill"]}  # no seed: other seeds share its encoding
+    return [
+        *_prompts(values),
+        _load(values),
+        _node("extend", "outpaint.extend", extend, image=("image", "out")),
+        _feather(values, ("extend", "mask")),
+        *_part(values, {}, ("extend", "image")),
+        *_drawn(values, values["strength"]),
+        _paste({"match_colors": True}, ("extend", "image"), ("extend", "mask")),
+        _save("paste"),
+    ]
+
+
+def _prompts(values: Values) -> list[GraphNode]:
+    encoder, clip_skip = ("model", "text_encoder"), values["clip_skip"]
+    return [
+        _node("model", "model.load", {"checkpoint": values["model"]}),
+        _node(
+            "positive", "prompt.encode",
+            {"prompt": values["prompt"], "clip_skip": clip_skip}, text_encoder=encoder,
+        ),
+        _node(
+            "negative", "prompt.encode",
+            {"prompt": values["negative_prompt"], "clip_skip": clip_skip}, text_encoder=encoder,
+        ),
+    ]  # fmt: skip
+
+
+def _drawn(values: Values, strength: Json) -> list[GraphNode]:
+    """Denoise the latents of ``start`` and decode them."""
+    return [
+        _node(
+            "sample", "latent.sample",
+            {
+                "seed": values["seed"],
+                "steps": values["steps"],
+                "guidance_scale": values["guidance_scale"],
+                "sampler": values["sampler"],
+                "schedule": values["scheduler"],
+                "strength": strength,
+            },
+            model=("model", "model"), positive=("positive", "out"), negative=("negative", "out"),
+            latent=("start", "out"),
+        ),
+        _node("decode", "latent.decode", {}, vae=("model", "vae"), latent=("sample", "out")),
+    ]  # fmt: skip
+
+
+def _part(values: Values, settings: dict[str, Json], image: tuple[str, str]) -> list[GraphNode]:
+    """Cut out what the feathered mask marks, as ``start``."""
+    return [
+        _node(
+            "crop", "inpaint.crop", {**_size(values), **settings},
+            image=image, mask=("feather", "out"),
+        ),
+        _node(
+            "start", "inpaint.encode", {}, model=("model", "model"), vae=("model", "vae"),
+            image=("crop", "image"), mask=("crop", "mask"),
+        ),
+    ]  # fmt: skip
+
+
+def _paste(settings: dict[str, Json], image: tuple[str, str], mask: tuple[str, str]) -> GraphNode:
+    wires = {"image": image, "mask": mask, "drawn": ("decode", "out"), "area": ("crop", "area")}
+    return _node("paste", "inpaint.paste", settings, **wires)
+
+
+def _feather(values: Values, mask: tuple[str, str]) -> GraphNode:
+    return _node("feather", "mask.blur", {"radius": values["mask_blur"]}, mask=mask)
+
+
+def _load(values: Values) -> GraphNode:
+    return _node("image", "image.load", {"image": values["init_image"]})
+
+
+def _save(drawn: str) -> GraphNode:
+    return _node("save", "image.save", {}, image=(drawn, "out"))
+
+
+def _size(values: Values) -> dict[str, Json]:
+    return {"width": values["width"], "height": values["height"]}
+
+
+def _node(id_: str, type_: str, settings: dict[str, Json], **inputs: tuple[str, str]) -> GraphNode:
+    return GraphNode(id=id_, type=type_, settings=settings, inputs=inputs)
