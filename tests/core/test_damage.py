@@ -120,7 +120,7 @@ def words_of(parameters: str) -> list[bytes]:
     made = metadata.Made(version="1", recipe={"prompt": "a red fox", "seed": 7})
     pairs = metadata.texts(made, metadata.read_a1111(parameters))
     exif = picture().getexif()
-    metadata.comment.write(exif, parameters)
+    metadata.exif.write(exif, parameters, pairs[metadata.OURS], 60_000)
     block = exif.tobytes()
     packed = b"parameters\0\0" + zlib.compress(parameters.encode("latin-1"))
     return [
