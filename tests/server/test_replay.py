@@ -4,13 +4,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
 from PIL import Image
 
 from core.errors import HeliographError
 from core.media import metadata
-from core.media.compare import greatest_difference
 from core.media.metadata import Made, Used, ours
 from core.records.graph import Graph, GraphNode
 from server import replayed
@@ -108,17 +106,6 @@ def test_other_versions_and_other_files_are_told() -> None:
         Remark("version", {"before": "1", "after": "2"}),
         Remark("file", {"kind": "checkpoint", "name": "tiny"}),
     ]
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(60)
-def test_pictures_are_compared_by_their_pixels() -> None:
-    async def look() -> None:
-        assert await greatest_difference(picture(a="x"), picture(b="y")) == 0
-        assert await greatest_difference(picture(shade=9), picture(shade=2)) == 7
-        assert await greatest_difference(picture(), picture((4, 5))) is None
-
-    anyio.run(look)
 
 
 @pytest.mark.anyio

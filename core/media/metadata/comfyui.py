@@ -25,7 +25,7 @@ from core.records.provenance import LoraUsed, Provenance
 PROMPT, WORKFLOW = "prompt", "workflow"
 MAX_LORAS = 64
 MAX_SAMPLERS = 16  # that are looked at for the first
-MAX_HOPS = 32  # from node to node, to a plain value
+MAX_HOPS = 8  # from node to node, to a plain value
 _VALUES = ("value", "seed", "noise_seed", "int", "float", "text", "string", "number")
 _TEXTS = ("text", "text_g", "text_l", "clip_l", "t5xxl", "prompt", "string", "value")
 _PARTS = ("guider", "noise", "sampler", "sigmas")  # nodes that hold a custom sampler's settings

@@ -37,7 +37,7 @@ class Made(Struct, frozen=True, kw_only=True):
     format: int = FORMAT
     exact: bool = False  # the rows ran alone
     uses: dict[str, Used] = {}  # value of a setting → what it named
-    left_out: list[Literal["graph", "recipe"]] = []  # too large to be embedded
+    left_out: list[Literal["graph", "recipe", "parameters"]] = []  # too large to be embedded
 
 
 _decoder = msgspec.json.Decoder(Made)
@@ -67,7 +67,7 @@ def read(found: Mapping[str, str]) -> Made | None:
 
 def texts(made: Made, parameters: a1111.Parameters | None = None) -> dict[str, str]:
     """Write both forms: keyword → text, as ``RunGraph.metadata`` carries them."""
-    pairs = {KEYWORD: write(made)}
-    if parameters is not None:
-        pairs[a1111.KEYWORD] = a1111.write(parameters)
-    return pairs
+    theirs = a1111.write(parameters) if parameters is not None else ""
+    if len(theirs.encode()) > MAX_EMBEDDED:
+        theirs, made = "", replace(made, left_out=[*made.left_out, "parameters"])
+    return {KEYWORD: write(made)} | ({a1111.KEYWORD: theirs} if theirs else {})

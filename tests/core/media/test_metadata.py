@@ -149,6 +149,9 @@ class TestOurs:
         both = ours.write(Made(graph=large, recipe={"prompt": "z" * 2_000_000}))
         assert read_ours({"heliograph": both}) == Made(left_out=["graph", "recipe"])
         assert ours.write(Made(version="1"), room=3) == ""
+        endless = metadata.texts(Made(version="1"), Parameters(prompt="w" * 2_000_000))
+        assert endless.keys() == {"heliograph"}
+        assert read_ours(endless) == Made(version="1", left_out=["parameters"])
 
     def test_a_newer_version_may_say_more(self) -> None:
         assert read_ours({"heliograph": '{"version": "9", "mood": "good"}'}) == Made(version="9")
