@@ -5,6 +5,7 @@ here. What is known to differ is told, and how far the new picture is from the o
 """
 
 import argparse
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ def arguments(command: argparse.ArgumentParser) -> None:
 
 def run(parsed: argparse.Namespace, config: Config) -> int:
     """Draw it, print the file, say what differs."""
+    # asyncio's watcher may find a worker already reaped that was ended with the loop, and says so.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     return anyio.run(_replay, parsed, config)
 
 
