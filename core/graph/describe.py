@@ -7,7 +7,7 @@ from core.records.graph import Graph, GraphNode, Json
 from core.records.image import ImageFacts
 
 SINK = "image.save"
-_SIZED = ("latent.empty", "image.resize")
+_SIZED = ("latent.empty", "image.resize", "inpaint.crop")
 
 
 class Details(NamedTuple):
