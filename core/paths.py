@@ -40,6 +40,7 @@ class Layout:
         self.staging = self.root / "staging"  # written by the engine, moved by the server
         self.models = self.root / "models"
         self.nodes = self.root / "nodes"  # users' node files
+        self.wildcards = self.root / "wildcards"  # users' lists of words for prompts
         self.logs = self.root / "logs"
         self.catalogue = self.root / "catalogue.json"  # the last one the engine sent
 
@@ -48,7 +49,7 @@ class Layout:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (
             self.backups, self.images, self.thumbnails, self.blobs, self.staging,
-            self.models, self.nodes, self.logs,
+            self.models, self.nodes, self.wildcards, self.logs,
         ):  # fmt: skip
             folder.mkdir(mode=0o700, exist_ok=True)
 

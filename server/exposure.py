@@ -15,7 +15,7 @@ def writable_by_others(layout: Layout) -> list[str]:
         return []
     folders = (
         layout.root, layout.backups, layout.images, layout.blobs, layout.staging, layout.models,
-        layout.nodes,
+        layout.nodes, layout.wildcards,
     )  # fmt: skip
     return [
         str(folder) for folder in folders

@@ -17,7 +17,7 @@ from diffusers import StableDiffusionPipeline
 from starter.canvas import Canvas
 from starter.card import update_card, write_table
 from starter.export import measure_bytes
-from starter.judge import Judge, check_judge, train_judge
+from starter.judge import Judge, check_judge, narrow, train_judge
 from starter.material import default_cache
 from starter.measures import (
     list_asked,
@@ -30,11 +30,13 @@ from starter.measures import (
 from starter.recipe import FACTOR, RECIPES
 from starter.sampling import GUIDANCE, load_pipeline
 from starter.sprites import load_atlas
-from starter.subjects import Subject, pick_trained, read_subjects
+from starter.subjects import LATEST, Subject, pick_trained, read_subjects
 
 log = logging.getLogger(__name__)
 
 HERE = Path(__file__).parent
+JUDGE_STEPS = 4000  # a minute on a GPU, an hour on two cores
+SPRITE = 256  # pixels: the side of the sprites the judge learns from
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -45,7 +47,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=0, help="0: as many as there are cores")
     parser.add_argument("--repeats", type=int, default=1, help="pictures a subject and style")
-    parser.add_argument("--judge-steps", type=int, default=0, help="0: as many as it needs")
+    parser.add_argument("--judge-steps", type=int, default=JUDGE_STEPS)
     parser.add_argument("--guidance", type=float, default=GUIDANCE)
     parser.add_argument("--out", type=Path, default=HERE / "eval.json")
     parser.add_argument("--speed", action="store_true", help="time it; keep the other figures")
@@ -53,18 +55,24 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 def load_judge(
-    subjects: Sequence[Subject], canvas: Canvas, cache: Path, steps: int = 0
+    subjects: Sequence[Subject], cache: Path, device: str = "cpu", steps: int = JUDGE_STEPS
 ) -> tuple[Judge, dict[str, float]]:
-    """Load the judge from the cache, training it on the first call; and its own accuracy."""
-    codes = [subject.code for subject in subjects]
+    """Load the judge of these subjects, and its own accuracy on them.
+
+    One judge of every subject lies in the cache, and is trained on the first call.
+    """
+    codes = [subject.code for subject in pick_trained(read_subjects(), LATEST)]
+    canvas = Canvas(load_atlas(read_subjects(), SPRITE, cache), device)
     path = cache / f"judge-{len(codes)}.pt"
     if path.exists():
-        judge = Judge(len(codes)).to(canvas.device)
-        judge.load_state_dict(torch.load(path, weights_only=True, map_location=canvas.device))
+        judge = Judge(len(codes)).to(device)
+        judge.load_state_dict(torch.load(path, weights_only=True, map_location=device))
     else:
-        judge = train_judge(codes, canvas, steps=steps or max(1500, 6 * len(codes)))
+        judge = train_judge(codes, canvas, steps=steps)
         torch.save(judge.state_dict(), path)
-    return judge, check_judge(judge, codes, canvas)
+    known = [subject.code for subject in subjects]
+    judge = narrow(judge, [codes.index(code) for code in known])
+    return judge, check_judge(judge, known, canvas)
 
 
 def examine(
@@ -104,8 +112,7 @@ def main(argv: list[str] | None = None) -> None:
     else:
         recipe = RECIPES[pipeline.unet.config.sample_size * FACTOR]
         subjects = pick_trained(read_subjects(), recipe.edition)
-        canvas = Canvas(load_atlas(subjects, recipe.sprite, asked.cache), asked.device)
-        judge, own = load_judge(subjects, canvas, asked.cache, asked.judge_steps)
+        judge, own = load_judge(subjects, asked.cache, asked.device, asked.judge_steps)
         log.info("the judge itself: %s", own)
         figures, found = examine(pipeline, judge, subjects, asked.repeats, asked.guidance)
         figures["the judge itself, on composed pictures"] = own

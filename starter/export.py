@@ -69,6 +69,7 @@ def export(pipeline: StableDiffusionPipeline, folder: Path, size: int, cache: Pa
         half.save_pretrained(new, safe_serialization=True, max_shard_size=LARGEST_FILE)
         for path in new.rglob("*.safetensors"):
             path.chmod(0o644)  # they come readable by their owner only
+        _forget_origin(new)
         _add_plain_vocabulary(new / "tokenizer")
         text = json.dumps(describe_model(size), indent=2)
         (new / "heliograph.json").write_text(text + "\n", "utf-8")
@@ -79,6 +80,14 @@ def export(pipeline: StableDiffusionPipeline, folder: Path, size: int, cache: Pa
             shutil.move(folder, old)
         shutil.move(new, folder)
     return total
+
+
+def _forget_origin(folder: Path) -> None:
+    """Leave out where parts were loaded from: a path of the machine that trained it."""
+    for path in folder.rglob("config.json"):
+        config = json.loads(path.read_text("utf-8"))
+        config.pop("_name_or_path", None)
+        path.write_text(json.dumps(config, indent=2) + "\n", "utf-8")
 
 
 def _add_plain_vocabulary(folder: Path) -> None:

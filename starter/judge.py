@@ -7,6 +7,7 @@ scenes. Does not know the model it judges.
 import itertools
 import logging
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -80,6 +81,17 @@ class Judge(nn.Module):
             features=functional.normalize(features, dim=1),
             subject_scores=subject,
         )
+
+
+def narrow(judge: Judge, rows: Sequence[int]) -> Judge:
+    """Give a judge that only knows those of its subjects, in that order."""
+    narrowed = deepcopy(judge)
+    kept = torch.tensor(rows, device=judge.subject.weight.device)
+    narrowed.subject = nn.Linear(judge.subject.in_features, len(rows), device=kept.device)
+    with torch.no_grad():
+        narrowed.subject.weight.copy_(judge.subject.weight[kept])
+        narrowed.subject.bias.copy_(judge.subject.bias[kept])
+    return narrowed
 
 
 def draw_batch(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 TABLE = Path(__file__).with_name("subjects.tsv")
 EDITIONS = {"held": 0, "1": 1, "2": 2, "3": 3}
+LATEST = max(EDITIONS.values())
 
 
 @dataclass(frozen=True, kw_only=True)

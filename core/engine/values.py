@@ -6,8 +6,10 @@ dimension B: there are no lists on wires. Plain ``int | float | str | bool`` flo
 """
 
 import torch
+from msgspec import Struct
 
 from core.engine.node import Value
+from core.graph.prompts.reading import Stage
 
 
 class Image(Value, frozen=True, kw_only=True):
@@ -33,22 +35,33 @@ class Latent(Value, frozen=True, kw_only=True):
     empty: bool = False
 
 
+class Later(Struct, frozen=True, kw_only=True):
+    """What a prompt becomes in a later stage: ``tokens`` (B, T, D), shaped as at first."""
+
+    stage: Stage
+    tokens: torch.Tensor
+
+
 class Conditioning(Value, frozen=True, kw_only=True):
     """Encoded prompts: ``tokens`` (B, T, D), ``pooled`` (B, P), ``mask`` (B, T), 1 where valid.
 
-    In the dtype the text encoder ran in. ``identity`` names the text encoder that made them;
-    ``cut`` says that it read only the beginning of a prompt.
+    In the dtype the text encoder ran in. T is a multiple of the encoder's window; ``empty``
+    (1, T', D) is one window of the empty prompt, which lengthens the other prompt of a picture
+    where that is shorter. ``identity`` names the text encoder that made them; ``remarked`` says
+    what of the prompt is not in it.
     """
 
     tokens: torch.Tensor
     pooled: torch.Tensor | None = None
     mask: torch.Tensor | None = None
     identity: str = ""
-    cut: bool = False
+    later: tuple[Later, ...] = ()
+    empty: torch.Tensor | None = None
+    remarked: tuple[str, ...] = ()
 
     def remarks(self) -> tuple[str, ...]:
-        """Tell that the end of the prompt was left out."""
-        return ("prompt_cut",) if self.cut else ()
+        """Tell what was cut, was taken as text, or has no effect."""
+        return self.remarked
 
 
 class Handle(Value, frozen=True, kw_only=True):

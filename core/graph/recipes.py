@@ -6,7 +6,7 @@ graph made here reads well in the editor.
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -90,6 +90,13 @@ class Generate(TextToImage, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     board: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
     priority: Annotated[int, Meta(ge=-100, le=100)] = 0
     exact: Annotated[bool, Meta(description="Run alone, for bit-identical replay.")] = False
+    dynamic_prompts: Annotated[
+        Literal["off", "random", "combinatorial"],
+        Meta(
+            description="Whether {a|b} and __wildcard__ in prompt are chosen from: for each picture"
+            " by its seed, or all there are, count pictures of each."
+        ),
+    ] = "off"
 
 
 class Built(Struct, frozen=True, kw_only=True):
@@ -124,7 +131,7 @@ def build(
 ) -> Built:
     """Make the graph of a recipe.
 
-    Takes any field of ``Generate``; those of the job (count, board, priority, exact) are the
+    Takes any field of ``Generate``; those of the job (count, dynamic_prompts, …) are the
     caller's to act on. What is null comes from the model's defaults, then from 512 × 512,
     20 steps and 7.5. A null seed is drawn here.
 

@@ -55,7 +55,10 @@ class Job(Struct, frozen=True, kw_only=True):
     error: Problem | None = None
     degraded: Annotated[
         list[str],
-        Meta(description="What is not as asked: rungs of the memory ladder taken, prompt_cut."),
+        Meta(
+            description="What is not as asked: rungs of the memory ladder taken; prompt_cut,"
+            " prompt_literal, loras_unused."
+        ),
     ] = []
 
 

@@ -19,7 +19,7 @@ from core.records.job import ENDED, Batch, Job, JobStatus, Sweep
 from core.store import batches, images, jobs
 from core.store.jobs import JobFilter
 from core.store.page import Page
-from core.store.work import Added, NewBatch
+from core.store.work import LISTED, Added, NewBatch
 from server.actions import work
 from server.principal import Principal
 from server.state import State
@@ -218,6 +218,10 @@ async def _generate(
 ) -> Added:
     state.refuse_when_stopping()
     made = await work.of_recipe(state, principal, choose(ask), _to_fields(ask))
+    if len(made.cells) > LISTED:
+        params: Params = {"limit": LISTED}
+        problem = Problem(code="expansion_too_large", pointer="/dynamic_prompts", params=params)
+        raise Invalid("expansion_too_large", problems=(problem,), **params)
     return await _add(state, principal, made, ask, idempotency, ask.priority, ask.board, ask.exact)
 
 

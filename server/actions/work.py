@@ -16,7 +16,7 @@ from core.records.graph import Graph, Json
 from core.records.job import Axis, Span, Sweep
 from core.records.model import Model
 from core.store import models
-from server.actions import named, swept
+from server.actions import dynamic, named, swept
 from server.actions.swept import STARTER
 from server.principal import Principal
 from server.state import State
@@ -86,8 +86,13 @@ async def of_recipe(
     problems += named.too_large(state, built.graph, f"{pointer}/width")
     if problems:
         raise Invalid(problems=tuple(problems))
-    count = fields.get("count") or 1
+    count, mode = fields.get("count") or 1, fields.get("dynamic_prompts", "off")
+    swept_too = wanted is not None and bool(wanted.axes)
     wanted, runs = _seeds(wanted, runs, built.fields, int(count), drawn=fields.get("seed") is None)
+    if mode != "off":
+        wanted = await dynamic.varied(
+            state, mode, built.fields, wanted, swept=swept_too, pointer=pointer
+        )
     axes, cells = await swept.expand(
         state, principal, built.graph, wanted, runs, built.bindings,
         starter=model.name if model else None,

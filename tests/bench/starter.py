@@ -1,6 +1,6 @@
 """What the starter draws, judged: by itself, and through a server as a newcomer asks.
 
-The judge is trained on the first run, on pictures that the recipe fetches: minutes, and a network.
+The judge is trained on the first run, on pictures that the recipe fetches: an hour, and a network.
 """
 
 import io
@@ -11,14 +11,12 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from starter.canvas import Canvas
 from starter.eval import HERE, examine, load_judge
 from starter.judge import Judge
 from starter.material import default_cache
 from starter.measures import agree, list_wished, stack
 from starter.recipe import FACTOR, RECIPES
 from starter.sampling import GUIDANCE, load_pipeline
-from starter.sprites import load_atlas
 from starter.subjects import Subject, pick_trained, read_subjects
 from tests.bench.report import Row
 from tests.running import RunningServer, running
@@ -31,8 +29,7 @@ def measure() -> list[Row]:
     pipeline = load_pipeline(HERE / "model")
     recipe = RECIPES[pipeline.unet.config.sample_size * FACTOR]
     subjects = pick_trained(read_subjects(), recipe.edition)
-    canvas = Canvas(load_atlas(subjects, recipe.sprite, default_cache()))
-    judge, own = load_judge(subjects, canvas, default_cache())
+    judge, own = load_judge(subjects, default_cache())
     figures, facts = examine(pipeline, judge, subjects, 1, GUIDANCE)
     every = figures["every subject in every style"]
     what = f"{every['pictures']:.0f} pictures of {len(subjects)} subjects"

@@ -17,7 +17,7 @@ from tests.running import ROOT, SMALL, RunningServer, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 LONGEST = 16_384  # characters that a prompt may have
-CUT = ["prompt_cut"]
+CUT, LITERAL = ["prompt_cut"], ["prompt_literal"]
 
 DRAWN: dict[str, tuple[str, list[str]]] = {  # prompt → what the job says was not as asked
     "empty": ("", []),
@@ -26,7 +26,7 @@ DRAWN: dict[str, tuple[str, list[str]]] = {  # prompt → what the job says was 
     "of 10,000 characters": ("a fox, " * 1428 + "fox!", CUT),
     "as long as may be, one word": ("x" * LONGEST, CUT),
     "in Arabic": ("ثعلب أحمر", []),
-    "in Arabic, at length": ("ثعلب أحمر على خلفية زرقاء سماوية فاتحة", CUT),
+    "in Arabic, at length": ("ثعلب أحمر على خلفية زرقاء سماوية فاتحة", []),
     "in Japanese": ("青い背景の狐", []),
     "in Hindi, composed": ("लोमड़ी", []),
     "of emoji": ("👨‍👩‍👧‍👦🦊", []),
@@ -34,8 +34,11 @@ DRAWN: dict[str, tuple[str, list[str]]] = {  # prompt → what the job says was 
     "turned around": ("\u202efox\u202c \u2066red\u2069", []),
     "beyond Unicode's characters": ("\ufffe\uffff\U0010ffff", []),
     "of commas": ("," * 4000, CUT),
-    "of brackets": ("(" * 4000 + "fox" + ")" * 4000, CUT),
-    "weighted, unbalanced": ("((fox:1.5), [red:(", []),
+    "of brackets": ("(" * 4000 + "fox" + ")" * 4000, LITERAL + CUT),
+    "weighted": ("a (red:1.3) fox++ [on blue:in snow:0.5] BREAK (sky)", []),
+    "blended": ('("a fox", "an owl").blend(0.7, 0.3)', []),
+    "weighted, unbalanced": ("((fox:1.5), [red:(", LITERAL),
+    "with an adapter": ("a fox <lora:none:0.8>", ["loras_unused"]),
     "of the tokenizer's own words": ("<|startoftext|><|endoftext|> fox", []),
     "a command": ("'; DROP TABLE jobs; -- $(reboot) {{7*7}} %s %n", []),
 }
@@ -81,7 +84,7 @@ def test_a_strange_prompt_is_drawn_and_what_was_cut_is_told(
 
 
 def test_what_was_cut_of_a_negative_prompt_is_told_too(server: RunningServer) -> None:
-    made = server.generate(prompt="a fox", negative_prompt="rain, " * 100, steps=1)
+    made = server.generate(prompt="a fox", negative_prompt="rain, " * 1000, steps=1)
     assert made["jobs"][0]["degraded"] == CUT
 
 

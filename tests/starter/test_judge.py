@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from starter.canvas import Canvas
-from starter.judge import Judge, check_judge, draw_batch, train_judge
+from starter.judge import Judge, check_judge, draw_batch, narrow, train_judge
 from starter.material import Material
 from starter.measures import (
     list_asked,
@@ -37,6 +37,14 @@ def test_a_batch_is_a_function_of_seed_and_step(atlas: Atlas) -> None:
     first, again = (draw_batch(1, 2, 6, CODES, Canvas(atlas)) for _ in range(2))
     assert torch.equal(first[0], again[0])
     assert torch.equal(first[1], again[1])
+
+
+def test_a_narrowed_judge_scores_the_kept_subjects_as_before(atlas: Atlas) -> None:
+    judge = Judge(3)
+    pictures, _ = draw_batch(1, 0, 4, CODES, Canvas(atlas))
+    whole, part = judge.look(pictures), narrow(judge, [2, 0]).look(pictures)
+    assert torch.allclose(part.subject_scores, whole.subject_scores[:, [2, 0]], atol=1e-5)
+    assert torch.equal(part.style, whole.style)
 
 
 def test_seen_and_unseen_backgrounds_are_kept_apart(subjects: tuple[Subject, ...]) -> None:

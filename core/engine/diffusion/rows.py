@@ -6,7 +6,7 @@ nor when it is stepped; ``sampler`` decides that.
 
 import inspect
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -14,6 +14,7 @@ from torch import nn
 
 from core.engine.diffusion import noise
 from core.engine.diffusion.guidance import guided
+from core.engine.diffusion.turns import Turn
 from core.engine.ladder import Shortage, Tell
 
 
@@ -42,6 +43,7 @@ class Row:
     :param latents: (1, C, h, w) float32, noised to where the row begins.
     :param positive: conditioning (1, T, D).
     :param negative: likewise; needed where ``guidance_scale`` is above 1, else not used.
+    :param turns: what takes the place of both from a step on, in order; shaped as they are.
     :param source: generator of noise that the scheduler draws.
     :param begin: index into the scheduler's timesteps.
     :param check: raises ``Cancelled`` when the row's job is canceled.
@@ -58,6 +60,7 @@ class Row:
         latents: torch.Tensor,
         positive: torch.Tensor,
         negative: torch.Tensor | None = None,
+        turns: Sequence[Turn] = (),
         guidance_scale: float = 1.0,
         source: torch.Generator | None = None,
         begin: int = 0,
@@ -72,8 +75,10 @@ class Row:
     ) -> None:
         if guided(guidance_scale) and negative is None:
             raise ValueError("a guided row needs its negative conditioning")
-        if negative is not None and negative.shape != positive.shape:
-            raise ValueError(f"conditioning differs: {negative.shape} and {positive.shape}")
+        for turn in (Turn(0, positive, negative), *turns):
+            for tokens in (turn.positive, turn.negative):
+                if tokens is not None and tokens.shape != positive.shape:
+                    raise ValueError(f"conditioning differs: {tokens.shape}, {positive.shape}")
         self.network = network
         self.scheduler = scheduler
         self.latents = latents
@@ -94,6 +99,7 @@ class Row:
         self._timesteps: torch.Tensor = scheduler.timesteps[begin:]
         self._steps = len(self._timesteps) if steps is None else steps
         self._index = 0
+        self._turns = list(turns)
         self._extra = _extra(scheduler, source)
 
     @property
@@ -130,9 +136,13 @@ class Row:
             prediction, timestep, self.latents, **self._extra, return_dict=False
         )[0]
         self._index += 1
+        # Second-order samplers ask the network twice a step: count in the caller's steps.
+        done = self._index * self._steps // len(self._timesteps)
+        while self._turns and self._turns[0].done <= done:
+            turn = self._turns.pop(0)
+            self.positive = turn.positive
+            self.negative = turn.negative if self.halves == 2 else None
         if self.on_step is not None:
-            # Second-order samplers ask the network twice a step: count in the caller's steps.
-            done = self._index * self._steps // len(self._timesteps)
             scheduler = self.scheduler
             self.on_step(
                 Stepped(

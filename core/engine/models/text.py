@@ -30,17 +30,21 @@ def tokenize(tokenizer: Any, prompt: str) -> Any:
     )
 
 
-def is_cut(encoder: Any, prompt: str) -> bool:
-    """Say whether ``encode`` leaves out the end of a prompt."""
-    tokenizer = encoder.tokenizer
-    ids = tokenizer(readable(prompt), verbose=False).input_ids
-    return len(ids) > int(tokenizer.model_max_length)
-
-
 def encode(encoder: Any, prompt: str, clip_skip: int = 0) -> torch.Tensor:
-    """Encode one prompt: (1, T, D) in the encoder's number format, on its device.
+    """Encode one plain prompt: (1, T, D) in the encoder's number format, on its device.
 
     Padded and cut to the length the tokenizer was made for.
+
+    :raises Invalid: as ``forward``.
+    """
+    tokens = tokenize(encoder.tokenizer, prompt)
+    return forward(encoder, tokens.input_ids, tokens.attention_mask, clip_skip)
+
+
+def forward(
+    encoder: Any, ids: torch.Tensor, mask: torch.Tensor, clip_skip: int = 0
+) -> torch.Tensor:
+    """Run the encoder on ``ids`` (1, T), where ``mask`` (1, T) is 1 for what is no padding.
 
     :param clip_skip: layers to leave out at the end; the final norm is applied all the same.
     :raises Invalid: clip_skip_too_large.
@@ -48,12 +52,11 @@ def encode(encoder: Any, prompt: str, clip_skip: int = 0) -> torch.Tensor:
     layers = int(encoder.config.num_hidden_layers)
     if clip_skip > layers:
         raise Invalid("clip_skip_too_large", clip_skip=clip_skip, most=layers)
-    tokens = tokenize(encoder.tokenizer, prompt)
     device = place_of(encoder)
     masked = getattr(encoder.config, "use_attention_mask", False)
     output = encoder(
-        tokens.input_ids.to(device),
-        attention_mask=tokens.attention_mask.to(device) if masked else None,
+        ids.to(device),
+        attention_mask=mask.to(device) if masked else None,
         output_hidden_states=clip_skip > 0,
     )
     if not clip_skip:

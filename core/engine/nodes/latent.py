@@ -13,6 +13,7 @@ from core.engine.context import Context
 from core.engine.diffusion import noise, preview, rows, samplers
 from core.engine.diffusion.guidance import guided
 from core.engine.diffusion.sampler import SamplingLoop
+from core.engine.diffusion.turns import turns_of
 from core.engine.models import load
 from core.engine.models import vae as autoencoder
 from core.engine.node import Node, Sampler, Schedule, Seed
@@ -111,12 +112,14 @@ class LatentSample(Node, tag="latent.sample"):
             if not steps:
                 return None
             latents = rows.from_picture(scheduler, start, source, begin)
+        turns = turns_of(positive, negative, index, steps)
         return rows.Row(
             network=network,
             scheduler=scheduler,
             latents=latents,
-            positive=_one(positive, index),
-            negative=None if negative is None else _one(negative, index),
+            positive=turns[0].positive,
+            negative=turns[0].negative,
+            turns=turns[1:],
             guidance_scale=self.guidance_scale,
             source=source,
             begin=begin,
@@ -219,9 +222,3 @@ def _check_channels(network: Any, latent: Latent) -> None:
     wanted, got = int(network.config.in_channels), latent.samples.shape[1]
     if wanted != got:
         raise Invalid("latent_mismatch", wanted=wanted, got=got)
-
-
-def _one(conditioning: Conditioning, index: int) -> torch.Tensor:
-    """Take the prompt of a picture: one for each, or one for all."""
-    tokens = conditioning.tokens
-    return tokens[index : index + 1] if len(tokens) > index > 0 else tokens[:1]

@@ -1,15 +1,18 @@
 """Prompts: words to conditioning."""
 
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from msgspec import Meta
 
 from core.engine import phase
 from core.engine.context import Context
-from core.engine.models import text
+from core.engine.models import chunks, text
 from core.engine.node import Node, Prompt
-from core.engine.values import Conditioning, TextEncoder
+from core.engine.values import Conditioning, Later, TextEncoder
+from core.graph.prompts import grammar
+from core.graph.prompts.reading import Reading, Stage
 
 
 class PromptEncode(Node, tag="prompt.encode"):
@@ -26,13 +29,68 @@ class PromptEncode(Node, tag="prompt.encode"):
 
 
 def encode(ctx: Context, handle: TextEncoder, prompt: str, clip_skip: int = 0) -> Conditioning:
-    """Encode one prompt under the baton."""
-    cut = False
+    """Read one prompt, and encode each of its chunks under the baton.
 
-    def work(encoder: Any) -> torch.Tensor:
-        nonlocal cut
-        cut = text.is_cut(encoder, prompt)
-        return text.encode(encoder, prompt, clip_skip)
+    A prompt that stays as it is and fits one chunk is encoded as diffusers would.
+    """
+    read = grammar.read(prompt)
+    plan: _Plan | None = None
 
-    tokens = phase.run(ctx, handle, "encode", (), work)
-    return Conditioning(tokens=tokens, identity=handle.identity, cut=cut)
+    def first(encoder: Any) -> torch.Tensor:
+        nonlocal plan
+        plan = _Plan.of(read, encoder.tokenizer)
+        return text.forward(encoder, *plan.frame.filled(plan.ids[0]), clip_skip)
+
+    made = phase.run(ctx, handle, "encode", (), first)
+    assert plan is not None
+    encoded = {plan.ids[0]: made}
+    for ids in plan.ids[1:]:
+        filled = plan.frame.filled(ids)
+        encoded[ids] = phase.run(
+            ctx, handle, "encode", (), partial(text.forward, ids=filled[0], mask=filled[1],
+                                               clip_skip=clip_skip)
+        )  # fmt: skip
+    tokens = [
+        Later(stage=stage, tokens=chunks.assemble(plan.frame, members, encoded, plan.length))
+        for stage, members in plan.stages
+    ]
+    remarks = {"prompt_literal": read.literal, "loras_unused": read.loras, "prompt_cut": plan.cut}
+    return Conditioning(
+        tokens=tokens[0].tokens,
+        later=tuple(tokens[1:]),
+        empty=encoded[()] if plan.length > 1 else None,
+        identity=handle.identity,
+        remarked=tuple(name for name, there in remarks.items() if there),
+    )
+
+
+class _Plan(NamedTuple):
+    """What is to be encoded, and how it is put together.
+
+    ``ids`` are of the chunks, each once; the empty one is among them where it is needed.
+    """
+
+    frame: chunks.Frame
+    stages: list[tuple[Stage, list[tuple[float, list[chunks.Piece]]]]]
+    ids: list[chunks.Ids]
+    length: int  # of the longest, in chunks
+    cut: bool
+
+    @classmethod
+    def of(cls, read: Reading, tokenizer: Any) -> "_Plan":
+        frame, words = chunks.frame_of(tokenizer), chunks.Words(tokenizer)
+        stages, cut = [], False
+        for stage in read.stages():
+            members = []
+            for share, some in read.chunks(stage):
+                pieces, more = chunks.split(frame, words.of(some))
+                members.append((share, pieces))
+                cut = cut or more
+            stages.append((stage, members))
+        lists = [pieces for _, members in stages for _, pieces in members]
+        pieces = [piece for some in lists for piece in some]
+        length = max(map(len, lists))
+        ids = dict.fromkeys(piece.ids for piece in pieces)
+        if length > 1 or any(weight != 1 for piece in pieces for weight in piece.weights):
+            ids[()] = None
+        return cls(frame, stages, list(ids), length, cut)

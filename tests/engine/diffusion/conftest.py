@@ -1,10 +1,14 @@
 """The tiny model that tests of this folder share."""
 
 import warnings
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import torch
 
 from core.engine.diffusion.sampler import SamplingLoop
+from tests.engine.bench import Bench
 from tests.engine.tiny import Tiny, floor, write_model
 
 
@@ -20,3 +24,11 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 @pytest.fixture
 def loop() -> SamplingLoop:
     return SamplingLoop(floor())
+
+
+@pytest.fixture
+def bench(tiny: Tiny, tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tiny, tmp_path)
+    with torch.inference_mode():
+        yield made
+    made.outbox.close()

@@ -1,89 +1,22 @@
 """The nodes from a checkpoint to a picture, on the real services of an engine."""
 
-import io
 import threading
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
-from core.engine.baton import Baton, Cancelled
-from core.engine.context import Context, Engine, Job
-from core.engine.device import Device
+from core.engine.baton import Cancelled
 from core.engine.diffusion.preview import LatentMaps
 from core.engine.diffusion.sampler import SamplingLoop
-from core.engine.loader import LazyLoader
-from core.engine.nodes.latent import LatentDecode, LatentEmpty, LatentEncode, LatentSample
-from core.engine.nodes.model import ModelLoad, Parts
-from core.engine.nodes.prompt import PromptEncode
-from core.engine.outbox import Outbox
-from core.engine.residency import Residency
-from core.engine.values import Conditioning, Image, Latent
+from core.engine.nodes.latent import LatentDecode, LatentEncode, LatentSample
+from core.engine.values import Image, Latent
 from core.errors import Invalid, ModelUnreadable
 from core.graph.catalogue import Resource
-from core.ipc import frames
-from core.ipc.messages import EngineOptions, JobProgressed, Previewed
+from core.ipc.messages import JobProgressed, Previewed
+from tests.engine.bench import Bench, empty, parts, prompt, sample
 from tests.engine.tiny import SIZE, Tiny
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
-
-class Bench:
-    """An engine without a process: contexts of jobs, and what they reported."""
-
-    def __init__(self, tiny: Tiny, folder: Path) -> None:
-        self._tiny = tiny
-        self._pipe = io.BytesIO()
-        options = EngineOptions(staging=str(folder), nodes=str(folder), device="cpu")
-        self.outbox = Outbox(self._pipe, rate=30)
-        self.outbox.watch(None)
-        baton, device = Baton(), Device("cpu")
-        residency = Residency(device, baton, LazyLoader())
-        self.engine = Engine(options, device, baton, residency, self.outbox)
-        self.outbox.start()
-
-    def context(self, name: str = "job", **fields: Any) -> Context:
-        found = Resource(
-            id="m", kind="checkpoint", path=str(self._tiny.folder), identity="tiny", family="sd1",
-            format="diffusers",
-        )  # fmt: skip
-        self.outbox.begin(name)
-        return Context(self.engine, Job(name, resources={"m": found}, **fields), "node")
-
-    def reports(self) -> list[Any]:
-        self.outbox.drain(5)
-        self._pipe.seek(0)
-        told = []
-        while (report := frames.read_report(self._pipe)) is not None:  # type: ignore[arg-type]
-            told.append(report)
-        return told
-
-
-@pytest.fixture
-def bench(tiny: Tiny, tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(tiny, tmp_path)
-    with torch.inference_mode():
-        yield made
-    made.outbox.close()
-
-
-def parts(ctx: Context) -> Parts:
-    return ModelLoad(checkpoint="m").run(ctx)
-
-
-def prompt(ctx: Context, words: str) -> Conditioning:
-    return PromptEncode(prompt=words).run(ctx, parts(ctx).text_encoder)
-
-
-def empty(ctx: Context, width: int = SIZE, height: int = SIZE) -> Latent:
-    return LatentEmpty(width=width, height=height).run(ctx, parts(ctx).vae)
-
-
-def sample(ctx: Context, latent: Latent, **settings: Any) -> Latent:
-    node = LatentSample(**{"seed": 3, "steps": 4, "sampler": "euler"} | settings)
-    return node.run(ctx, parts(ctx).model, prompt(ctx, "a red fox"), latent, prompt(ctx, ""))
 
 
 def test_text_to_image_is_the_picture_of_the_pipeline(bench: Bench, tiny: Tiny) -> None:

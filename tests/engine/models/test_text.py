@@ -1,4 +1,4 @@
-"""Prompts of any characters at any length: encoded as diffusers would, or told to be cut."""
+"""Prompts of any characters at any length: encoded as diffusers would, a chunk after another."""
 
 from typing import Any
 
@@ -7,8 +7,9 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from core.engine.models import load, text
+from core.engine.models import chunks, load, text
 from core.engine.values import Conditioning, TextEncoder
+from core.graph.prompts.reading import Fragment
 from core.paths import shipped
 
 # Of every category, halves of surrogate pairs and characters that nobody has assigned too.
@@ -43,8 +44,16 @@ def test_any_text_becomes_tokens_that_the_encoder_has(encoder: Any, prompt: str)
     assert ids.shape == (1, room)
     assert ids[0, 0] == encoder.tokenizer.bos_token_id
     assert 0 <= int(ids.min()) <= int(ids.max()) < size
-    if text.is_cut(encoder, prompt):
-        assert ids[0, -1] == encoder.tokenizer.eos_token_id  # the end is kept, and marked as one
+    frame = chunks.frame_of(encoder.tokenizer)
+    words = chunks.Words(encoder.tokenizer).of([(Fragment(prompt, 1.0),)] if prompt else [()])
+    pieces, cut = chunks.split(frame, words)
+    if len(pieces) == 1:
+        assert torch.equal(frame.filled(pieces[0].ids)[0], ids)
+        return
+    assert ids[0, -1] == encoder.tokenizer.eos_token_id  # the end is kept, and marked as one
+    whole = [id_ for piece in pieces for id_ in piece.ids]
+    assert whole[: frame.room] == ids[0, 1:-1].tolist()
+    assert cut == (len(words[0][0][0]) > chunks.MAX_CHUNKS * frame.room)
 
 
 @pytest.mark.parametrize("prompt", ["", "\0", "\ud800", "🦊" * 999, "x" * 16_384, "هـ" * 40])
@@ -55,18 +64,12 @@ def test_what_is_encoded_is_finite(encoder: Any, prompt: str) -> None:
     assert torch.isfinite(tokens).all()
 
 
-def test_the_last_prompt_that_fits_is_not_cut(encoder: Any) -> None:
-    room = encoder.tokenizer.model_max_length - 2  # start and end take a token each
-    assert not text.is_cut(encoder, ", " * room)
-    assert text.is_cut(encoder, ", " * (room + 1))
-
-
 def test_half_a_surrogate_pair_is_a_question_mark(encoder: Any) -> None:
     with torch.inference_mode():
         assert torch.equal(text.encode(encoder, "fox \ud800"), text.encode(encoder, "fox ?"))
 
 
-def test_a_conditioning_remarks_that_its_prompt_was_cut() -> None:
+def test_a_conditioning_remarks_what_of_its_prompt_is_not_in_it() -> None:
     tokens = torch.zeros(1, 2, 3)
-    assert Conditioning(tokens=tokens, cut=True).remarks() == ("prompt_cut",)
+    assert Conditioning(tokens=tokens, remarked=("prompt_cut",)).remarks() == ("prompt_cut",)
     assert Conditioning(tokens=tokens).remarks() == ()

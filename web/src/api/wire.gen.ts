@@ -22,6 +22,7 @@ export type Generate = {
   board?: string | null;
   priority?: number;
   exact?: boolean;
+  dynamic_prompts?: "combinatorial" | "off" | "random";
 };
 
 /** A LoRA and how strongly it is applied. */

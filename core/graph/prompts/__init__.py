@@ -1,0 +1,1 @@
+"""Prompts as people write them: choices and wildcards, weights and schedules. Pure functions."""
