@@ -11,13 +11,14 @@ from pathlib import Path
 
 import core
 from core.config import Settings, load
-from core.errors import HeliographError, StartError
+from core.errors import HeliographError, Params, StartError
 from core.paths import shipped
 from server.words import Words
 
 COMMANDS = {  # name → help; the code of each is imported when it is asked for
     "serve": "start the server (the default)",
     "generate": "draw a picture and save it",
+    "replay": "draw a picture again from its metadata, and say what differs",
     "models": "list models",
     "token": "make, list and revoke tokens",
     "backup": "copy the database while the server runs",
@@ -114,10 +115,10 @@ def complain(error: HeliographError, words: Words | None = None) -> None:
         sys.stderr.write(f"heliograph: {line}\n")
 
 
-def remark(name: str) -> None:
+def remark(name: str, of: str = "degraded", params: Params | None = None) -> None:
     """Print to standard error what is not as it was asked for, where there are words for it."""
     words = Words(shipped("i18n"))
-    if said := words.say(words.choose(None), f"degraded.{name}"):
+    if said := words.say(words.choose(None), f"{of}.{name}", params):
         sys.stderr.write(f"heliograph: {said}\n")
 
 

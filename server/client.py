@@ -58,9 +58,9 @@ class Client:
             raise _error(answer)
         return answer.json() if answer.content else None
 
-    async def picture(self, image: str) -> bytes:
-        """Fetch a picture's file."""
-        answer = await self._http.get(f"/api/v1/images/{image}/file")
+    async def picture(self, image: str, format_: str = "png") -> bytes:
+        """Fetch a picture's file: PNG, JPEG or WebP."""
+        answer = await self._http.get(f"/api/v1/images/{image}/file", params={"format": format_})
         if answer.is_error:
             raise _error(answer)
         return answer.content

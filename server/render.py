@@ -3,9 +3,31 @@
 Pillow and the metadata readers are imported when first asked: both functions run in a thread.
 """
 
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from core.errors import Problem
+from core.records.provenance import Provenance
+
+
+class Inspected(Struct, frozen=True, kw_only=True):
+    """What a picture's metadata says."""
+
+    format: Literal["png", "jpeg", "webp"]
+    width: Annotated[int, Meta(description="Pixels, of the file.")]
+    height: Annotated[int, Meta(description="Pixels, of the file.")]
+    made: Annotated[
+        Provenance | None, Meta(description="One record, whichever program wrote it.")
+    ] = None
+    heliograph: Annotated[
+        dict[str, Any] | None, Meta(description="Our own text: graph, recipe, version.")
+    ] = None
+    a1111: Annotated[dict[str, Any] | None, Meta(description="AUTOMATIC1111's text.")] = None
+    keywords: Annotated[list[str], Meta(description="Of every text in the file.")] = []
 
 
 def convert(data: bytes, format_: Literal["png", "jpeg", "webp"], keep: bool) -> bytes:
@@ -18,19 +40,27 @@ def convert(data: bytes, format_: Literal["png", "jpeg", "webp"], keep: bool) ->
     return encode(data, format_, keep=keep)
 
 
-def inspect(data: bytes) -> dict[str, Any]:
-    """Read what a picture's metadata says of how it was made: ours, and AUTOMATIC1111's text."""
+def inspect(data: bytes) -> Inspected:
+    """Read what a picture's metadata says of how it was made, whichever program wrote it."""
     from core.media import metadata, sniff
 
     claim = sniff.sniff(data)
     texts = metadata.read_text(data)
-    ours = metadata.read_ours(texts)
     parameters = texts.get(metadata.A1111)
-    return {
-        "format": claim.format,
-        "width": claim.width,
-        "height": claim.height,
-        "heliograph": msgspec.to_builtins(ours),
-        "a1111": msgspec.to_builtins(metadata.read_a1111(parameters)) if parameters else None,
-        "keywords": sorted(texts),
-    }
+    return Inspected(
+        format=claim.format,
+        width=claim.width,
+        height=claim.height,
+        made=metadata.provenance(texts),
+        heliograph=msgspec.to_builtins(metadata.read_ours(texts)),
+        a1111=msgspec.to_builtins(metadata.read_a1111(parameters)) if parameters else None,
+        keywords=sorted(texts),
+    )
+
+
+def worded(told: Inspected, explain: Callable[[Problem], str]) -> Inspected:
+    """Put words to the remarks."""
+    if told.made is None:
+        return told
+    remarks = [replace(remark, message=explain(remark)) for remark in told.made.remarks]
+    return replace(told, made=replace(told.made, remarks=remarks))

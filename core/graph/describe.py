@@ -1,11 +1,23 @@
 """What a graph draws, in the words people search by. Walks back from a sink; runs nothing."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from core.records.graph import Graph, GraphNode, Json
 from core.records.image import ImageFacts
 
 SINK = "image.save"
+_SIZED = ("latent.empty", "image.resize", "inpaint.crop")
+
+
+class Details(NamedTuple):
+    """What makes a picture and is not searched for; None where the graph does not say."""
+
+    scheduler: str | None = None
+    strength: float | None = None
+    clip_skip: int | None = None
+    width: int | None = None  # pixels
+    height: int | None = None
 
 
 def describe(graph: Graph, sink: str | None = None) -> ImageFacts:
@@ -33,6 +45,27 @@ def describe(graph: Graph, sink: str | None = None) -> ImageFacts:
         steps=_whole(sample, "steps"),
         sampler=_text(sample, "sampler"),
         guidance_scale=_number(sample, "guidance_scale"),
+    )
+
+
+def details(graph: Graph, sink: str | None = None) -> Details:
+    """Collect the rest of what makes the picture that a sink saves."""
+    nodes = {node.id: node for node in graph.nodes}
+    start = next(
+        (node for node in graph.nodes if node.type == SINK and sink in (None, node.id)), None
+    )
+    sample = _nearest(nodes, start, "latent.sample")
+    if sample is None:
+        return Details()
+    positive = _nearest(nodes, _source(nodes, sample, "positive"), "prompt.encode")
+    latent = _source(nodes, sample, "latent")
+    sized = next((node for node in _upstream(nodes, latent) if node.type in _SIZED), None)
+    return Details(
+        scheduler=_text(sample, "schedule"),
+        strength=_number(sample, "strength"),
+        clip_skip=_whole(positive, "clip_skip"),
+        width=_whole(sized, "width"),
+        height=_whole(sized, "height"),
     )
 
 

@@ -1,11 +1,18 @@
 """What is written into a job's pictures: our own text, and the one that other tools read."""
 
+import re
+
 import core
+from core.graph.catalogue import Resources
+from core.graph.describe import details
 from core.graph.sweep import overrides
 from core.jobs.flight import Flight
 from core.jobs.queue import Claimed
-from core.media.metadata import Made, Parameters, texts
-from core.records.graph import Graph, Json
+from core.media.metadata import Made, Parameters, Used, texts
+from core.records.image import ImageFacts
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_SHORT = 10  # digits of a model's hash that other tools write
 
 
 def imprint(claimed: Claimed, flight: Flight) -> dict[str, str]:
@@ -18,35 +25,48 @@ def imprint(claimed: Claimed, flight: Flight) -> dict[str, str]:
     if recipe is not None:
         cell = overrides(claimed.axes, claimed.cell)
         recipe = {**recipe, **{name: value for name, value in cell.items() if "." not in name}}
-    made = Made(graph=flight.graph, recipe=recipe, version=core.__version__)
+    made = Made(
+        graph=flight.graph,
+        recipe=recipe,
+        version=core.__version__,
+        exact=claimed.exact,
+        uses=_uses(flight.resources),
+    )
     facts = flight.facts()
     if facts.prompt is None:
         return texts(made)
-    width, height = _size(flight.graph)
-    return texts(
-        made,
-        Parameters(
-            prompt=facts.prompt,
-            negative_prompt=facts.negative_prompt or "",
-            steps=facts.steps,
-            sampler=facts.sampler,
-            guidance_scale=facts.guidance_scale,
-            seed=facts.seed,
-            width=width,
-            height=height,
-            model=facts.model,
-        ),
+    return texts(made, _parameters(flight, facts, made.uses))
+
+
+def _parameters(flight: Flight, facts: ImageFacts, uses: dict[str, Used]) -> Parameters:
+    assert flight.graph is not None
+    rest = details(flight.graph)
+    file = next((used for used in uses.values() if used.name == facts.model and used.sha256), None)
+    return Parameters(
+        prompt=facts.prompt or "",
+        negative_prompt=facts.negative_prompt or "",
+        steps=facts.steps,
+        sampler=facts.sampler,
+        schedule=rest.scheduler,
+        guidance_scale=facts.guidance_scale,
+        seed=facts.seed,
+        width=rest.width,
+        height=rest.height,
+        model=facts.model,
+        model_hash=file.sha256[:_SHORT] if file else None,
+        strength=None if rest.strength == 1 else rest.strength,
+        clip_skip=rest.clip_skip,
+        version=f"Heliograph {core.__version__}",
     )
 
 
-def _size(graph: Graph) -> tuple[int | None, int | None]:
-    for node in graph.nodes:
-        if node.type in ("latent.empty", "image.resize", "inpaint.crop"):
-            width, height = (_whole(node.settings.get(name)) for name in ("width", "height"))
-            if width and height:
-                return width, height
-    return None, None
-
-
-def _whole(value: Json) -> int | None:
-    return value if isinstance(value, int) else None
+def _uses(resources: Resources) -> dict[str, Used]:
+    """Say what the graph's names stood for; an identity that is no hash tells of paths."""
+    return {
+        value: Used(
+            kind=known.kind,
+            name=known.name,
+            sha256=known.identity if _SHA256.fullmatch(known.identity) else "",
+        )
+        for value, known in resources.items()
+    }

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from core.errors import NotFound, Params, Problem
-from core.graph import settings
+from core.graph import samplers, settings
 from core.graph.catalogue import IMAGE_FORMATS, MODEL_FORMATS, Catalogue
 from core.graph.fields import join
 from core.records.graph import Graph, Json
@@ -68,6 +68,10 @@ def unlisted_value(
     kind = schema.get("format")
     known = {"sampler": nodes.samplers, "schedule": nodes.schedules}.get(kind)
     if not known or not isinstance(value, str) or value == "default" or value in known:
+        return None
+    found = samplers.find(value)  # another program's name for one of ours
+    ours = samplers.find_schedule(value) if kind == "schedule" else found.exact and found.sampler
+    if ours in known:
         return None
     return missing(f"unknown_{kind}", pointer, value, **{kind: value[:200]})
 

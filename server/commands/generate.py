@@ -1,29 +1,18 @@
 """``heliograph generate``: draw pictures from the command line.
 
-Uses the server that runs on the data directory, else one of its own for as long as it takes.
+What it uses to draw is ``drawing``'s.
 """
 
 import argparse
-import contextlib
-import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import anyio
-import msgspec
 
 from core.config import Config
-from core.errors import HeliographError, Problem
+from core.errors import HeliographError
 from core.ids import new_id
-from core.paths import Layout
 from server import cli
-from server.client import Client
-from server.whereabouts import running
-
-if TYPE_CHECKING:
-    from rich.progress import Progress  # imported where the bar is made: it takes 50 ms
+from server.commands import drawing
 
 _FIELDS = (
     "negative_prompt", "model", "width", "height", "steps", "guidance_scale", "sampler",
@@ -52,11 +41,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
             continue
         kind = int if name in _WHOLE else float if name in _REAL else str
         command.add_argument("--" + name.replace("_", "-"), type=kind)
-    command.add_argument("--url", help="another server than this machine's")
-    for name in ("device", "dtype", "token"):
-        command.add_argument(f"--{name}")
-    command.add_argument("--fake-engine", action="store_const", const=True, default=None)
-    command.add_argument("--quiet", action="store_true", help="no progress bar")
+    drawing.arguments(command)
 
 
 def run(parsed: argparse.Namespace, config: Config) -> int:
@@ -67,9 +52,9 @@ def run(parsed: argparse.Namespace, config: Config) -> int:
 async def _generate(parsed: argparse.Namespace, config: Config) -> int:
     fields = {name: value for name in _FIELDS if (value := getattr(parsed, name)) is not None}
     ask = {"prompt": parsed.prompt, **fields}
-    async with _server(parsed, config) as client:
+    async with drawing.server(parsed, config) as client:
         try:
-            jobs = await _watched(client, ask, quiet=parsed.quiet)
+            jobs = await drawing.watched(client, "/generate", ask, quiet=parsed.quiet)
         except OSError as error:
             raise HeliographError("server_gone", reason=str(error)) from error
         failed = [job for job in jobs if job["status"] != "succeeded"]
@@ -78,90 +63,8 @@ async def _generate(parsed: argparse.Namespace, config: Config) -> int:
             file = _file(parsed.output, image, index, len(images))
             await anyio.Path(file).write_bytes(await client.picture(image))
             cli.say(str(file))
-        for name in sorted({name for job in jobs for name in job["degraded"]}):
-            cli.remark(name)
-        for job in failed:
-            problem = msgspec.convert(job.get("error") or {"code": "job_failed"}, Problem)
-            cli.complain(HeliographError(problems=(problem,)))
+        drawing.told(jobs)
     return 1 if failed else 0
-
-
-@asynccontextmanager
-async def _server(parsed: argparse.Namespace, config: Config) -> AsyncIterator[Client]:
-    """Reach the running server, or run one here on a free port of the loopback."""
-    token = config.settings.token
-    found = parsed.url or getattr(running(Layout(config.settings.data_dir)), "url", "")
-    if found:
-        async with Client(found, token) as client:
-            if parsed.url or await client.alive():
-                yield client
-                return
-    async with _own(config) as url, Client(url, token) as client:
-        yield client
-
-
-@asynccontextmanager
-async def _own(config: Config) -> AsyncIterator[str]:
-    from core import log as logs
-    from server import lifespan
-    from server.serve import Server, bind
-
-    logs.setup("WARNING")
-    settings = msgspec.structs.replace(config.settings, host="127.0.0.1", port=0)
-    alone = msgspec.structs.replace(config, settings=settings)
-    with contextlib.closing(bind("127.0.0.1", 0)) as listener:
-        async with lifespan.opened(alone) as state, anyio.create_task_group() as group:
-            server = Server(state)
-            group.start_soon(_serve, server, listener)
-            await state.scanned.wait()
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-            server.should_exit = True
-
-
-async def _serve(server: Any, listener: socket.socket) -> None:
-    await server.serve(sockets=[listener])
-
-
-async def _watched(client: Client, ask: dict[str, Any], *, quiet: bool) -> list[dict[str, Any]]:
-    """Ask, follow the events until every job has ended, give the jobs."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
-        TimeRemainingColumn(), console=Console(stderr=True), transient=True, disable=quiet,
-    )  # fmt: skip
-    async with client.events() as events:
-        await anext(events)  # hello
-        made = await client.call("POST", "/generate", ask)
-        try:
-            with bar:
-                await _follow(events, {job["id"] for job in made["jobs"]}, bar)
-        except BaseException:  # nobody is left to take the pictures: Ctrl+C, or an engine gone
-            with anyio.CancelScope(shield=True), contextlib.suppress(HeliographError):
-                await client.call("POST", f"/batches/{made['batch']}/cancel")
-            raise
-    return [await client.call("GET", f"/jobs/{job['id']}") for job in made["jobs"]]
-
-
-async def _follow(
-    events: AsyncIterator[dict[str, Any]], waiting: set[str], bar: "Progress"
-) -> None:
-    """Show events until every job has ended.
-
-    :raises HeliographError: ``engine_unusable`` when the server has given up on starting one.
-    """
-    task = bar.add_task("waiting", total=None)
-    async for event in events:
-        if event["type"] == "job.progress" and event["job"] in waiting:
-            done, total = event["step"], event["steps"] or None
-            bar.update(task, description=event["phase"], completed=done, total=total)
-        elif event["type"] == "job.ended":
-            waiting.discard(event["job"])
-        elif event["type"] == "engine.state" and event["state"] == "unavailable":
-            raise HeliographError("engine_unusable", reason=event["reason"])
-        if not waiting:
-            return
 
 
 def _file(output: str, image: str, index: int, count: int) -> Path:

@@ -1,6 +1,6 @@
 """Pictures over HTTP: files, thumbnails, uploads, archives, metadata."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import anyio.to_thread
 from msgspec import Meta, Struct
@@ -51,7 +51,7 @@ def routes() -> list[Route]:
         ),
         door(
             "POST", f"{API}/images/inspect", inspect, "read", tag="images", body="image",
-            gives=dict[str, Any],
+            gives=render.Inspected,
         ),
         door(
             "POST", f"{API}/images/zip", zipped, "read", tag="images", body="json",
@@ -80,7 +80,10 @@ async def upload(request: Request) -> Response:
 async def inspect(request: Request) -> Response:
     """Read what a picture's metadata says of how it was made; nothing is stored."""
     data = await _picture(request)
-    return codec.reply(await anyio.to_thread.run_sync(render.inspect, data))
+    told = await anyio.to_thread.run_sync(render.inspect, data)
+    words = request.studio.words
+    language = words.choose(request.headers.get("accept-language"))
+    return codec.reply(render.worded(told, lambda problem: words.explain(language, problem)))
 
 
 async def zipped(request: Request) -> Response:

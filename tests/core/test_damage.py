@@ -120,7 +120,7 @@ def words_of(parameters: str) -> list[bytes]:
     made = metadata.Made(version="1", recipe={"prompt": "a red fox", "seed": 7})
     pairs = metadata.texts(made, metadata.read_a1111(parameters))
     exif = picture().getexif()
-    metadata.comment.write(exif, parameters)
+    metadata.exif.write(exif, parameters, pairs[metadata.OURS], 60_000)
     block = exif.tobytes()
     packed = b"parameters\0\0" + zlib.compress(parameters.encode("latin-1"))
     return [
@@ -141,7 +141,7 @@ def test_metadata(fuzz: Fuzz) -> None:
     def read(data: bytes) -> None:
         found = metadata.read_text(data)
         assert sum(map(len, found.values())) <= metadata.MAX_TOTAL
-        told = metadata.read_ours(found), metadata.read_a1111(found.get(metadata.A1111, ""))
+        told = metadata.provenance(found), metadata.read_ours(found)
         msgspec.json.encode(told)  # as the route does
 
     fuzz(words_of(PARAMETERS), read)
@@ -150,6 +150,31 @@ def test_metadata(fuzz: Fuzz) -> None:
 def test_words_of_other_tools(fuzz: Fuzz) -> None:
     sources = [PARAMETERS.encode(), b"Steps: 1, " * 40, b'a: "' * 80, b"\\" * 99 + b'"']
     fuzz(sources, lambda data: metadata.read_a1111(data.decode("utf-8", "replace")))
+
+
+WIRES = {"model": ["4", 0], "positive": ["6", 0], "negative": ["6", 1], "latent_image": ["5", 0]}
+WORKFLOW = {
+    "3": {"class_type": "KSampler", "inputs": {"seed": 7, "steps": ["9", 0], **WIRES}},
+    "4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "a.safetensors"}},
+    "5": {"class_type": "EmptyLatentImage", "inputs": {"width": 768, "height": 512}},
+    "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "a red fox", "clip": ["4", 1]}},
+    "9": {"class_type": "PrimitiveNode", "inputs": {"value": 20}},
+}
+RECORD = {
+    "positive_prompt": "fox", "seed": 3, "cfg_scale": 7.5, "scheduler": "euler_k",
+    "model": {"name": "sd"}, "loras": [{"model": {"name": "red"}, "weight": 0.7}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("keyword", ["prompt", "workflow", "invokeai_metadata", "sd-metadata"])
+def test_documents_of_other_tools(fuzz: Fuzz, keyword: str) -> None:
+    sources = [msgspec.json.encode(WORKFLOW), msgspec.json.encode(RECORD)]
+
+    def read(data: bytes) -> None:
+        said = metadata.provenance({keyword: data.decode("utf-8", "replace")})
+        msgspec.json.encode(said)
+
+    fuzz(sources, read)
 
 
 def headers() -> list[bytes]:

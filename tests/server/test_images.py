@@ -154,13 +154,54 @@ async def test_pictures_come_as_one_archive_with_names_by_pattern(studio: Studio
         assert archive.read(names[0]).startswith(b"\x89PNG")
 
 
-async def test_inspect_reads_how_our_own_picture_was_made(studio: Studio) -> None:
-    image = (await studio.generate())["images"][0]
-    data = (await studio.client.get(image["url"])).content
+async def inspect(studio: Studio, data: bytes, kind: str, **headers: str) -> dict[str, Any]:
     told = await studio.client.post(
-        f"{API}/images/inspect", content=data, headers={"content-type": "image/png"}
+        f"{API}/images/inspect", content=data, headers={"content-type": kind, **headers}
     )
     assert told.status_code == 200, told.text
-    body = told.json()
+    body: dict[str, Any] = told.json()
+    return body
+
+
+@pytest.mark.parametrize("format_", ["png", "jpeg", "webp"])
+async def test_inspect_reads_how_our_own_picture_was_made(studio: Studio, format_: str) -> None:
+    drawn = await studio.generate(sampler="dpmpp_2m", scheduler="karras", guidance_scale=3.5)
+    url = drawn["images"][0]["url"]
+    data = (await studio.client.get(url, params={"format": format_})).content
+    body = await inspect(studio, data, f"image/{format_}")
     assert body["heliograph"]["recipe"]["prompt"] == DRAW["prompt"]
-    assert body["a1111"]["seed"] == DRAW["seed"]
+    assert body["heliograph"]["graph"]["nodes"]
+    assert (body["a1111"]["seed"], body["a1111"]["schedule"]) == (DRAW["seed"], "karras")
+    made = body["made"]
+    assert made["source"] == "heliograph"
+    assert {name: made[name] for name in DRAW} == DRAW
+    assert (made["sampler"], made["scheduler"], made["guidance_scale"]) == (
+        "dpmpp_2m", "karras", 3.5,
+    )  # fmt: skip
+    assert (made["model_hash"], made["remarks"]) == ("ab" * 32, [])
+    assert body["a1111"]["model_hash"] == ("ab" * 32)[:10]
+    bare = (await studio.client.get(url, params={"format": format_, "metadata": "0"})).content
+    assert (await inspect(studio, bare, f"image/{format_}"))["made"] is None
+
+
+async def test_inspect_reads_other_programs_and_says_what_it_did_not_understand(
+    studio: Studio,
+) -> None:
+    text = b"parameters\0a fox\nSteps: 9, Sampler: DPM adaptive, Seed: 3"
+    data = png()
+    chunk = struct.pack(">I", len(text)) + b"tEXt" + text
+    chunk += struct.pack(">I", zlib.crc32(b"tEXt" + text))
+    body = await inspect(
+        studio, data[:33] + chunk + data[33:], "image/png", **{"accept-language": "de"}
+    )
+    made = body["made"]
+    assert (made["source"], made["steps"], made["sampler"]) == ("a1111", 9, "dpmpp_3s")
+    assert made["remarks"][0]["code"] == "metadata_nearest"
+    assert made["remarks"][0]["message"].startswith("Den Sampler")
+    assert (await inspect(studio, data, "image/png"))["made"] is None
+
+
+async def test_no_path_of_this_machine_is_written_into_a_picture(studio: Studio) -> None:
+    image = (await studio.generate())["images"][0]
+    data = (await studio.client.get(image["url"])).content
+    assert str(studio.state.layout.root).encode() not in data

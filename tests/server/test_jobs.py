@@ -26,6 +26,13 @@ async def test_waiting_gives_the_pictures(studio: Studio) -> None:
     assert body["images"][0]["prompt"] == "a red fox"
 
 
+async def test_another_programs_names_of_samplers_are_taken(studio: Studio) -> None:
+    for sampler, scheduler in (("k_euler_a", "Karras"), ("DPM++ 2M Karras", None), ("uni_pc", "")):
+        fields = {"sampler": sampler} | ({"scheduler": scheduler} if scheduler else {})
+        body = await studio.generate(**fields)
+        assert body["jobs"][0]["status"] == "succeeded", sampler
+
+
 async def test_waiting_gives_up_with_202_and_the_job_goes_on(opener: Opener) -> None:
     async with opener(script=FakeScript(step=0.02)) as studio:
         answer = await studio.client.post(

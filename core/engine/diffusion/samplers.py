@@ -1,6 +1,7 @@
 """Samplers and schedules: our names for diffusers' schedulers and their settings.
 
-A table. Importing it loads neither torch nor diffusers, so a catalogue can list the names.
+A table; what other programs call its rows stands in ``core.graph.samplers``. Importing it loads
+neither torch nor diffusers, so a catalogue can list the names.
 ``make`` gives an instance that is used by one row only, since schedulers carry state.
 """
 
@@ -10,15 +11,14 @@ from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from core.errors import Invalid
-
-MODEL = "default"  # the sampler, or schedule, in the model's own configuration
+from core.graph import samplers as names_of
+from core.graph.samplers import MODEL
 
 
 class Sampler(NamedTuple):
     """One sampler: diffusers' class, the settings that make it this sampler, what it needs."""
 
     scheduler: str  # class in diffusers
-    title: str
     settings: Mapping[str, Any] = {}
     needs: str = ""  # a package that is no dependency of ours
 
@@ -26,7 +26,6 @@ class Sampler(NamedTuple):
 class Schedule(NamedTuple):
     """One schedule: settings of a scheduler that shape its sigmas."""
 
-    title: str
     settings: Mapping[str, Any] = {}
     needs: str = ""
 
@@ -36,45 +35,41 @@ _SINGLESTEP = "DPMSolverSinglestepScheduler"
 _PP: dict[str, Any] = {"algorithm_type": "dpmsolver++", "solver_type": "midpoint"}
 _SDE: dict[str, Any] = {"algorithm_type": "sde-dpmsolver++", "solver_type": "midpoint"}
 
+_HEUN: dict[str, Any] = {"solver_type": "heun"}
+_DEIS: dict[str, Any] = {"algorithm_type": "deis", "solver_type": "logrho"}
+_SA: dict[str, Any] = {"algorithm_type": "data_prediction"}
+
 SAMPLERS: dict[str, Sampler] = {
-    "euler": Sampler("EulerDiscreteScheduler", "Euler"),
-    "euler_a": Sampler("EulerAncestralDiscreteScheduler", "Euler ancestral"),
-    "heun": Sampler("HeunDiscreteScheduler", "Heun"),
-    "dpm2": Sampler("KDPM2DiscreteScheduler", "DPM2"),
-    "dpm2_a": Sampler("KDPM2AncestralDiscreteScheduler", "DPM2 ancestral"),
-    "lms": Sampler("LMSDiscreteScheduler", "LMS", needs="scipy"),
-    "ddim": Sampler("DDIMScheduler", "DDIM"),
-    "ddpm": Sampler("DDPMScheduler", "DDPM", {"variance_type": "fixed_small"}),
-    "pndm": Sampler("PNDMScheduler", "PLMS", {"skip_prk_steps": True}),
-    "dpmpp_2m": Sampler(_MULTISTEP, "DPM++ 2M", _PP | {"solver_order": 2}),
-    "dpmpp_2m_sde": Sampler(_MULTISTEP, "DPM++ 2M SDE", _SDE | {"solver_order": 2}),
-    "dpmpp_3m": Sampler(_MULTISTEP, "DPM++ 3M", _PP | {"solver_order": 3}),
-    "dpmpp_3m_sde": Sampler(_MULTISTEP, "DPM++ 3M SDE", _SDE | {"solver_order": 3}),
-    "dpmpp_2s": Sampler(_SINGLESTEP, "DPM++ 2S", _PP | {"solver_order": 2}),
-    "dpmpp_sde": Sampler(_SINGLESTEP, "DPM++ SDE", _SDE | {"solver_order": 2}),
-    "deis": Sampler(
-        "DEISMultistepScheduler", "DEIS", {"algorithm_type": "deis", "solver_type": "logrho"}
-    ),
-    "unipc": Sampler("UniPCMultistepScheduler", "UniPC", {"solver_type": "bh2"}),
-    "sa_solver": Sampler("SASolverScheduler", "SA-Solver", {"algorithm_type": "data_prediction"}),
-    "lcm": Sampler("LCMScheduler", "LCM"),
-    "tcd": Sampler("TCDScheduler", "TCD"),
-}
-# What other programs call them.
-ALIASES: dict[str, str] = {
-    "ddpm_ancestral": "ddpm",
-    "dpm++_2m": "dpmpp_2m",
-    "dpm++_2m_sde": "dpmpp_2m_sde",
-    "dpm++_2s": "dpmpp_2s",
-    "dpm++_3m_sde": "dpmpp_3m_sde",
-    "dpm++_sde": "dpmpp_sde",
-    "dpm_2": "dpm2",
-    "dpm_2_ancestral": "dpm2_a",
-    "euler_ancestral": "euler_a",
-    "k_euler": "euler",
-    "k_euler_a": "euler_a",
-    "plms": "pndm",
-    "uni_pc": "unipc",
+    "euler": Sampler("EulerDiscreteScheduler"),
+    "euler_a": Sampler("EulerAncestralDiscreteScheduler"),
+    "heun": Sampler("HeunDiscreteScheduler"),
+    "dpm2": Sampler("KDPM2DiscreteScheduler"),
+    "dpm2_a": Sampler("KDPM2AncestralDiscreteScheduler"),
+    "lms": Sampler("LMSDiscreteScheduler", needs="scipy"),
+    "ddim": Sampler("DDIMScheduler"),
+    "ddpm": Sampler("DDPMScheduler", {"variance_type": "fixed_small"}),
+    "ddpm_large": Sampler("DDPMScheduler", {"variance_type": "fixed_large"}),
+    "pndm": Sampler("PNDMScheduler", {"skip_prk_steps": True}),
+    "dpmpp_2m": Sampler(_MULTISTEP, _PP | {"solver_order": 2}),
+    "dpmpp_2m_heun": Sampler(_MULTISTEP, _PP | {"solver_order": 2} | _HEUN),
+    "dpmpp_2m_sde": Sampler(_MULTISTEP, _SDE | {"solver_order": 2}),
+    "dpmpp_2m_sde_heun": Sampler(_MULTISTEP, _SDE | {"solver_order": 2} | _HEUN),
+    "dpmpp_1m_sde": Sampler(_MULTISTEP, _SDE | {"solver_order": 1}),
+    "dpmpp_3m": Sampler(_MULTISTEP, _PP | {"solver_order": 3}),
+    "dpmpp_3m_sde": Sampler(_MULTISTEP, _SDE | {"solver_order": 3}),
+    "dpmpp_2s": Sampler(_SINGLESTEP, _PP | {"solver_order": 2}),
+    "dpmpp_2s_heun": Sampler(_SINGLESTEP, _PP | {"solver_order": 2} | _HEUN),
+    "dpmpp_3s": Sampler(_SINGLESTEP, _PP | {"solver_order": 3}),
+    "dpmpp_sde": Sampler(_SINGLESTEP, _SDE | {"solver_order": 2}),
+    "dpmpp_sde_heun": Sampler(_SINGLESTEP, _SDE | {"solver_order": 2} | _HEUN),
+    "deis": Sampler("DEISMultistepScheduler", _DEIS),
+    "deis_3": Sampler("DEISMultistepScheduler", _DEIS | {"solver_order": 3}),
+    "unipc": Sampler("UniPCMultistepScheduler", {"solver_type": "bh2"}),
+    "unipc_3": Sampler("UniPCMultistepScheduler", {"solver_type": "bh2", "solver_order": 3}),
+    "sa_solver": Sampler("SASolverScheduler", _SA),
+    "sa_solver_3": Sampler("SASolverScheduler", _SA | {"predictor_order": 3, "corrector_order": 4}),
+    "lcm": Sampler("LCMScheduler"),
+    "tcd": Sampler("TCDScheduler"),
 }
 
 _SIGMAS: dict[str, Any] = {
@@ -84,14 +79,13 @@ _SIGMAS: dict[str, Any] = {
     "use_lu_lambdas": False,
 }
 SCHEDULES: dict[str, Schedule] = {
-    "karras": Schedule("Karras", {"use_karras_sigmas": True}),
-    "exponential": Schedule("Exponential", {"use_exponential_sigmas": True}),
-    "beta": Schedule("Beta", {"use_beta_sigmas": True}, needs="scipy"),
-    "sgm_uniform": Schedule("Uniform, trailing", {"timestep_spacing": "trailing"}),
-    "leading": Schedule("Uniform, leading", {"timestep_spacing": "leading"}),
-    "linspace": Schedule("Uniform, from end to end", {"timestep_spacing": "linspace"}),
+    "karras": Schedule({"use_karras_sigmas": True}),
+    "exponential": Schedule({"use_exponential_sigmas": True}),
+    "beta": Schedule({"use_beta_sigmas": True}, needs="scipy"),
+    "sgm_uniform": Schedule({"timestep_spacing": "trailing"}),
+    "leading": Schedule({"timestep_spacing": "leading"}),
+    "linspace": Schedule({"timestep_spacing": "linspace"}),
 }
-SCHEDULE_ALIASES: dict[str, str] = {"trailing": "sgm_uniform", "uniform": "linspace"}
 
 # Latents are not pictures: clipping them to [-1, 1], the default of some classes, would ruin them.
 _LATENT: dict[str, Any] = {"clip_sample": False}
@@ -110,10 +104,15 @@ def schedules() -> list[str]:
 def make(sampler: str, schedule: str, base: Mapping[str, Any], steps: int) -> Any:
     """Make a scheduler of diffusers' with its timesteps set, on the CPU.
 
+    :param sampler: our name, or another program's; one that ends in a schedule brings it.
     :param base: the model's ``scheduler_config.json``: betas, prediction type, spacing.
     :raises Invalid: unknown_sampler, unknown_schedule, schedule_unsupported (this sampler has no
         such schedule), steps_unsupported (diffusers refuses that many).
     """
+    found = names_of.find(sampler)
+    if sampler != MODEL and found.sampler and found.exact:
+        sampler = found.sampler
+        schedule = found.schedule or MODEL if schedule == MODEL else schedule
     scheduler_class, settings = _resolve(sampler, base)
     accepted = inspect.signature(scheduler_class.__init__).parameters
     settings = settings | _shape(sampler, schedule, accepted)
@@ -135,7 +134,7 @@ def _resolve(sampler: str, base: Mapping[str, Any]) -> tuple[type[Any], dict[str
         if not (isinstance(own, type) and issubclass(own, diffusers.SchedulerMixin)):
             raise Invalid("unknown_sampler", sampler=str(base.get("_class_name", "")))
         return own, {}
-    row = SAMPLERS.get(ALIASES.get(sampler, sampler))
+    row = SAMPLERS.get(sampler)
     if row is None or not _present(row.needs):
         raise Invalid("unknown_sampler", sampler=sampler)
     return getattr(diffusers, row.scheduler), dict(row.settings)
@@ -144,7 +143,7 @@ def _resolve(sampler: str, base: Mapping[str, Any]) -> tuple[type[Any], dict[str
 def _shape(sampler: str, schedule: str, accepted: Mapping[str, Any]) -> dict[str, Any]:
     if schedule == MODEL:
         return {}
-    row = SCHEDULES.get(SCHEDULE_ALIASES.get(schedule, schedule))
+    row = SCHEDULES.get(names_of.find_schedule(schedule) or "")
     if row is None or not _present(row.needs):
         raise Invalid("unknown_schedule", schedule=schedule)
     if not row.settings.keys() <= accepted.keys():

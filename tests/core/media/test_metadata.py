@@ -13,9 +13,18 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from core.errors import Malformed
-from core.graph import recipes
-from core.media import metadata, samplers, sniff
-from core.media.metadata import Made, Parameters, read_a1111, read_ours, read_text, write_a1111
+from core.graph import recipes, samplers
+from core.media import metadata, sniff
+from core.media.metadata import (
+    Made,
+    Parameters,
+    ours,
+    read_a1111,
+    read_ours,
+    read_text,
+    write_a1111,
+)
+from core.records.graph import Graph
 from core.records.model import ModelDefaults
 
 MakePng = Callable[..., bytes]
@@ -29,12 +38,15 @@ FOX = Parameters(
     width=512,
     height=512,
     model="name",
+    model_hash="6ce0161689",
+    version="Heliograph 0.1.0",
 )
 FOX_TEXT = """\
 a red fox
 on a blue background
 Negative prompt: rain
-Steps: 20, Sampler: DPM++ 2M, CFG scale: 7, Seed: 1, Size: 512x512, Model: name"""
+Steps: 20, Sampler: DPM++ 2M, CFG scale: 7, Seed: 1, Size: 512x512, \
+Model hash: 6ce0161689, Model: name, Version: Heliograph 0.1.0"""
 
 
 def png(**pairs: str) -> bytes:
@@ -126,6 +138,21 @@ class TestOurs:
         assert read_ours({"heliograph": text}) is None
         assert read_ours({}) is None
 
+    def test_a_graph_of_megabytes_is_left_out_and_that_is_said(self) -> None:
+        built = recipes.build("txt2img", {"prompt": "a", "model": "m"}, ModelDefaults())
+        node = msgspec.structs.replace(built.graph.nodes[0], settings={"x": "y" * 2_000_000})
+        large = Graph(nodes=[node])
+        found = metadata.texts(Made(graph=large, recipe=built.fields, version="1"))
+        assert len(found["heliograph"]) < 2000
+        made = read_ours(found)
+        assert made == Made(recipe=built.fields, version="1", left_out=["graph"])
+        both = ours.write(Made(graph=large, recipe={"prompt": "z" * 2_000_000}))
+        assert read_ours({"heliograph": both}) == Made(left_out=["graph", "recipe"])
+        assert ours.write(Made(version="1"), room=3) == ""
+        endless = metadata.texts(Made(version="1"), Parameters(prompt="w" * 2_000_000))
+        assert endless.keys() == {"heliograph"}
+        assert read_ours(endless) == Made(version="1", left_out=["parameters"])
+
     def test_a_newer_version_may_say_more(self) -> None:
         assert read_ours({"heliograph": '{"version": "9", "mood": "good"}'}) == Made(version="9")
 
@@ -148,12 +175,9 @@ class TestA1111:
             prompt="masterpiece, (fox:1.2) <lora:red:0.8>",
             negative_prompt="bad, worse\nand worst",
             steps=28, sampler="dpmpp_2m", schedule="karras", guidance_scale=6.5, seed=4008127349,
-            width=768, height=512, model="v1-5-pruned", strength=0.55, clip_skip=2,
-            others={
-                "Model hash": "6ce0161689",
-                "Lora hashes": "red: 1234, blue: 5678",
-                "Version": "v1.9.4",
-            },
+            width=768, height=512, model="v1-5-pruned", strength=0.55, clip_skip=1,
+            model_hash="6ce0161689", version="v1.9.4",
+            others={"Lora hashes": "red: 1234, blue: 5678"},
         )  # fmt: skip
 
     def test_the_schedule_may_stand_by_itself(self) -> None:
@@ -168,6 +192,22 @@ class TestA1111:
         found = read_a1111("x\nSteps: many, Size: big, Seed: 3, Sampler: New One, Hires upscale: 2")
         assert (found.steps, found.seed, found.sampler) == (None, 3, "New One")
         assert found.others == {"Steps": "many", "Hires upscale": "2"}
+
+    def test_a_number_is_written_as_it_is(self) -> None:
+        fine = msgspec.structs.replace(FOX, guidance_scale=7.1234567, strength=0.55, clip_skip=0)
+        assert read_a1111(write_a1111(fine)).guidance_scale == 7.1234567
+        assert "Clip skip" not in write_a1111(fine)
+
+    def test_their_clip_skip_counts_the_layer_that_is_taken(self) -> None:
+        skipped = msgspec.structs.replace(FOX, clip_skip=1)
+        assert "Clip skip: 2" in write_a1111(skipped)
+        assert read_a1111(write_a1111(skipped)) == skipped
+        assert read_a1111("x\nSteps: 1, Seed: 2, Clip skip: 1").clip_skip == 0
+
+    def test_a_sampler_left_to_the_model_is_not_named(self) -> None:
+        text = write_a1111(msgspec.structs.replace(FOX, sampler="default", schedule="default"))
+        assert "Sampler" not in text
+        assert "Schedule" not in text
 
     def test_values_with_commas_and_colons_are_quoted(self) -> None:
         odd = Parameters(prompt="x", steps=1, seed=2, guidance_scale=3, model='a, "b": c')

@@ -7,6 +7,7 @@ import pytest
 
 from core.engine.diffusion import samplers
 from core.errors import Invalid
+from core.graph import samplers as names_of
 from tests.engine.tiny import BASE
 
 pytestmark = [
@@ -31,10 +32,38 @@ def test_every_sampler_takes_few_and_many_steps(sampler: str, steps: int) -> Non
     assert made.timesteps.device.type == "cpu"
 
 
-@pytest.mark.parametrize("alias", samplers.ALIASES)
-def test_an_alias_names_the_same_scheduler(alias: str) -> None:
-    ours = samplers.make(alias, "default", BASE, 5)
-    assert type(ours) is type(samplers.make(samplers.ALIASES[alias], "default", BASE, 5))
+def test_what_has_a_name_can_be_made_and_what_can_be_made_has_one() -> None:
+    assert samplers.SAMPLERS.keys() == names_of.SAMPLERS.keys()
+    assert samplers.SCHEDULES.keys() == names_of.SCHEDULES.keys()
+    assert len(samplers.SAMPLERS) >= 30
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "schedule"),
+    [
+        ("k_euler_a", "euler_a", "default"),
+        ("uni_pc", "unipc", "default"),
+        ("DPM++ 2M", "dpmpp_2m", "default"),
+        ("DPM++ 2M Karras", "dpmpp_2m", "karras"),
+        ("dpmpp_2m_sde_k", "dpmpp_2m_sde", "karras"),
+    ],
+)
+def test_another_programs_name_makes_the_same_scheduler(
+    theirs: str, ours: str, schedule: str
+) -> None:
+    made = samplers.make(theirs, "default", BASE, 5)
+    same = samplers.make(ours, schedule, BASE, 5)
+    assert (type(made), dict(made.config)) == (type(same), dict(same.config))
+
+
+def test_the_schedule_that_is_asked_for_wins_over_the_one_in_the_name() -> None:
+    made = samplers.make("DPM++ 2M Karras", "exponential", BASE, 5).config
+    assert (made.use_karras_sigmas, made.use_exponential_sigmas) == (False, True)
+
+
+def test_the_nearest_of_ours_is_not_taken_for_a_name() -> None:
+    with pytest.raises(Invalid, match="unknown_sampler"):
+        samplers.make("DPM adaptive", "default", BASE, 5)
 
 
 def test_each_row_has_an_instance_of_its_own() -> None:
