@@ -350,13 +350,22 @@ def test_a_graph_that_does_not_fit_the_nodes_fails_before_anything_runs(house: H
     assert (report.code, report.ran if hasattr(report, "ran") else 0) == ("unknown_port", 0)
 
 
+def chore() -> float:
+    """Time fifty calls of a function, in seconds: how fast this machine runs Python."""
+    since = time.perf_counter()
+    for _ in range(200):
+        sum(map(abs, range(50)))
+    return (time.perf_counter() - since) / 200
+
+
 @pytest.mark.parametrize("cache", [1 << 20, 0])
-def test_two_hundred_trivial_nodes_cost_a_tenth_of_a_millisecond_each(
+def test_each_of_two_hundred_trivial_nodes_costs_no_more_than_sixty_chores(
     tmp_path: Path, cache: int
 ) -> None:
     house = House(tmp_path, cache)
-    best = 1.0
+    best = measure = 1.0
     for attempt in range(5):
+        measure = min(measure, chore())
         nodes = [value("v", attempt)]
         nodes += [
             N(
@@ -374,4 +383,4 @@ def test_two_hundred_trivial_nodes_cost_a_tenth_of_a_millisecond_each(
         assert isinstance(house.run(*nodes), JobDone)
         best = min(best, time.perf_counter() - since)
     house.stream.close()
-    assert best / 202 < 1e-4
+    assert best / 202 < 60 * measure  # 39 when it was written: 0.10 ms and 2.65 µs
