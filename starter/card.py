@@ -22,7 +22,7 @@ def write_table(figures: dict[str, dict[str, float]], facts: dict[str, float]) -
         f"Two subjects side by side, each on its own side: {100 * facts['sides']:.0f} %. "
         f"Mean feature distance between seeds of one prompt: {facts['diversity']:.2f}. "
         f"{facts['seconds']:.2f} s a picture on {facts['threads']:.0f} cores, "
-        f"peak memory {facts['peak_mb']:.0f} MB (judge and both libraries included). "
+        f"peak memory {facts['peak_mb']:.0f} MB (both libraries included). "
         f"{STEPS} steps of DPM++ 2M, guidance {GUIDANCE:g}."
     )
     return "\n".join(lines)
