@@ -116,6 +116,7 @@ def agree(judge: Judge, pictures: torch.Tensor, asked: Sequence[Asked]) -> dict[
         "subject": subject.float().mean().item(),
         "style": style.float().mean().item(),
         "background": background.float().mean().item(),
+        "subject on background": (subject & background).float().mean().item(),
         "all": (subject & style & background).float().mean().item(),
     }
 

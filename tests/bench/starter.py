@@ -6,6 +6,7 @@ The judge is trained on the first run, on pictures that the recipe fetches: an h
 import io
 import statistics
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -44,20 +45,24 @@ def measure() -> list[Row]:
         ),
         Row(what="starter: two subjects side by side, each on its own side", value=facts["sides"],
             target=0.85, least=True),
-        _wishes(judge, subjects),
+        *_wishes(judge, subjects),
     ]  # fmt: skip
 
 
-def _wishes(judge: Judge, subjects: list[Subject] | tuple[Subject, ...]) -> Row:
+def _wishes(judge: Judge, subjects: Sequence[Subject]) -> list[Row]:
     asked = list_wished(subjects)
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as server:
-        right = [agree(judge, _draw(server, one.prompt), [one] * SEEDS)["all"] for one in asked]
-    worst = min(range(len(asked)), key=right.__getitem__)
-    return Row(
-        what=f"starter: ten wishes × {SEEDS} seeds through the server, all three right",
-        value=statistics.fmean(right), target=0.8, least=True,
-        beside=f"least: {asked[worst].prompt}, {right[worst]:.2f}",
-    )  # fmt: skip
+        right = [agree(judge, _draw(server, one.prompt), [one] * SEEDS) for one in asked]
+    rows = []
+    for what, aim in (("subject on background", 0.8), ("all", None)):
+        shares = [found[what] for found in right]
+        worst = min(range(len(asked)), key=shares.__getitem__)
+        rows.append(Row(
+            what=f"starter: ten wishes × {SEEDS} seeds through the server, {what} right",
+            value=statistics.fmean(shares), target=aim, least=True,
+            beside=f"least: {asked[worst].prompt}, {shares[worst]:.2f}",
+        ))  # fmt: skip
+    return rows
 
 
 def _draw(server: RunningServer, prompt: str) -> torch.Tensor:
