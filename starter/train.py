@@ -34,7 +34,6 @@ def train_vae(material: Material, ordered: int, minutes: float) -> AutoencoderKL
     done = load_checkpoint(plan.work / "vae.done")
     if done is None:
         pool = material.make_pool(1, plan.recipe.pool)
-
         stage = VaeStage(pool, size=plan.size, seed=plan.seed, device=plan.device)
         stage.total = settle_steps(plan.work / "steps.json", "vae", ordered, minutes, stage)
         path = plan.work / "vae.ckpt"
@@ -86,7 +85,6 @@ def train_diffusion(
     """
     plan = material.plan
     latents, words = encode_all(material, vae)
-
     stage = DiffusionStage(
         latents, words, material.tokenizer, size=plan.size, seed=plan.seed, device=plan.device
     )
@@ -133,7 +131,9 @@ def export_now(material: Material) -> None:
     done = load_checkpoint(plan.work / "vae.done")
     state = load_checkpoint(plan.work / "vae.ckpt")
     vae = make_vae(plan.size).eval()
-    if done is not None:
+    if plan.origin is not None:
+        vae = load_pipeline(plan.origin).vae.eval()
+    elif done is not None:
         vae.load_state_dict(done["vae"])
         vae.register_to_config(scaling_factor=done["scale"])
     elif state is not None:
@@ -188,7 +188,7 @@ def main(argv: list[str] | None = None) -> None:
         size=asked.size,
         seed=asked.seed,
         device=device,
-        work=asked.work or asked.cache / f"work-{asked.size}",
+        work=asked.work or asked.cache / f"work-{asked.size}{'-onward' if asked.origin else ''}",
         cache=asked.cache,
         model=asked.model,
         scenes=asked.scenes,

@@ -109,3 +109,7 @@ def test_a_run_goes_on_from_an_export(
     assert "_name_or_path" not in (plan.model / "vae" / "config.json").read_text("utf-8")
     gap = max(float((a - b).detach().abs().max()) for a, b in moved)
     assert 0 < gap < 0.01  # one step away, in a warm-up
+    export_now(onward)
+    again = load_pipeline(plan.model)
+    pairs = list(zip(again.vae.parameters(), old.vae.parameters(), strict=True))
+    assert all(torch.equal(a, b) for a, b in pairs)
