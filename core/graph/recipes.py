@@ -1,28 +1,28 @@
 """Recipes: a flat request becomes a graph. Every door uses them: web, CLI, compatible APIs.
 
-Knows the names of the recipes and their fields; ``wiring`` knows the nodes, and nothing of what
-they do.
+``cookbook`` is their table, ``wiring`` knows the nodes and nothing of what they do.
 """
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import msgspec
 from msgspec import Struct
 
 from core.errors import Invalid, Params, Problem
 from core.graph import fields as flat
-from core.graph import wiring
+from core.graph.cookbook import RECIPES as RECIPES
+from core.graph.cookbook import ROOM as ROOM
+from core.graph.cookbook import Recipe
 from core.graph.requests import MAX_SEED as MAX_SEED
 from core.graph.requests import MAX_SIDE as MAX_SIDE
 from core.graph.requests import Generate as Generate
-from core.graph.requests import ImageToImage, Inpaint, Outpaint, TextToImage
-from core.records.graph import Graph, GraphNode, Json
+from core.graph.requests import TextToImage
+from core.records.graph import Graph, Json
 from core.records.model import ModelDefaults
 
 FALLBACK = ModelDefaults(width=512, height=512, steps=20, guidance_scale=7.5, sampler="default")
 NOT_YET = ("loras", "control")  # fields whose nodes are not there yet
-ROOM = ("extend_left", "extend_right", "extend_top", "extend_bottom")
 # Fields that any recipe takes: those of the job are the caller's to act on, and a strength has
 # nothing to be strong on where there is no picture.
 _ALWAYS = ("count", "board", "priority", "exact", "dynamic_prompts", "strength", *NOT_YET)
@@ -36,15 +36,6 @@ class Built(Struct, frozen=True, kw_only=True):
     graph: Graph
     bindings: dict[str, list[tuple[str, str]]]  # field → the settings it fills: (node, setting)
     fields: dict[str, Json]  # the recipe's fields with nothing left open: stored, and shown
-
-
-class Recipe(Struct, frozen=True, kw_only=True):
-    """One recipe: its name, its fields, and how it becomes a graph."""
-
-    name: str
-    fields: type[TextToImage]
-    make: Callable[[dict[str, Json]], Sequence[GraphNode]]
-    bindings: dict[str, list[tuple[str, str]]]
 
 
 def choose(request: Generate) -> str:
@@ -180,70 +171,3 @@ def _size_near(source: tuple[int, int], width: int | None, height: int | None) -
 
 def _side(pixels: float) -> int:
     return min(MAX_SIDE, max(8, round(pixels / 8) * 8))
-
-
-_SHARED = {
-    "prompt": [("positive", "prompt")],
-    "negative_prompt": [("negative", "prompt")],
-    "model": [("model", "checkpoint")],
-    "steps": [("sample", "steps")],
-    "guidance_scale": [("sample", "guidance_scale")],
-    "sampler": [("sample", "sampler")],
-    "scheduler": [("sample", "schedule")],
-    "seed": [("sample", "seed")],
-    "clip_skip": [("positive", "clip_skip"), ("negative", "clip_skip")],
-}
-
-_PART = {
-    "width": [("crop", "width")],
-    "height": [("crop", "height")],
-    "init_image": [("image", "image")],
-    "strength": [("sample", "strength")],
-    "mask_blur": [("feather", "radius")],
-}
-
-RECIPES: dict[str, Recipe] = {
-    "txt2img": Recipe(
-        name="txt2img",
-        fields=TextToImage,
-        make=wiring.txt2img,
-        bindings={**_SHARED, "width": [("start", "width")], "height": [("start", "height")]},
-    ),
-    "img2img": Recipe(
-        name="img2img",
-        fields=ImageToImage,
-        make=wiring.img2img,
-        bindings={
-            **_SHARED,
-            "width": [("resize", "width")],
-            "height": [("resize", "height")],
-            "init_image": [("image", "image")],
-            "strength": [("sample", "strength")],
-        },
-    ),
-    "inpaint": Recipe(
-        name="inpaint",
-        fields=Inpaint,
-        make=wiring.inpaint,
-        bindings={
-            **_SHARED,
-            **_PART,
-            "mask_image": [("mask", "image")],
-            "mask_invert": [("mask", "invert")],
-            "mask_grow": [("grow", "pixels")],
-            "only_masked": [("crop", "only_masked")],
-            "mask_padding": [("crop", "padding")],
-        },
-    ),
-    "outpaint": Recipe(
-        name="outpaint",
-        fields=Outpaint,
-        make=wiring.outpaint,
-        bindings={
-            **_SHARED,
-            **_PART,
-            **{side: [("extend", side.removeprefix("extend_"))] for side in ROOM},
-            "infill": [("extend", "infill")],
-        },
-    ),
-}

@@ -16,7 +16,7 @@ from torch import nn
 
 from core.engine.baton import Baton, Cancelled
 from core.engine.device import Device
-from core.engine.diffusion.guidance import combine
+from core.engine.diffusion.forward import predict
 from core.engine.diffusion.pace import Pace
 from core.engine.diffusion.rows import Row
 from core.engine.diffusion.width import Widths, WidthTable
@@ -226,40 +226,6 @@ class SamplingLoop:
         log.warning("A forward of %d rows failed; each is tried alone: %s", len(rows), failure)
         for row in rows:
             row.alone = True
-
-
-def predict(rows: Sequence[Row]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    """Run the network once for all rows; give each row's input and guided prediction.
-
-    Both (1, C, h, w) float32. The batch holds the unconditional halves of guided rows first and
-    then every conditional half, so that a row alone is what diffusers' pipeline computes.
-    """
-    for row in rows:
-        row.enter()
-    guided = [index for index, row in enumerate(rows) if row.negative is not None]
-    inputs = [row.scaled() for row in rows]
-    wide = [row.widened(scaled) for row, scaled in zip(rows, inputs, strict=True)]
-    order = [*guided, *range(len(rows))]
-    conditioning = [row.negative for row in rows if row.negative is not None]
-    conditioning += [row.positive for row in rows]
-    # Schedulers differ in the number format of timesteps; networks embed them in float32.
-    timesteps = torch.stack([rows[index].timestep.to(torch.float32) for index in order])
-    output: torch.Tensor = (
-        rows[0]
-        .network(
-            torch.cat([wide[index] for index in order]).to(rows[0].dtype),  # (G + R, C + K, h, w)
-            timesteps.to(rows[0].device, non_blocking=True),
-            encoder_hidden_states=torch.cat(conditioning),
-            return_dict=False,
-        )[0]
-        .to(torch.float32)
-    )
-    halves = output.tensor_split(len(order))
-    conditional = list(halves[len(guided) :])
-    for place, index in enumerate(guided):
-        scale = rows[index].guidance_scale
-        conditional[index] = combine(halves[place], conditional[index], scale)
-    return inputs, conditional
 
 
 def _need(rows: Sequence[Row]) -> Need:
