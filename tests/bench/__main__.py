@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.bench.report import table, write
 
 SECTIONS = ("start", "pictures", "graph", "rows", "load", "sockets", "gallery", "disk")
-NAMED = ("soak", "kills", "starter", "gpu")  # only when asked for by name
+NAMED = ("soak", "kills", "starter", "judged", "gpu")  # only when asked for by name
 
 
 def main(arguments: list[str]) -> None:
