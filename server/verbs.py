@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from server.actions import graphs, images, jobs, models, queue, system
+from server.actions import boards, graphs, images, jobs, models, queue, selection, system
 from server.route import Access
 
 Action = Callable[..., Awaitable[Any]]
@@ -30,6 +30,12 @@ VERBS: dict[str, tuple[Action, Access]] = {
     "change": (images.change, "generate"),
     "delete": (images.delete, "generate"),
     "restore": (images.restore, "generate"),
+    "act": (selection.act, "generate"),
+    "boards": (boards.page, "read"),
+    "board": (boards.get, "read"),
+    "create_board": (boards.create, "generate"),
+    "rename_board": (boards.rename, "generate"),
+    "delete_board": (boards.delete, "generate"),
     "check": (graphs.check_graph, "read"),
     "models": (models.page, "read"),
     "scan": (models.scan, "admin"),

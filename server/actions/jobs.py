@@ -144,7 +144,9 @@ async def enqueue(
         raise Invalid(problems=(Problem(code="graph_or_recipe"),))
     priority, board, exact = ask.priority, ask.board, ask.exact
     if ask.graph is not None:
-        made = await work.of_graph(state, principal, ask.graph, wanted=ask.sweep, runs=ask.runs)
+        made = await work.of_graph(
+            state, principal, ask.graph, wanted=ask.sweep, runs=ask.runs, board=board
+        )
     else:
         fields = dict(ask.recipe or {})
         name = fields.pop("name", None)
@@ -154,8 +156,9 @@ async def enqueue(
             code = "missing_field" if name is None else "wrong_type"
             raise Invalid(problems=(Problem(code=code, pointer=at, params=params),))
         made = await work.of_recipe(
-            state, principal, name, fields, wanted=ask.sweep, runs=ask.runs, pointer="/recipe"
-        )
+            state, principal, name, fields, wanted=ask.sweep, runs=ask.runs, pointer="/recipe",
+            board=board,
+        )  # fmt: skip
         own = work.extras(fields)
         priority, board, exact = priority or own.priority, board or own.board, exact or own.exact
     added = await _add(state, principal, made, ask, idempotency, priority, board, exact)

@@ -17,7 +17,7 @@ from core.graph.fields import value_faults
 from core.graph.reasons import BAD
 from core.ipc.messages import Tune
 from core.records.events import TOPICS, ConfigChanged
-from core.store import models, tokens
+from core.store import boards, models, tokens
 from server import codec
 from server.actions.jobs import Id
 from server.actions.queue import Nothing
@@ -167,6 +167,7 @@ async def capabilities(state: State, principal: Principal, ask: Nothing) -> Capa
             "nodes": MAX_NODES,
             "links": MAX_EDGES,
             "page": 200,
+            "boards": boards.MAX_BOARDS,
         },
         languages=state.words.names(),
         language=state.settings.language,

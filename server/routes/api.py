@@ -1,6 +1,6 @@
 """Every verb that has a route of its own: one line each, on one screen."""
 
-from server.actions import graphs, images, jobs, logs, models, queue, system
+from server.actions import boards, graphs, images, jobs, logs, models, queue, selection, system
 from server.route import Route, verb
 
 API = "/api/v1"
@@ -22,13 +22,18 @@ def routes() -> list[Route]:
         verb("POST", f"{API}/queue/resume", queue.resume, "admin", tag="jobs"),
         verb("POST", f"{API}/queue/clear", queue.clear, "generate", tag="jobs"),
         verb("GET", f"{API}/images", images.page, "read", tag="images"),
-        verb("POST", f"{API}/images/batch", images.act, "generate", tag="images"),
+        verb("POST", f"{API}/images/batch", selection.act, "generate", tag="images"),
         verb("GET", f"{API}/images/{{image}}", images.get, "read", tag="images"),
         verb("PATCH", f"{API}/images/{{image}}", images.change, "generate", tag="images"),
         verb("DELETE", f"{API}/images/{{image}}", images.delete, "generate", tag="images"),
         verb("POST", f"{API}/images/{{image}}/restore", images.restore, "generate", tag="images"),
         verb("GET", f"{API}/images/{{image}}/link", images.link, "read", tag="images"),
         verb("GET", f"{API}/images/{{image}}/recipe", images.made_by, "read", tag="images"),
+        verb("GET", f"{API}/boards", boards.page, "read", tag="boards"),
+        verb("POST", f"{API}/boards", boards.create, "generate", tag="boards", status=201),
+        verb("GET", f"{API}/boards/{{board}}", boards.get, "read", tag="boards"),
+        verb("PATCH", f"{API}/boards/{{board}}", boards.rename, "generate", tag="boards"),
+        verb("DELETE", f"{API}/boards/{{board}}", boards.delete, "generate", tag="boards"),
         verb("POST", f"{API}/graphs/check", graphs.check_graph, "read", tag="nodes"),
         verb("GET", f"{API}/models", models.page, "read", tag="models"),
         verb("POST", f"{API}/models/scan", models.scan, "admin", tag="models", status=202),
