@@ -6,7 +6,18 @@ from typing import Any
 
 from msgspec import Struct
 
-from server.actions import boards, graphs, images, jobs, models, queue, selection, system
+from server.actions import (
+    boards,
+    graphs,
+    images,
+    jobs,
+    models,
+    queue,
+    runs,
+    selection,
+    system,
+    workflows,
+)
 from server.route import Access
 
 Action = Callable[..., Awaitable[Any]]
@@ -37,6 +48,12 @@ VERBS: dict[str, tuple[Action, Access]] = {
     "rename_board": (boards.rename, "generate"),
     "delete_board": (boards.delete, "generate"),
     "check": (graphs.check_graph, "read"),
+    "workflows": (workflows.page, "read"),
+    "workflow": (workflows.get, "read"),
+    "create_workflow": (workflows.create, "generate"),
+    "save_workflow": (workflows.save, "generate"),
+    "delete_workflow": (workflows.delete, "generate"),
+    "run": (runs.run, "generate"),
     "models": (models.page, "read"),
     "scan": (models.scan, "admin"),
     "unload": (models.unload, "admin"),

@@ -1,16 +1,15 @@
 """Verbs of the gallery: list, star, move, trash, restore, link, and how a picture was made."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from core.errors import HeliographError, NotFound
 from core.graph import sweep
-from core.graph.recipes import RECIPES
 from core.records.graph import Graph, Json
 from core.records.image import Image, ImageKind
-from core.store import batches, images, jobs
+from core.store import batches, designs, images, jobs
 from core.store.images import ImageFilter
 from core.store.page import Page
 from core.store.transaction import Transaction
@@ -169,14 +168,18 @@ async def made_by(state: State, principal: Principal, ask: ImageId) -> MadeBy:
         raise NotFound("no_recipe")
     job_id, batch_id = image.job, image.batch
     job = await state.db.read(lambda connection: jobs.get(connection, job_id))
-    batch = await state.db.read(lambda connection: batches.get(connection, batch_id))
-    recipe = batch.recipe
+    design = await state.db.read(
+        lambda connection: designs.get(connection, batches.row_of(connection, batch_id))
+    )
+    recipe = design.recipe
     if recipe is not None:
         known = {field: value for field, value in job.overrides.items() if "." not in field}
         recipe = {**recipe, **known}
         if await named.no_boards(state, principal, {"/board": recipe.get("board")}):
             del recipe["board"]  # it is gone, and the rest is not asked for in vain
-    return MadeBy(recipe=recipe, graph=_applied(batch.graph, recipe, job.overrides))
+    axes = design.bound()
+    cell = tuple(job.overrides[axis.label] for axis in axes)
+    return MadeBy(recipe=recipe, graph=sweep.apply(design.graph, axes, cell))
 
 
 async def upload(
@@ -209,19 +212,3 @@ def _new_image(safe: "Normalised", kind: Literal["upload", "mask"]) -> NewImage:
         id=files.new_image_id(), width=safe.width, height=safe.height, bytes=len(safe.data),
         sha256=safe.sha256, kind=kind, blob=True,
     )  # fmt: skip
-
-
-def _applied(graph: Graph, recipe: dict[str, Json] | None, overrides: dict[str, Json]) -> Graph:
-    """Lay a job's cell over its batch's graph: labels are ``node.setting`` or a recipe's field."""
-    axes: list[sweep.BoundAxis] = []
-    bindings: dict[str, Any] = {}
-    if recipe is not None:
-        known = RECIPES.get(str(recipe.get("name")))
-        bindings = dict(known.bindings) if known else {}
-    for label, value in overrides.items():
-        node, _, setting = label.rpartition(".")
-        targets = bindings.get(label) or ([(node, setting)] if node else [])
-        present = {item.id for item in graph.nodes}
-        kept = tuple(target for target in targets if target[0] in present)
-        axes.append(sweep.BoundAxis(label=label, targets=kept, values=(value,)))
-    return sweep.apply(graph, axes, tuple(axis.values[0] for axis in axes))

@@ -161,7 +161,7 @@ async def enqueue(
         )  # fmt: skip
         own = work.extras(fields)
         priority, board, exact = priority or own.priority, board or own.board, exact or own.exact
-    added = await _add(state, principal, made, ask, idempotency, priority, board, exact)
+    added = await add(state, principal, made, ask, idempotency, priority, board, exact)
     return Enqueued(batch=added.batch, count=added.count, jobs=added.jobs)
 
 
@@ -225,10 +225,10 @@ async def _generate(
         params: Params = {"limit": LISTED}
         problem = Problem(code="expansion_too_large", pointer="/dynamic_prompts", params=params)
         raise Invalid("expansion_too_large", problems=(problem,), **params)
-    return await _add(state, principal, made, ask, idempotency, ask.priority, ask.board, ask.exact)
+    return await add(state, principal, made, ask, idempotency, ask.priority, ask.board, ask.exact)
 
 
-async def _add(
+async def add(
     state: State,
     principal: Principal,
     made: work.Work,
@@ -238,6 +238,7 @@ async def _add(
     board: str | None,
     exact: bool,
 ) -> Added:
+    """Put checked work into the queue; ``ask`` is what an idempotency key stands for."""
     key = None
     if idempotency is not None:
         body = _canonical.encode([type(ask).__name__, ask])

@@ -116,9 +116,11 @@ async def of_graph(
     wanted: Sweep | None = None,
     runs: int = 1,
     board: str | None = None,
+    bindings: Mapping[str, Sequence[tuple[str, str]]] | None = None,
 ) -> Work:
     """Check a graph as it was sent.
 
+    :param bindings: names that axes may use: input of a workflow → the settings it fills.
     :raises Invalid: with every problem, pointing into ``/graph``.
     """
     problems = [
@@ -135,7 +137,7 @@ async def of_graph(
     problems += await named.no_boards(state, principal, {"/board": board})
     if problems:
         raise Invalid(problems=tuple(problems))
-    axes, cells = await swept.expand(state, principal, graph, wanted, runs, {})
+    axes, cells = await swept.expand(state, principal, graph, wanted, runs, bindings or {})
     return Work(graph=graph, axes=axes, cells=cells, cost=_cost(graph))
 
 

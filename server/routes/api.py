@@ -1,6 +1,18 @@
 """Every verb that has a route of its own: one line each, on one screen."""
 
-from server.actions import boards, graphs, images, jobs, logs, models, queue, selection, system
+from server.actions import (
+    boards,
+    graphs,
+    images,
+    jobs,
+    logs,
+    models,
+    queue,
+    runs,
+    selection,
+    system,
+    workflows,
+)
 from server.route import Route, verb
 
 API = "/api/v1"
@@ -8,6 +20,7 @@ API = "/api/v1"
 
 def routes() -> list[Route]:
     """Make the routes that are verbs; those that speak HTTP themselves are beside this file."""
+    flow = f"{API}/workflows"
     return [
         verb("POST", f"{API}/jobs", jobs.enqueue, "generate", tag="jobs", status=201),
         verb("GET", f"{API}/jobs", jobs.page, "read", tag="jobs"),
@@ -35,6 +48,13 @@ def routes() -> list[Route]:
         verb("PATCH", f"{API}/boards/{{board}}", boards.rename, "generate", tag="boards"),
         verb("DELETE", f"{API}/boards/{{board}}", boards.delete, "generate", tag="boards"),
         verb("POST", f"{API}/graphs/check", graphs.check_graph, "read", tag="nodes"),
+        verb("GET", flow, workflows.page, "read", tag="workflows"),
+        verb("POST", flow, workflows.create, "generate", tag="workflows", status=201),
+        verb("POST", f"{flow}/import", workflows.load, "generate", tag="workflows", status=201),
+        verb("GET", f"{flow}/{{workflow}}", workflows.get, "read", tag="workflows"),
+        verb("PUT", f"{flow}/{{workflow}}", workflows.save, "generate", tag="workflows"),
+        verb("DELETE", f"{flow}/{{workflow}}", workflows.delete, "generate", tag="workflows"),
+        verb("POST", f"{flow}/{{workflow}}/run", runs.run, "generate", tag="workflows", status=201),
         verb("GET", f"{API}/models", models.page, "read", tag="models"),
         verb("POST", f"{API}/models/scan", models.scan, "admin", tag="models", status=202),
         verb("POST", f"{API}/models/unload", models.unload, "admin", tag="models", status=202),

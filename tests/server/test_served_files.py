@@ -30,7 +30,8 @@ IDS = [
     "%7Broot%7D", "-rf", "*", "%0d%0aX:%20y",
 ]  # fmt: skip
 PLACES = ["images/{}", "images/{}/file", "images/{}/thumbnail", "images/{}/recipe", "jobs/{}",
-          "batches/{}", "models/{}", "boards/{}"]  # fmt: skip
+          "batches/{}", "models/{}", "boards/{}",
+          "workflows/{}"]  # fmt: skip
 
 
 async def test_every_id_that_is_none_gets_the_answer_of_one_that_is_unknown(
