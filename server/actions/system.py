@@ -17,7 +17,7 @@ from core.graph.fields import value_faults
 from core.graph.reasons import BAD
 from core.ipc.messages import Tune
 from core.records.events import TOPICS, ConfigChanged
-from core.store import boards, models, tokens, workflows
+from core.store import boards, models, presets, tokens, workflows
 from server import archive, codec
 from server.actions.jobs import Id
 from server.actions.queue import Nothing
@@ -171,6 +171,7 @@ async def capabilities(state: State, principal: Principal, ask: Nothing) -> Capa
             "archive": archive.MAX_PICTURES,
             "archive_bytes": archive.MAX_BYTES,
             "boards": boards.MAX_BOARDS,
+            "presets": presets.MAX_PRESETS,
             "workflows": workflows.MAX_WORKFLOWS,
         },
         languages=state.words.names(),

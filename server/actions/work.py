@@ -16,7 +16,7 @@ from core.records.graph import Graph, Json
 from core.records.job import Axis, Span, Sweep
 from core.records.model import Model
 from core.store import models
-from server.actions import dynamic, named, swept
+from server.actions import dynamic, named, styling, swept
 from server.actions.swept import STARTER
 from server.principal import Principal
 from server.state import State
@@ -64,7 +64,9 @@ async def of_recipe(
     :param board: of the request, beside that of the fields.
     :raises Invalid: with every problem, pointing at the recipe's fields.
     """
-    model, problems = await _model(state, fields, pointer)
+    fields, wanted, problems = await styling.applied(state, principal, fields, wanted, pointer)
+    model, found = await _model(state, fields, pointer)
+    problems += found
     source = await _picture(state, principal, fields, "init_image", pointer, problems)
     mask = await _picture(state, principal, fields, "mask_image", pointer, problems)
     boards = {"/board": board, f"{pointer}/board": fields.get("board")}

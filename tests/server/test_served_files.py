@@ -31,7 +31,7 @@ IDS = [
 ]  # fmt: skip
 PLACES = ["images/{}", "images/{}/file", "images/{}/thumbnail", "images/{}/recipe", "jobs/{}",
           "batches/{}", "models/{}", "boards/{}",
-          "workflows/{}"]  # fmt: skip
+          "workflows/{}", "presets/{}"]  # fmt: skip
 
 
 async def test_every_id_that_is_none_gets_the_answer_of_one_that_is_unknown(
