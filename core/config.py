@@ -14,10 +14,13 @@ import yaml
 from msgspec import Meta, Struct
 from platformdirs import user_config_path, user_data_path
 
+from core import naming
 from core.errors import ConfigRefused, Problem
 
 Source = Literal["default", "file", "environment", "flag", "runtime"]
-LIVE = frozenset({"log_level", "language", "preview_rate", "trash_days"})  # may change running
+LIVE = frozenset(
+    {"log_level", "language", "preview_rate", "trash_days", "download_name"}
+)  # may change running
 SECRET = frozenset({"token"})
 _PREFIX = "HELIOGRAPH_"
 
@@ -118,6 +121,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     trash_days: Annotated[
         int, Meta(ge=0, le=3650, description="Days until deleted pictures are gone for good.")
     ] = 30
+    download_name: Annotated[
+        naming.Pattern,
+        Meta(description="Names of downloaded pictures, a pattern: {date} {prompt} {seed} {id} …"),
+    ] = "{id}"
     fact_retention: Annotated[
         int, Meta(ge=1000, description="Events that can be replayed after a reconnect.")
     ] = 200_000

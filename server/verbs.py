@@ -6,7 +6,19 @@ from typing import Any
 
 from msgspec import Struct
 
-from server.actions import graphs, images, jobs, models, queue, system
+from server.actions import (
+    boards,
+    graphs,
+    images,
+    jobs,
+    models,
+    presets,
+    queue,
+    runs,
+    selection,
+    system,
+    workflows,
+)
 from server.route import Access
 
 Action = Callable[..., Awaitable[Any]]
@@ -30,7 +42,24 @@ VERBS: dict[str, tuple[Action, Access]] = {
     "change": (images.change, "generate"),
     "delete": (images.delete, "generate"),
     "restore": (images.restore, "generate"),
+    "act": (selection.act, "generate"),
+    "boards": (boards.page, "read"),
+    "board": (boards.get, "read"),
+    "create_board": (boards.create, "generate"),
+    "rename_board": (boards.rename, "generate"),
+    "delete_board": (boards.delete, "generate"),
+    "presets": (presets.page, "read"),
+    "preset": (presets.get, "read"),
+    "create_preset": (presets.create, "generate"),
+    "save_preset": (presets.save, "generate"),
+    "delete_preset": (presets.delete, "generate"),
     "check": (graphs.check_graph, "read"),
+    "workflows": (workflows.page, "read"),
+    "workflow": (workflows.get, "read"),
+    "create_workflow": (workflows.create, "generate"),
+    "save_workflow": (workflows.save, "generate"),
+    "delete_workflow": (workflows.delete, "generate"),
+    "run": (runs.run, "generate"),
     "models": (models.page, "read"),
     "scan": (models.scan, "admin"),
     "unload": (models.unload, "admin"),

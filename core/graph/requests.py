@@ -137,6 +137,10 @@ class Generate(TextToImage, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             " by its seed, or all there are, count pictures of each."
         ),
     ] = "off"
+    styles: Annotated[
+        list[Annotated[str, Meta(max_length=200)]],
+        Meta(max_length=16, description="Your presets by name: words around both prompts."),
+    ] = []
     mask_blur: MaskBlur = 4.0
     mask_grow: MaskGrow = 0
     mask_invert: MaskInvert = False

@@ -236,6 +236,14 @@ class WorkflowChanged(Fact, frozen=True, kw_only=True, tag="workflow.changed"):
     deleted: bool = False
 
 
+class PresetChanged(Fact, frozen=True, kw_only=True, tag="preset.changed"):
+    """A preset was made, changed or deleted."""
+
+    topic: ClassVar[Topic] = "system"
+    preset: str
+    deleted: bool = False
+
+
 class EngineState(Fact, frozen=True, kw_only=True, tag="engine.state"):
     """The engine process changed its state."""
 
@@ -258,7 +266,8 @@ AnyFact = (
     | ImageAdded | ImageChanged | ImageDeleted | BoardChanged
     | ModelInstall | ModelAdded | ModelChanged | ModelDeleted
     | TrainingStarted | TrainingLoss | TrainingSample | TrainingCheckpoint | TrainingPaused
-    | TrainingEnded | DatasetChanged | WorkflowChanged | EngineState | ConfigChanged
+    | TrainingEnded | DatasetChanged | WorkflowChanged | PresetChanged | EngineState
+    | ConfigChanged
 )  # fmt: skip
 
 

@@ -1,21 +1,21 @@
 """Verbs of the gallery: list, star, move, trash, restore, link, and how a picture was made."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from core.errors import HeliographError, Invalid, NotFound, Problem
+from core.errors import HeliographError, NotFound
 from core.graph import sweep
-from core.graph.recipes import RECIPES
 from core.records.graph import Graph, Json
 from core.records.image import Image, ImageKind
-from core.store import batches, images, jobs
+from core.store import batches, designs, images, jobs
 from core.store.images import ImageFilter
 from core.store.page import Page
 from core.store.transaction import Transaction
 from core.store.work import NewImage
 from server import files
+from server.actions import named
 from server.actions.jobs import Cursor, Id, Limit
 from server.principal import Principal
 from server.state import State
@@ -97,20 +97,6 @@ class MadeBy(Struct, frozen=True, kw_only=True):
     graph: Graph
 
 
-class ImagesAction(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One action on many pictures."""
-
-    ids: Annotated[list[Id], Meta(min_length=1, max_length=1000)]
-    action: Literal["star", "unstar", "delete", "delete_forever", "restore", "move"]
-    board: Annotated[str, Meta(max_length=64)] | None = None
-
-
-class Done(Struct, frozen=True, kw_only=True):
-    """Which pictures it worked for; the others are gone, or not yours."""
-
-    done: list[str]
-
-
 async def page(state: State, principal: Principal, ask: ListImages) -> Page[Image]:
     """List pictures, newest first; `q` searches.
 
@@ -137,11 +123,14 @@ async def get(state: State, principal: Principal, ask: ImageId) -> Image:
 
 async def change(state: State, principal: Principal, ask: ChangeImage) -> Image:
     """Star a picture, move it to a board, write a note."""
-    return await state.db.write(
-        lambda tx: images.edit(
-            tx, ask.image, principal.sees, starred=ask.starred, board=ask.board, note=ask.note
-        )
-    )
+    edit = partial(
+        images.edit, image=ask.image, owner=principal.sees, starred=ask.starred, board=ask.board,
+        note=ask.note,
+    )  # fmt: skip
+    try:
+        return await state.db.write(edit)
+    except NotFound as error:
+        raise named.no_board(error) from error
 
 
 async def star(state: State, principal: Principal, ask: Star) -> Image:
@@ -179,27 +168,18 @@ async def made_by(state: State, principal: Principal, ask: ImageId) -> MadeBy:
         raise NotFound("no_recipe")
     job_id, batch_id = image.job, image.batch
     job = await state.db.read(lambda connection: jobs.get(connection, job_id))
-    batch = await state.db.read(lambda connection: batches.get(connection, batch_id))
-    recipe = batch.recipe
+    design = await state.db.read(
+        lambda connection: designs.get(connection, batches.row_of(connection, batch_id))
+    )
+    recipe = design.recipe
     if recipe is not None:
         known = {field: value for field, value in job.overrides.items() if "." not in field}
         recipe = {**recipe, **known}
-    return MadeBy(recipe=recipe, graph=_applied(batch.graph, recipe, job.overrides))
-
-
-async def act(state: State, principal: Principal, ask: ImagesAction) -> Done:
-    """Do one thing to many pictures; those that are not there are passed over."""
-    if ask.action == "move" and ask.board is None:
-        problem = Problem(code="missing_field", pointer="/board", params={"field": "board"})
-        raise Invalid(problems=(problem,))
-    done: list[str] = []
-    for image in dict.fromkeys(ask.ids):
-        try:
-            await _act(state, principal, ask, image)
-        except NotFound:
-            continue
-        done.append(image)
-    return Done(done=done)
+        if await named.no_boards(state, principal, {"/board": recipe.get("board")}):
+            del recipe["board"]  # it is gone, and the rest is not asked for in vain
+    axes = design.bound()
+    cell = tuple(job.overrides[axis.label] for axis in axes)
+    return MadeBy(recipe=recipe, graph=sweep.apply(design.graph, axes, cell))
 
 
 async def upload(
@@ -232,31 +212,3 @@ def _new_image(safe: "Normalised", kind: Literal["upload", "mask"]) -> NewImage:
         id=files.new_image_id(), width=safe.width, height=safe.height, bytes=len(safe.data),
         sha256=safe.sha256, kind=kind, blob=True,
     )  # fmt: skip
-
-
-async def _act(state: State, principal: Principal, ask: ImagesAction, image: str) -> None:
-    if ask.action in ("star", "unstar"):
-        await star(state, principal, Star(image=image, starred=ask.action == "star"))
-    elif ask.action in ("delete", "delete_forever"):
-        forever = ask.action == "delete_forever"
-        await delete(state, principal, DeleteImage(image=image, forever=forever))
-    elif ask.action == "restore":
-        await restore(state, principal, ImageId(image=image))
-    else:
-        await change(state, principal, ChangeImage(image=image, board=ask.board))
-
-
-def _applied(graph: Graph, recipe: dict[str, Json] | None, overrides: dict[str, Json]) -> Graph:
-    """Lay a job's cell over its batch's graph: labels are ``node.setting`` or a recipe's field."""
-    axes: list[sweep.BoundAxis] = []
-    bindings: dict[str, Any] = {}
-    if recipe is not None:
-        known = RECIPES.get(str(recipe.get("name")))
-        bindings = dict(known.bindings) if known else {}
-    for label, value in overrides.items():
-        node, _, setting = label.rpartition(".")
-        targets = bindings.get(label) or ([(node, setting)] if node else [])
-        present = {item.id for item in graph.nodes}
-        kept = tuple(target for target in targets if target[0] in present)
-        axes.append(sweep.BoundAxis(label=label, targets=kept, values=(value,)))
-    return sweep.apply(graph, axes, tuple(axis.values[0] for axis in axes))

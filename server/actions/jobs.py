@@ -144,7 +144,9 @@ async def enqueue(
         raise Invalid(problems=(Problem(code="graph_or_recipe"),))
     priority, board, exact = ask.priority, ask.board, ask.exact
     if ask.graph is not None:
-        made = await work.of_graph(state, principal, ask.graph, wanted=ask.sweep, runs=ask.runs)
+        made = await work.of_graph(
+            state, principal, ask.graph, wanted=ask.sweep, runs=ask.runs, board=board
+        )
     else:
         fields = dict(ask.recipe or {})
         name = fields.pop("name", None)
@@ -154,11 +156,12 @@ async def enqueue(
             code = "missing_field" if name is None else "wrong_type"
             raise Invalid(problems=(Problem(code=code, pointer=at, params=params),))
         made = await work.of_recipe(
-            state, principal, name, fields, wanted=ask.sweep, runs=ask.runs, pointer="/recipe"
-        )
+            state, principal, name, fields, wanted=ask.sweep, runs=ask.runs, pointer="/recipe",
+            board=board,
+        )  # fmt: skip
         own = work.extras(fields)
         priority, board, exact = priority or own.priority, board or own.board, exact or own.exact
-    added = await _add(state, principal, made, ask, idempotency, priority, board, exact)
+    added = await add(state, principal, made, ask, idempotency, priority, board, exact)
     return Enqueued(batch=added.batch, count=added.count, jobs=added.jobs)
 
 
@@ -222,10 +225,10 @@ async def _generate(
         params: Params = {"limit": LISTED}
         problem = Problem(code="expansion_too_large", pointer="/dynamic_prompts", params=params)
         raise Invalid("expansion_too_large", problems=(problem,), **params)
-    return await _add(state, principal, made, ask, idempotency, ask.priority, ask.board, ask.exact)
+    return await add(state, principal, made, ask, idempotency, ask.priority, ask.board, ask.exact)
 
 
-async def _add(
+async def add(
     state: State,
     principal: Principal,
     made: work.Work,
@@ -235,6 +238,7 @@ async def _add(
     board: str | None,
     exact: bool,
 ) -> Added:
+    """Put checked work into the queue; ``ask`` is what an idempotency key stands for."""
     key = None
     if idempotency is not None:
         body = _canonical.encode([type(ask).__name__, ask])

@@ -16,7 +16,7 @@ from core.records.graph import Graph, Json
 from core.records.job import Axis, Span, Sweep
 from core.records.model import Model
 from core.store import models
-from server.actions import dynamic, named, swept
+from server.actions import dynamic, named, styling, swept
 from server.actions.swept import STARTER
 from server.principal import Principal
 from server.state import State
@@ -57,14 +57,20 @@ async def of_recipe(
     wanted: Sweep | None = None,
     runs: int = 1,
     pointer: str = "",
+    board: str | None = None,
 ) -> Work:
     """Build a recipe's graph, complete it from the model's defaults, and check it.
 
+    :param board: of the request, beside that of the fields.
     :raises Invalid: with every problem, pointing at the recipe's fields.
     """
-    model, problems = await _model(state, fields, pointer)
+    fields, wanted, problems = await styling.applied(state, principal, fields, wanted, pointer)
+    model, found = await _model(state, fields, pointer)
+    problems += found
     source = await _picture(state, principal, fields, "init_image", pointer, problems)
     mask = await _picture(state, principal, fields, "mask_image", pointer, problems)
+    boards = {"/board": board, f"{pointer}/board": fields.get("board")}
+    problems += await named.no_boards(state, principal, boards)
     given = dict(fields)
     if model is not None and fields.get("model") in (None, STARTER):
         given["model"] = model.name
@@ -80,17 +86,13 @@ async def of_recipe(
     except Invalid as error:
         raise Invalid(problems=(*error.problems, *problems)) from error
     at = {target: field for field, targets in built.bindings.items() for target in targets}
-    problems += [
-        _to_field(problem, at, pointer) for problem in check.check(built.graph, state.nodes)
-    ]
-    problems += [
-        _to_field(problem, at, pointer) for problem in named.unlisted(state.nodes, built.graph)
-    ]
+    found = [*check.check(built.graph, state.nodes), *named.unlisted(state.nodes, built.graph)]
+    problems += [_to_field(problem, at, pointer) for problem in found]
     problems += named.too_large(state, built.graph, f"{pointer}/width")
     if source is not None and any(built.fields.get(side) for side in recipes.ROOM):
         wide, high = recipes.extended(built.fields, source)
-        found = named.too_many(state, wide, high, f"{pointer}/{recipes.ROOM[0]}")
-        problems += [found] if found else []
+        too_many = named.too_many(state, wide, high, f"{pointer}/{recipes.ROOM[0]}")
+        problems += [too_many] if too_many else []
     if problems:
         raise Invalid(problems=tuple(problems))
     count, mode = fields.get("count") or 1, fields.get("dynamic_prompts", "off")
@@ -109,10 +111,18 @@ async def of_recipe(
 
 
 async def of_graph(
-    state: State, principal: Principal, graph: Graph, *, wanted: Sweep | None = None, runs: int = 1
+    state: State,
+    principal: Principal,
+    graph: Graph,
+    *,
+    wanted: Sweep | None = None,
+    runs: int = 1,
+    board: str | None = None,
+    bindings: Mapping[str, Sequence[tuple[str, str]]] | None = None,
 ) -> Work:
     """Check a graph as it was sent.
 
+    :param bindings: names that axes may use: input of a workflow → the settings it fills.
     :raises Invalid: with every problem, pointing into ``/graph``.
     """
     problems = [
@@ -126,9 +136,10 @@ async def of_graph(
             for problem in named.unlisted(state.nodes, graph)
         ]
         problems += await named.unknown(state, principal, graph)
+    problems += await named.no_boards(state, principal, {"/board": board})
     if problems:
         raise Invalid(problems=tuple(problems))
-    axes, cells = await swept.expand(state, principal, graph, wanted, runs, {})
+    axes, cells = await swept.expand(state, principal, graph, wanted, runs, bindings or {})
     return Work(graph=graph, axes=axes, cells=cells, cost=_cost(graph))
 
 

@@ -41,6 +41,9 @@ def arguments(command: argparse.ArgumentParser) -> None:
             continue
         kind = int if name in _WHOLE else float if name in _REAL else str
         command.add_argument("--" + name.replace("_", "-"), type=kind)
+    command.add_argument(
+        "--style", dest="styles", action="append", help="a preset of yours; again for several"
+    )
     drawing.arguments(command)
 
 
@@ -50,7 +53,8 @@ def run(parsed: argparse.Namespace, config: Config) -> int:
 
 
 async def _generate(parsed: argparse.Namespace, config: Config) -> int:
-    fields = {name: value for name in _FIELDS if (value := getattr(parsed, name)) is not None}
+    given = {name: getattr(parsed, name) for name in (*_FIELDS, "styles")}
+    fields = {name: value for name, value in given.items() if value is not None}
     ask = {"prompt": parsed.prompt, **fields}
     async with drawing.server(parsed, config) as client:
         try:

@@ -89,6 +89,20 @@ UPDATE counters SET value = 1 WHERE name IN ('jobs.queued', 'jobs.succeeded', 'j
 UPDATE counters SET value = 4096 WHERE name = 'cost.queued';
 """,
 }
+ROWS[2] = ROWS[3] = ROWS[1]  # these migrations made no table that holds rows of its own
+ROWS[4] = (
+    ROWS[3]
+    + """
+INSERT INTO workflows (
+    row, id, owner, name, description, version, graph, inputs, outputs, layout, tags, created,
+    changed
+)
+VALUES (
+    1, '01K0000000000000000000WRK1', 'local', 'Füchse', '', 3, '{"nodes":[],"format":1}', '[]',
+    '[]', '{}', '["fox"]', 1760000000010, 1760000000011
+);
+"""
+)
 
 
 def released(version: int, layout: Layout) -> Path:

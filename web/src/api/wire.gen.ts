@@ -23,6 +23,7 @@ export type Generate = {
   priority?: number;
   exact?: boolean;
   dynamic_prompts?: "combinatorial" | "off" | "random";
+  styles?: string[];
   mask_blur?: number;
   mask_grow?: number;
   mask_invert?: boolean;
@@ -494,6 +495,16 @@ export type WorkflowChanged = {
   deleted: boolean;
 };
 
+/** A preset was made, changed or deleted. */
+export type PresetChanged = {
+  type: "preset.changed";
+  seq: number;
+  at: string;
+  owner: string | null;
+  preset: string;
+  deleted: boolean;
+};
+
 /** The engine process changed its state. */
 export type EngineState = {
   type: "engine.state";
@@ -582,6 +593,7 @@ export type Fact =
   | TrainingEnded
   | DatasetChanged
   | WorkflowChanged
+  | PresetChanged
   | EngineState
   | ConfigChanged;
 

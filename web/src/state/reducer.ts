@@ -63,6 +63,7 @@ function fact(state: State, told: Fact): State {
     case "training.ended":
     case "dataset.changed":
     case "workflow.changed":
+    case "preset.changed":
     case "config.changed":
       return state; // their pages are not here yet
     default:
