@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from server.actions import graphs, images, jobs, models, queue, system
+from server.actions import batches, graphs, images, jobs, models, queue, system
 from server.route import Access
 
 Action = Callable[..., Awaitable[Any]]
@@ -14,12 +14,13 @@ VERBS: dict[str, tuple[Action, Access]] = {
     "generate": (jobs.generate, "generate"),
     "enqueue": (jobs.enqueue, "generate"),
     "cancel": (jobs.cancel, "generate"),
-    "cancel_batch": (jobs.cancel_batch, "generate"),
+    "cancel_batch": (batches.cancel_batch, "generate"),
     "retry": (jobs.retry, "generate"),
+    "retry_batch": (batches.retry_batch, "generate"),
     "reorder": (jobs.reorder, "generate"),
     "job": (jobs.get, "read"),
     "jobs": (jobs.page, "read"),
-    "batch": (jobs.get_batch, "read"),
+    "batch": (batches.get_batch, "read"),
     "queue": (queue.look, "read"),
     "pause": (queue.pause, "admin"),
     "resume": (queue.resume, "admin"),

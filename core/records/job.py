@@ -53,6 +53,9 @@ class Job(Struct, frozen=True, kw_only=True):
     ] = {}
     images: list[str] = []
     error: Problem | None = None
+    successor: Annotated[
+        str | None, Meta(description="Job that was asked for in its place, once it had ended.")
+    ] = None
     degraded: Annotated[
         list[str],
         Meta(
@@ -90,7 +93,13 @@ class Batch(Struct, frozen=True, kw_only=True):
 
     id: str
     count: int
-    counts: Annotated[dict[str, int], Meta(description="Jobs by status.")]
+    counts: Annotated[
+        dict[str, int], Meta(description="Jobs by status; of a cell that was retried, the newest.")
+    ]
+    retried: Annotated[int, Meta(description="Jobs in whose place another was asked for.")] = 0
+    max_rows: Annotated[
+        int | None, Meta(description="How many of its jobs may run at once; null for no bound.")
+    ] = None
     axes: list[Axis] = []
     recipe: dict[str, Json] | None = None
     graph: Graph

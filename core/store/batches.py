@@ -32,6 +32,7 @@ class Head(Struct, frozen=True, kw_only=True):
     id: str
     count: int
     board: str | None
+    max_rows: int | None
 
 
 def insert(tx: Transaction, new: NewBatch, batch: str, client: int, count: int) -> int:
@@ -40,11 +41,11 @@ def insert(tx: Transaction, new: NewBatch, batch: str, client: int, count: int) 
         """
         INSERT INTO batches (
             id, kind, owner, client, request_id, board, exact, graph, recipe, axes, count, queued,
-            created
+            created, max_rows
         )
         VALUES (
             :id, :kind, :owner, :client, :request_id, :board, :exact, :graph, :recipe, :axes,
-            :count, :count, :created
+            :count, :count, :created, :max_rows
         )
         """,
         {
@@ -60,6 +61,7 @@ def insert(tx: Transaction, new: NewBatch, batch: str, client: int, count: int) 
             "axes": _text(list(new.axes)),
             "count": count,
             "created": tx.now,
+            "max_rows": new.max_rows,
         },
     ).lastrowid
     assert row is not None  # it was inserted
@@ -68,15 +70,15 @@ def insert(tx: Transaction, new: NewBatch, batch: str, client: int, count: int) 
 
 def head(connection: sqlite3.Connection, row: int) -> Head:
     """Read the little of a batch that its jobs' facts need."""
-    batch, count, board = connection.execute(
+    batch, count, board, max_rows = connection.execute(
         """
-        SELECT id, count, board
+        SELECT id, count, board, max_rows
         FROM batches
         WHERE row = :row
         """,
         {"row": row},
     ).fetchone()
-    return Head(id=batch, count=count, board=board)
+    return Head(id=batch, count=count, board=board, max_rows=max_rows)
 
 
 def end(tx: Transaction, row: int) -> dict[str, int] | None:
@@ -138,6 +140,14 @@ def row_of(connection: sqlite3.Connection, batch: str, owner: str | None = None)
     return int(found[0])
 
 
+def belongs(connection: sqlite3.Connection, row: int) -> tuple[str, int]:
+    """Read whose a batch is, and in which client's line its jobs stand."""
+    owner, client = connection.execute(
+        "SELECT owner, client FROM batches WHERE row = :row", {"row": row}
+    ).fetchone()
+    return str(owner), int(client)
+
+
 def get(
     connection: sqlite3.Connection, batch: str, owner: str | None = None, pace: float | None = None
 ) -> Batch:
@@ -147,9 +157,9 @@ def get(
     :raises NotFound: unknown, or somebody else's.
     """
     row = row_of(connection, batch, owner)
-    whose, graph, recipe, axes, count, created, ended, *counts = connection.execute(
+    whose, graph, recipe, axes, count, created, ended, retried, most, *counts = connection.execute(
         """
-        SELECT owner, graph, recipe, axes, count, created, ended,
+        SELECT owner, graph, recipe, axes, count, created, ended, retried, max_rows,
             queued, running, succeeded, failed, canceled, quarantined
         FROM batches
         WHERE row = :row
@@ -161,6 +171,8 @@ def get(
         owner=whose,
         count=count,
         counts=_counts(counts),
+        retried=retried,
+        max_rows=most,
         graph=_GRAPH.decode(graph),
         recipe=None if recipe is None else _RECIPE.decode(recipe),
         axes=[_axis(axis) for axis in decode_axes(axes)],

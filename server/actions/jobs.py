@@ -1,4 +1,4 @@
-"""Verbs of work: generate, enqueue, cancel, retry, reorder, and reading jobs and batches."""
+"""Verbs of work: generate, enqueue, cancel, retry, reorder, and reading jobs."""
 
 import hashlib
 import logging
@@ -15,8 +15,8 @@ from core.graph.recipes import Generate, choose
 from core.log import request_id
 from core.records.graph import Graph, Json
 from core.records.image import Image
-from core.records.job import ENDED, Batch, Job, JobStatus, Sweep
-from core.store import batches, images, jobs
+from core.records.job import ENDED, Job, JobStatus, Sweep
+from core.store import images, jobs
 from core.store.jobs import JobFilter
 from core.store.page import Page
 from core.store.work import LISTED, Added, NewBatch
@@ -70,12 +70,6 @@ class JobId(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     job: Id
 
 
-class BatchId(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One batch."""
-
-    batch: Id
-
-
 class ListJobs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which jobs."""
 
@@ -99,12 +93,6 @@ class Canceled(Struct, frozen=True, kw_only=True):
     """What a cancel did: a running job leaves at its next step."""
 
     status: Literal["canceled", "canceling"]
-
-
-class BatchCanceled(Struct, frozen=True, kw_only=True):
-    """What the cancel of a batch did."""
-
-    canceling: Annotated[list[str], Meta(description="Jobs that run and leave soon.")]
 
 
 async def generate(
@@ -164,7 +152,7 @@ async def enqueue(
 
 async def get(state: State, principal: Principal, ask: JobId) -> Job:
     """Read one job."""
-    return _live(state, await _job(state, principal, ask.job))
+    return live(state, await _job(state, principal, ask.job))
 
 
 async def page(state: State, principal: Principal, ask: ListJobs) -> Page[Job]:
@@ -173,7 +161,7 @@ async def page(state: State, principal: Principal, ask: ListJobs) -> Page[Job]:
     found = await state.db.read(
         lambda connection: jobs.page(connection, wanted, ask.cursor, ask.limit)
     )
-    return Page(items=[_live(state, job) for job in found.items], next=found.next)
+    return Page(items=[live(state, job) for job in found.items], next=found.next)
 
 
 async def cancel(state: State, principal: Principal, ask: JobId) -> Canceled:
@@ -195,22 +183,7 @@ async def retry(state: State, principal: Principal, ask: JobId) -> Enqueued:
 async def reorder(state: State, principal: Principal, ask: Reorder) -> Job:
     """Move a waiting job."""
     await state.queue.reorder(ask.job, ask.priority, ask.position, principal.sees)
-    return _live(state, await _job(state, principal, ask.job))
-
-
-async def get_batch(state: State, principal: Principal, ask: BatchId) -> Batch:
-    """Read a batch: its graph, its axes, how many of its jobs are where."""
-    return await state.db.read(
-        lambda connection: batches.get(connection, ask.batch, principal.sees)
-    )
-
-
-async def cancel_batch(state: State, principal: Principal, ask: BatchId) -> BatchCanceled:
-    """Cancel every job of a batch that has not ended."""
-    running = await state.queue.cancel_batch(ask.batch, principal.sees)
-    for job in running:
-        state.dispatcher.cancel(job)
-    return BatchCanceled(canceling=running)
+    return live(state, await _job(state, principal, ask.job))
 
 
 async def _generate(
@@ -275,7 +248,7 @@ async def _hear_ends(heard: Subscriber, waiting: set[str]) -> None:
 
 async def _jobs(state: State, wanted: list[str]) -> list[Job]:
     found = await state.db.read(lambda connection: jobs.some(connection, wanted))
-    return [_live(state, job) for job in found]
+    return [live(state, job) for job in found]
 
 
 async def _job(state: State, principal: Principal, job: str) -> Job:
@@ -285,7 +258,7 @@ async def _job(state: State, principal: Principal, job: str) -> Job:
     return found
 
 
-def _live(state: State, job: Job) -> Job:
+def live(state: State, job: Job) -> Job:
     """Lay over a running job what the engine last said of it."""
     progress = state.dispatcher.progress.get(job.id)
     if job.status != "running" or progress is None:

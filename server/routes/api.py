@@ -1,9 +1,10 @@
 """Every verb that has a route of its own: one line each, on one screen."""
 
-from server.actions import graphs, images, jobs, logs, models, queue, system
+from server.actions import batches, graphs, images, jobs, logs, models, queue, system
 from server.route import Route, verb
 
 API = "/api/v1"
+BATCH = f"{API}/batches/{{batch}}"
 
 
 def routes() -> list[Route]:
@@ -15,8 +16,9 @@ def routes() -> list[Route]:
         verb("PATCH", f"{API}/jobs/{{job}}", jobs.reorder, "generate", tag="jobs"),
         verb("POST", f"{API}/jobs/{{job}}/cancel", jobs.cancel, "generate", tag="jobs"),
         verb("POST", f"{API}/jobs/{{job}}/retry", jobs.retry, "generate", tag="jobs", status=201),
-        verb("GET", f"{API}/batches/{{batch}}", jobs.get_batch, "read", tag="jobs"),
-        verb("POST", f"{API}/batches/{{batch}}/cancel", jobs.cancel_batch, "generate", tag="jobs"),
+        verb("GET", BATCH, batches.get_batch, "read", tag="jobs"),
+        verb("POST", f"{BATCH}/cancel", batches.cancel_batch, "generate", tag="jobs"),
+        verb("POST", f"{BATCH}/retry", batches.retry_batch, "generate", tag="jobs", status=201),
         verb("GET", f"{API}/queue", queue.look, "read", tag="jobs"),
         verb("POST", f"{API}/queue/pause", queue.pause, "admin", tag="jobs"),
         verb("POST", f"{API}/queue/resume", queue.resume, "admin", tag="jobs"),

@@ -89,6 +89,7 @@ UPDATE counters SET value = 1 WHERE name IN ('jobs.queued', 'jobs.succeeded', 'j
 UPDATE counters SET value = 4096 WHERE name = 'cost.queued';
 """,
 }
+ROWS |= {2: ROWS[1], 3: ROWS[1]}  # no table and no column came with them
 
 
 def released(version: int, layout: Layout) -> Path:

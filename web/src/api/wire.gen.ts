@@ -67,6 +67,7 @@ export type Job = {
   overrides: Record<string, unknown>;
   images: string[];
   error: Problem | null;
+  successor: string | null;
   degraded: string[];
 };
 
@@ -278,6 +279,17 @@ export type BatchEnded = {
   owner: string | null;
   batch: string;
   counts: Record<string, number>;
+};
+
+/** What failed of a batch is tried again, by new jobs: one event, however many. */
+export type BatchRetried = {
+  type: "batch.retried";
+  seq: number;
+  at: string;
+  owner: string | null;
+  batch: string;
+  count: number;
+  jobs: string[];
 };
 
 /** The queue was paused, resumed, cleared, or its order changed. */
@@ -565,6 +577,7 @@ export type Fact =
   | JobRetried
   | JobEnded
   | BatchEnded
+  | BatchRetried
   | QueueChanged
   | ImageAdded
   | ImageChanged

@@ -1,0 +1,140 @@
+"""Grids over HTTP: cells and their errors, retry of what failed, cancel of ten thousand."""
+
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import pytest
+
+from core.ipc.messages import RunGraph
+from core.jobs.fake_job import FakeScript, Fault
+from tests.server.studio import DRAW, Opener, Studio
+
+pytestmark = pytest.mark.anyio
+API = "/api/v1"
+RECIPE = {"name": "txt2img", **DRAW}
+SEEDS = {"setting": "seed", "values": {"start": 1, "count": 5}}
+PROMPTS = {"setting": "prompt", "values": ["a fox", "an owl", "a cat"]}
+SAMPLERS = {"setting": "sampler", "values": ["euler", "ddim"]}
+
+
+def once(*cells: tuple[str, int]) -> Callable[[RunGraph], Fault | None]:
+    """Make cells, by prompt and seed, fail the first time that they are drawn."""
+    left = set(cells)
+
+    def fault(command: RunGraph) -> Fault | None:
+        settings = {node.id: node.settings for node in command.graph.nodes}
+        cell = (settings["positive"]["prompt"], settings["sample"]["seed"])
+        if cell not in left:
+            return None
+        left.discard(cell)
+        return "fail"
+
+    return fault
+
+
+async def swept(studio: Studio, *axes: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    body = {"recipe": RECIPE, "sweep": {"axes": list(axes)}, **fields}
+    answer = await studio.client.post(f"{API}/jobs", json=body)
+    assert answer.status_code == 201, answer.text
+    made: dict[str, Any] = answer.json()
+    return made
+
+
+async def whole(studio: Studio, batch: str, times: int = 1) -> dict[str, Any]:
+    """Wait until a batch has ended so often; read it with all its cells."""
+    async with studio.state.bus.subscribe(topics=["jobs"], since=0) as heard:
+        with anyio.fail_after(15):
+            async for message in heard:
+                if b'"batch.ended"' in message.data and batch.encode() in message.data:
+                    times -= 1
+                    if not times:
+                        break
+    return await read(studio, batch, limit=200)
+
+
+async def read(studio: Studio, batch: str, **params: Any) -> dict[str, Any]:
+    answer = await studio.client.get(f"{API}/batches/{batch}", params=params)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def test_thirty_pictures_of_which_one_fails_and_is_retried(opener: Opener) -> None:
+    async with opener(script=FakeScript(fault=once(("an owl", 3)))) as studio:
+        made = await swept(studio, SEEDS, PROMPTS, SAMPLERS)
+        assert made["count"] == 30
+        batch = await whole(studio, made["batch"])
+        assert batch["counts"] == {
+            "queued": 0, "running": 0, "succeeded": 29, "failed": 1, "canceled": 0,
+            "quarantined": 0,
+        }  # fmt: skip
+        (broken,) = (await read(studio, made["batch"], status="failed"))["cells"]
+        assert (broken["overrides"]["prompt"], broken["overrides"]["seed"]) == ("an owl", 3)
+        assert broken["error"]["code"] == "node_failed"
+        again = await studio.client.post(f"{API}/batches/{made['batch']}/retry")
+        assert (again.status_code, again.json()["count"]) == (201, 1)
+        batch = await whole(studio, made["batch"], times=2)
+        assert (batch["counts"]["succeeded"], batch["retried"], batch["count"]) == (30, 1, 30)
+        cells = [tuple(cell["overrides"].values()) for cell in batch["cells"]]
+        assert cells == [
+            (seed, prompt, sampler)
+            for seed in range(1, 6)
+            for prompt in PROMPTS["values"]
+            for sampler in SAMPLERS["values"]
+        ]
+        assert all(len(cell["images"]) == 1 for cell in batch["cells"])
+        old = (await studio.client.get(f"{API}/jobs/{broken['id']}")).json()
+        assert (old["status"], old["successor"]) == ("failed", again.json()["jobs"][0])
+
+
+async def test_cells_page_in_their_order_without_gap_or_double(studio: Studio) -> None:
+    made = await swept(studio, SEEDS, PROMPTS)
+    seen: list[str] = []
+    cursor = None
+    while True:
+        params = {"limit": 4} | ({"cursor": cursor} if cursor else {})
+        page = await read(studio, made["batch"], **params)
+        seen += [cell["id"] for cell in page["cells"]]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert seen == made["jobs"]
+    other = await studio.client.get(
+        f"{API}/batches/{made['batch']}", params={"cursor": "bm90IG9uZQ"}
+    )
+    assert (other.status_code, other.json()["code"]) == (400, "cursor_mismatch")
+
+
+async def test_nothing_to_retry_and_a_strangers_batch_are_refused(studio: Studio) -> None:
+    made = await swept(studio, SEEDS)
+    await whole(studio, made["batch"])
+    nothing = await studio.client.post(f"{API}/batches/{made['batch']}/retry")
+    assert (nothing.status_code, nothing.json()["code"]) == (409, "nothing_to_retry")
+    stranger = {"x-on-behalf-of": "ben"}
+    for answer in (
+        await studio.client.post(f"{API}/batches/{made['batch']}/retry", headers=stranger),
+        await studio.client.get(f"{API}/batches/{made['batch']}", headers=stranger),
+    ):
+        assert answer.status_code == 404
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+async def test_ten_thousand_are_one_event_and_are_canceled_whole(studio: Studio) -> None:
+    await studio.client.post(f"{API}/queue/pause")
+    axes = [
+        {"setting": "seed", "values": {"start": 0, "count": 2500}},
+        {"setting": "steps", "values": [1, 2, 3, 4]},
+    ]
+    made = await swept(studio, *axes)
+    assert (made["count"], len(made["jobs"])) == (10_000, 200)
+    assert (await studio.rows())["events WHERE topic = 'jobs'"] == 2  # paused, queued
+    gone = await studio.client.post(f"{API}/batches/{made['batch']}/cancel")
+    assert gone.json() == {"canceling": []}
+    batch = await read(studio, made["batch"])
+    assert batch["counts"]["canceled"] == 10_000
+    assert batch["ended"] is not None
+    again = await studio.client.post(f"{API}/batches/{made['batch']}/retry")
+    assert (again.status_code, again.json()["count"]) == (201, 10_000)
+    assert (await read(studio, made["batch"]))["counts"]["queued"] == 10_000
