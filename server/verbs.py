@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from server.actions import batches, graphs, images, jobs, models, queue, system
+from server.actions import batches, graphs, images, jobs, models, queue, sheets, system
 from server.route import Access
 
 Action = Callable[..., Awaitable[Any]]
@@ -18,6 +18,7 @@ VERBS: dict[str, tuple[Action, Access]] = {
     "retry": (jobs.retry, "generate"),
     "retry_batch": (batches.retry_batch, "generate"),
     "reorder": (jobs.reorder, "generate"),
+    "sheet": (sheets.make_sheet, "generate"),
     "job": (jobs.get, "read"),
     "jobs": (jobs.page, "read"),
     "batch": (batches.get_batch, "read"),

@@ -32,6 +32,7 @@ class BoundAxis(Struct, frozen=True, kw_only=True):
     label: str  # the field of a recipe, or "node.setting"
     targets: tuple[Target, ...]
     values: tuple[Json, ...]
+    group: int | None = None  # axes of one number advance together
 
 
 def bind(
@@ -66,7 +67,8 @@ def bind(
         taken.update(targets)
         problems += wrong
         label = axis.setting if axis.node is None else f"{axis.node}.{axis.setting}"
-        bound.append(BoundAxis(label=label, targets=targets, values=values))
+        group = 0 if sweep.mode == "zip" else None
+        bound.append(BoundAxis(label=label, targets=targets, values=values, group=group))
     if sweep.mode == "zip" and len({len(axis.values) for axis in bound}) > 1:
         lengths = ", ".join(str(len(axis.values)) for axis in bound)
         params: Params = {"lengths": lengths}

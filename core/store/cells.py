@@ -8,12 +8,17 @@ takes its spot and the old one is left out of the batch's counts. What a cell's 
 import sqlite3
 from collections.abc import Sequence
 
+import msgspec
 from msgspec import Struct
 
+from core.errors import Problem
 from core.ids import new_id
 from core.store import clients, counters
+from core.store.image_reads import ImageFile
 from core.store.transaction import Transaction
 from core.store.work import LISTED
+
+_PROBLEM = msgspec.json.Decoder(Problem)
 
 
 class Lost(Struct, frozen=True):
@@ -27,6 +32,47 @@ class Lost(Struct, frozen=True):
     priority: int
     place: float  # in its client's line, when it waited
     cost: int
+
+
+class Shown(Struct, frozen=True, kw_only=True):
+    """A cell, and the first picture of the job that stands for it."""
+
+    cell: str
+    status: str
+    error: Problem | None
+    image: ImageFile | None
+    width: int  # pixels of the picture
+    height: int
+
+
+def shown(connection: sqlite3.Connection, batch: int) -> list[Shown]:
+    """Read every cell of a batch with its picture, in their order: 10,000 at most."""
+    found = connection.execute(
+        """
+        SELECT jobs.cell, jobs.status, jobs.error, images.row, images.id, images.kind,
+            images.sha256, images.blob, COALESCE(images.width, 0), COALESCE(images.height, 0)
+        FROM jobs INDEXED BY jobs_spots
+        LEFT JOIN images
+            ON images.job = jobs.id AND images.output = 0 AND images.deleted IS NULL
+            AND images.lost = 0
+        WHERE jobs.batch = :batch AND jobs.successor IS NULL
+        ORDER BY jobs.spot
+        """,
+        {"batch": batch},
+    )
+    return [
+        Shown(
+            cell=cell,
+            status=status,
+            error=None if error is None else _PROBLEM.decode(error),
+            image=None
+            if image is None
+            else ImageFile(row=row, id=image, kind=kind, sha256=sha256, blob=bool(blob)),
+            width=width,
+            height=height,
+        )
+        for cell, status, error, row, image, kind, sha256, blob, width, height in found
+    ]
 
 
 def lost(connection: sqlite3.Connection, batch: int) -> list[Lost]:

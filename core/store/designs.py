@@ -25,6 +25,7 @@ class StoredAxis(Struct, frozen=True, kw_only=True):
     label: str
     targets: tuple[Target, ...]
     values: list[msgspec.Raw]
+    group: int | None = None
 
 
 class Design(Struct, frozen=True, kw_only=True):
@@ -42,7 +43,8 @@ class Design(Struct, frozen=True, kw_only=True):
     def bound(self) -> tuple[BoundAxis, ...]:
         """Give the axes without their values."""
         return tuple(
-            BoundAxis(label=axis.label, targets=axis.targets, values=()) for axis in self.axes
+            BoundAxis(label=axis.label, targets=axis.targets, values=(), group=axis.group)
+            for axis in self.axes
         )
 
 
@@ -77,6 +79,11 @@ def indices(axes: Sequence[BoundAxis], cells: Iterable[Cell]) -> list[str]:
             places.append(place)
         found.append(f"[{','.join(map(str, places))}]")
     return found
+
+
+def places(cell: str) -> tuple[int, ...]:
+    """Read a stored cell: for each axis the index of the value."""
+    return tuple(_JSON.decode(cell))
 
 
 def values(axes: Sequence[StoredAxis], cell: str) -> Cell:

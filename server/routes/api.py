@@ -1,6 +1,6 @@
 """Every verb that has a route of its own: one line each, on one screen."""
 
-from server.actions import batches, graphs, images, jobs, logs, models, queue, system
+from server.actions import batches, graphs, images, jobs, logs, models, queue, sheets, system
 from server.route import Route, verb
 
 API = "/api/v1"
@@ -19,6 +19,7 @@ def routes() -> list[Route]:
         verb("GET", BATCH, batches.get_batch, "read", tag="jobs"),
         verb("POST", f"{BATCH}/cancel", batches.cancel_batch, "generate", tag="jobs"),
         verb("POST", f"{BATCH}/retry", batches.retry_batch, "generate", tag="jobs", status=201),
+        verb("POST", f"{BATCH}/sheet", sheets.make_sheet, "generate", tag="jobs", status=201),
         verb("GET", f"{API}/queue", queue.look, "read", tag="jobs"),
         verb("POST", f"{API}/queue/pause", queue.pause, "admin", tag="jobs"),
         verb("POST", f"{API}/queue/resume", queue.resume, "admin", tag="jobs"),

@@ -88,6 +88,46 @@ async def test_thirty_pictures_of_which_one_fails_and_is_retried(opener: Opener)
         assert (old["status"], old["successor"]) == ("failed", again.json()["jobs"][0])
 
 
+async def test_a_grid_becomes_one_picture_in_the_gallery(opener: Opener) -> None:
+    async with opener(script=FakeScript(fault=once(("an owl", 3)))) as studio:
+        made = await swept(studio, SEEDS, PROMPTS, SAMPLERS)
+        await whole(studio, made["batch"])
+        answer = await studio.client.post(f"{API}/batches/{made['batch']}/sheet", json={"side": 64})
+        assert answer.status_code == 201, answer.text
+        sheet = answer.json()
+        assert (sheet["kind"], sheet["batch"], sheet["note"]) == (
+            "output", made["batch"], "seed × prompt",
+        )  # fmt: skip
+        assert sheet["width"] > 5 * 64
+        assert sheet["height"] > 3 * 64
+        for kind, magic in (("png", b"\x89PNG"), ("jpeg", b"\xff\xd8"), ("webp", b"RIFF")):
+            file = await studio.client.get(sheet["url"], params={"format": kind})
+            assert file.content.startswith(magic)
+        again = await studio.client.post(f"{API}/batches/{made['batch']}/sheet", json={"side": 64})
+        assert again.json()["id"] == sheet["id"]
+        other = await studio.client.post(
+            f"{API}/batches/{made['batch']}/sheet", json={"side": 64, "x": "sampler"}
+        )
+        assert other.json()["note"] == "sampler × seed"
+
+
+async def test_a_sheet_that_cannot_be_drawn_says_why(studio: Studio) -> None:
+    await studio.client.post(f"{API}/queue/pause")
+    made = await swept(studio, SEEDS, PROMPTS)
+    path = f"{API}/batches/{made['batch']}/sheet"
+    none = await studio.client.post(path)
+    assert (none.status_code, none.json()["code"]) == (409, "sheet_empty")
+    wrong = await studio.client.post(path, json={"x": "nothing", "y": "seed", "z": "seed"})
+    assert wrong.status_code == 422
+    assert [(one["code"], one["pointer"]) for one in wrong.json()["errors"]] == [
+        ("unknown_axis", "/x"), ("axis_twice", "/z"),
+    ]  # fmt: skip
+    small = await studio.client.post(path, json={"side": 4})
+    assert small.status_code == 422
+    stranger = await studio.client.post(path, headers={"x-on-behalf-of": "ben"})
+    assert stranger.status_code == 404
+
+
 async def test_cells_page_in_their_order_without_gap_or_double(studio: Studio) -> None:
     made = await swept(studio, SEEDS, PROMPTS)
     seen: list[str] = []
