@@ -31,6 +31,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     models_dirs: Annotated[
         list[str], Meta(description="Further folders that are scanned for models.")
     ] = []
+    picture_dirs: Annotated[
+        list[str], Meta(description="Folders whose pictures an axis of a sweep may name.")
+    ] = []
     device: Annotated[
         str,
         Meta(

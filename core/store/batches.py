@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from core.errors import NotFound
+from core.graph import axes as flat
 from core.records.graph import Graph, Json
 from core.records.job import Axis, Batch
 from core.store import page as pages
@@ -175,7 +176,7 @@ def get(
         max_rows=most,
         graph=_GRAPH.decode(graph),
         recipe=None if recipe is None else _RECIPE.decode(recipe),
-        axes=[_axis(axis) for axis in decode_axes(axes)],
+        axes=_axes(decode_axes(axes)),
         created=iso(created),
         ended=maybe(ended),
         eta_seconds=None if ended is not None else _eta(connection, row, pace),
@@ -234,11 +235,23 @@ def _eta(connection: sqlite3.Connection, row: int, pace: float | None) -> float 
     return places(connection, [last], pace)[last.row].eta_seconds
 
 
+def _axes(stored: Sequence[StoredAxis]) -> list[Axis]:
+    """Give the axes as they may be asked for again: what advanced together is zipped."""
+    found = []
+    for side in flat.sides([axis.group for axis in stored]):
+        made = [_axis(stored[place]) for place in side]
+        found += made if len(made) == 1 else [Axis(zip=made)]
+    return found
+
+
 def _axis(axis: StoredAxis) -> Axis:
     node, setting = None, axis.label
-    if len(axis.targets) == 1 and axis.label == ".".join(axis.targets[0]):
+    if axis.replace is not None:
+        setting = setting.removesuffix(f":{axis.replace}")
+    if len(axis.targets) == 1 and setting == ".".join(axis.targets[0]):
         node, setting = axis.targets[0]
-    return Axis(node=node, setting=setting, values=[_JSON.decode(value) for value in axis.values])
+    values = [_JSON.decode(value) for value in axis.values]
+    return Axis(node=node, setting=setting, values=values, replace=axis.replace)
 
 
 def _counts(found: Sequence[int]) -> dict[str, int]:

@@ -26,6 +26,7 @@ class StoredAxis(Struct, frozen=True, kw_only=True):
     targets: tuple[Target, ...]
     values: list[msgspec.Raw]
     group: int | None = None
+    replace: str | None = None
 
 
 class Design(Struct, frozen=True, kw_only=True):
@@ -43,7 +44,13 @@ class Design(Struct, frozen=True, kw_only=True):
     def bound(self) -> tuple[BoundAxis, ...]:
         """Give the axes without their values."""
         return tuple(
-            BoundAxis(label=axis.label, targets=axis.targets, values=(), group=axis.group)
+            BoundAxis(
+                label=axis.label,
+                targets=axis.targets,
+                values=(),
+                group=axis.group,
+                replace=axis.replace,
+            )
             for axis in self.axes
         )
 
@@ -118,6 +125,14 @@ def get(connection: sqlite3.Connection, row: int) -> Design:
         exact=bool(exact),
         board=board,
     )
+
+
+def of_job(connection: sqlite3.Connection, job: str) -> tuple[Design, str]:
+    """Read the design and the stored cell of a job; it must exist."""
+    batch, cell = connection.execute(
+        "SELECT batch, cell FROM jobs WHERE id = :id", {"id": job}
+    ).fetchone()
+    return get(connection, batch), cell
 
 
 def axes_of(

@@ -1,27 +1,22 @@
 """Verbs of the gallery: list, star, move, trash, restore, link, and how a picture was made."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from core.errors import HeliographError, Invalid, NotFound, Problem
+from core.errors import Invalid, NotFound, Problem
 from core.graph import sweep
-from core.graph.recipes import RECIPES
 from core.records.graph import Graph, Json
 from core.records.image import Image, ImageKind
-from core.store import batches, images, jobs
+from core.store import designs, images
 from core.store.images import ImageFilter
 from core.store.page import Page
-from core.store.transaction import Transaction
-from core.store.work import NewImage
 from server import files
 from server.actions.jobs import Cursor, Id, Limit
+from server.actions.uploads import upload as upload
 from server.principal import Principal
 from server.state import State
-
-if TYPE_CHECKING:
-    from core.media.decode import Normalised
 
 LINK_MINUTES = 7 * 24 * 60
 LOOKS = 10  # stretches of the gallery that are looked through until one holds a picture
@@ -177,14 +172,11 @@ async def made_by(state: State, principal: Principal, ask: ImageId) -> MadeBy:
     image = await get(state, principal, ask)
     if image.job is None or image.batch is None:
         raise NotFound("no_recipe")
-    job_id, batch_id = image.job, image.batch
-    job = await state.db.read(lambda connection: jobs.get(connection, job_id))
-    batch = await state.db.read(lambda connection: batches.get(connection, batch_id))
-    recipe = batch.recipe
-    if recipe is not None:
-        known = {field: value for field, value in job.overrides.items() if "." not in field}
-        recipe = {**recipe, **known}
-    return MadeBy(recipe=recipe, graph=_applied(batch.graph, recipe, job.overrides))
+    job = image.job
+    design, cell = await state.db.read(lambda connection: designs.of_job(connection, job))
+    axes, values = design.bound(), designs.values(design.axes, cell)
+    recipe = None if design.recipe is None else sweep.asked(design.recipe, axes, values)
+    return MadeBy(recipe=recipe, graph=sweep.apply(design.graph, axes, values))
 
 
 async def act(state: State, principal: Principal, ask: ImagesAction) -> Done:
@@ -202,38 +194,6 @@ async def act(state: State, principal: Principal, ask: ImagesAction) -> Done:
     return Done(done=done)
 
 
-async def upload(
-    state: State, principal: Principal, data: bytes, kind: Literal["upload", "mask"] = "upload"
-) -> Image:
-    """Take a picture in: decode it apart, keep it by its content, show it in the gallery."""
-    state.refuse_when_stopping()
-    safe = await files.decode(data)
-    known = await state.db.read(
-        lambda connection: images.by_sha256(connection, safe.sha256, kind, principal.owner)
-    )
-    if known is not None:
-        return known
-    new = _new_image(safe, kind)
-    await files.keep(state, new, safe)
-    try:
-        return await state.db.write(lambda tx: _keep(tx, new, principal.owner))
-    except HeliographError:
-        await files.drop_thumbnail(state, new.id)
-        raise
-
-
-def _keep(tx: Transaction, new: NewImage, owner: str) -> Image:
-    tx.hit("upload.row")
-    return images.insert(tx, new, owner=owner)
-
-
-def _new_image(safe: "Normalised", kind: Literal["upload", "mask"]) -> NewImage:
-    return NewImage(
-        id=files.new_image_id(), width=safe.width, height=safe.height, bytes=len(safe.data),
-        sha256=safe.sha256, kind=kind, blob=True,
-    )  # fmt: skip
-
-
 async def _act(state: State, principal: Principal, ask: ImagesAction, image: str) -> None:
     if ask.action in ("star", "unstar"):
         await star(state, principal, Star(image=image, starred=ask.action == "star"))
@@ -244,19 +204,3 @@ async def _act(state: State, principal: Principal, ask: ImagesAction, image: str
         await restore(state, principal, ImageId(image=image))
     else:
         await change(state, principal, ChangeImage(image=image, board=ask.board))
-
-
-def _applied(graph: Graph, recipe: dict[str, Json] | None, overrides: dict[str, Json]) -> Graph:
-    """Lay a job's cell over its batch's graph: labels are ``node.setting`` or a recipe's field."""
-    axes: list[sweep.BoundAxis] = []
-    bindings: dict[str, Any] = {}
-    if recipe is not None:
-        known = RECIPES.get(str(recipe.get("name")))
-        bindings = dict(known.bindings) if known else {}
-    for label, value in overrides.items():
-        node, _, setting = label.rpartition(".")
-        targets = bindings.get(label) or ([(node, setting)] if node else [])
-        present = {item.id for item in graph.nodes}
-        kept = tuple(target for target in targets if target[0] in present)
-        axes.append(sweep.BoundAxis(label=label, targets=kept, values=(value,)))
-    return sweep.apply(graph, axes, tuple(axis.values[0] for axis in axes))
