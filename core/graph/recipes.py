@@ -25,7 +25,9 @@ FALLBACK = ModelDefaults(width=512, height=512, steps=20, guidance_scale=7.5, sa
 NOT_YET = ("loras", "control")  # fields whose nodes are not there yet
 # Fields that any recipe takes: those of the job are the caller's to act on, and a strength has
 # nothing to be strong on where there is no picture.
-_ALWAYS = ("count", "board", "priority", "exact", "dynamic_prompts", "strength", *NOT_YET)
+_ALWAYS = (
+    "count", "board", "priority", "exact", "max_rows", "dynamic_prompts", "strength", *NOT_YET
+)  # fmt: skip
 
 _system_random = random.SystemRandom()
 

@@ -12,6 +12,7 @@ from core.errors import Invalid, NotFound, Params, Problem
 from core.events.subscriber import Lagged, Subscriber
 from core.events.wire import Text
 from core.graph.recipes import Generate, choose
+from core.graph.requests import MaxRows
 from core.log import request_id
 from core.records.graph import Graph, Json
 from core.records.image import Image
@@ -46,6 +47,7 @@ class Enqueue(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     priority: Annotated[int, Meta(ge=-100, le=100)] = 0
     board: Id | None = None
     exact: bool = False
+    max_rows: MaxRows | None = None
 
 
 class Enqueued(Struct, frozen=True, kw_only=True):
@@ -130,7 +132,7 @@ async def enqueue(
     state.refuse_when_stopping()
     if (ask.graph is None) == (ask.recipe is None):
         raise Invalid(problems=(Problem(code="graph_or_recipe"),))
-    priority, board, exact = ask.priority, ask.board, ask.exact
+    own = work.Extras()
     if ask.graph is not None:
         made = await work.of_graph(state, principal, ask.graph, wanted=ask.sweep, runs=ask.runs)
     else:
@@ -145,8 +147,11 @@ async def enqueue(
             state, principal, name, fields, wanted=ask.sweep, runs=ask.runs, pointer="/recipe"
         )
         own = work.extras(fields)
-        priority, board, exact = priority or own.priority, board or own.board, exact or own.exact
-    added = await _add(state, principal, made, ask, idempotency, priority, board, exact)
+    own = work.Extras(
+        priority=ask.priority or own.priority, board=ask.board or own.board,
+        exact=ask.exact or own.exact, max_rows=ask.max_rows or own.max_rows,
+    )  # fmt: skip
+    added = await _add(state, principal, made, ask, idempotency, own)
     return Enqueued(batch=added.batch, count=added.count, jobs=added.jobs)
 
 
@@ -195,7 +200,8 @@ async def _generate(
         params: Params = {"limit": LISTED}
         problem = Problem(code="expansion_too_large", pointer="/dynamic_prompts", params=params)
         raise Invalid("expansion_too_large", problems=(problem,), **params)
-    return await _add(state, principal, made, ask, idempotency, ask.priority, ask.board, ask.exact)
+    own = work.extras(_to_fields(ask))
+    return await _add(state, principal, made, ask, idempotency, own)
 
 
 async def _add(
@@ -204,9 +210,7 @@ async def _add(
     made: work.Work,
     ask: Struct,
     idempotency: str | None,
-    priority: int,
-    board: str | None,
-    exact: bool,
+    own: work.Extras,
 ) -> Added:
     key = None
     if idempotency is not None:
@@ -215,8 +219,9 @@ async def _add(
     added = await state.queue.add(
         NewBatch(
             owner=principal.owner, client=principal.client, graph=made.graph, recipe=made.recipe,
-            axes=made.axes, cells=made.cells, priority=priority, board=board,
-            request_id=request_id.get() or "", idempotency=key, exact=exact, cost=made.cost,
+            axes=made.axes, cells=made.cells, priority=own.priority, board=own.board,
+            request_id=request_id.get() or "", idempotency=key, exact=own.exact, cost=made.cost,
+            max_rows=own.max_rows,
         )
     )  # fmt: skip
     log.info("%d queued", added.count, extra={"action": "queue.added", "batch": added.batch})

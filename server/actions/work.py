@@ -23,7 +23,13 @@ from server.actions.swept import STARTER
 from server.principal import Principal
 from server.state import State
 
-_OF_THE_JOB = ("count", "board", "priority", "exact")  # fields of generate that no graph holds
+_OF_THE_JOB = (
+    "count",
+    "board",
+    "priority",
+    "exact",
+    "max_rows",
+)  # fields of generate that no graph holds
 
 
 class Work(Struct, frozen=True, kw_only=True):
@@ -43,6 +49,7 @@ class Extras(Struct, frozen=True, kw_only=True):
     board: str | None = None
     priority: int = 0
     exact: bool = False
+    max_rows: int | None = None
 
 
 def extras(fields: Mapping[str, Json]) -> Extras:

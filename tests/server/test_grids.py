@@ -4,10 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 
 from core.ipc.messages import RunGraph
 from core.jobs.fake_job import FakeScript, Fault
+from core.store import events
 from tests.server.studio import DRAW, Opener, Studio
 
 pytestmark = pytest.mark.anyio
@@ -157,6 +159,37 @@ async def test_nothing_to_retry_and_a_strangers_batch_are_refused(studio: Studio
         await studio.client.get(f"{API}/batches/{made['batch']}", headers=stranger),
     ):
         assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("door", ["jobs", "recipe", "generate"])
+async def test_a_batch_runs_no_more_jobs_at_once_than_it_is_bound_to(
+    opener: Opener, door: str
+) -> None:
+    async with opener(script=FakeScript(step=0.005), in_flight=8) as studio:
+        if door == "generate":
+            asked = DRAW | {"count": 6, "max_rows": 2}
+            answer = await studio.client.post(f"{API}/generate", json=asked)
+            batch = answer.json()["batch"]
+        elif door == "jobs":
+            batch = (await swept(studio, SEEDS, SAMPLERS, max_rows=2))["batch"]
+        else:
+            body = {"recipe": RECIPE | {"max_rows": 2, "count": 6}}
+            batch = (await studio.client.post(f"{API}/jobs", json=body)).json()["batch"]
+        other = await swept(studio, SEEDS)
+        done = await whole(studio, batch)
+        await whole(studio, other["batch"])
+        assert done["max_rows"] == 2
+        running, most, beside = set[tuple[str, str]](), 0, 0
+        rows = await studio.state.db.read(lambda connection: events.after(connection, 0, 10_000))
+        for fact in (msgspec.json.decode(row.text) for row in rows):
+            if fact["type"] == "job.started":
+                running.add((fact["job"], fact["batch"]))
+            elif fact["type"] == "job.ended":
+                running.discard((fact["job"], fact["batch"]))
+            most = max(most, sum(one == batch for _, one in running))
+            beside = max(beside, len(running))
+        assert most == 2
+        assert beside > 2  # others overtook it
 
 
 @pytest.mark.slow

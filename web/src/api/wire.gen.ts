@@ -21,6 +21,7 @@ export type Generate = {
   control?: (Record<string, unknown>)[];
   board?: string | null;
   priority?: number;
+  max_rows?: number | null;
   exact?: boolean;
   dynamic_prompts?: "combinatorial" | "off" | "random";
   mask_blur?: number;
