@@ -34,6 +34,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     models_dirs: Annotated[
         list[str], Meta(description="Further folders that are scanned for models.")
     ] = []
+    picture_dirs: Annotated[
+        list[str], Meta(description="Folders whose pictures an axis of a sweep may name.")
+    ] = []
     device: Annotated[
         str,
         Meta(
@@ -96,6 +99,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     in_flight: Annotated[
         int, Meta(ge=1, le=16, description="Graph jobs the engine may hold at once.")
     ] = 8
+    max_rows: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=16,
+            description="Pictures that may share a step of the engine; 0: as many as are worth it.",
+        ),
+    ] = 0
     preview_rate: Annotated[
         float, Meta(ge=0, le=30, description="Previews a second and job; 0 turns them off.")
     ] = 8.0

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from server.actions import (
+    batches,
     boards,
     graphs,
     images,
@@ -16,6 +17,7 @@ from server.actions import (
     queue,
     runs,
     selection,
+    sheets,
     system,
     workflows,
 )
@@ -26,12 +28,14 @@ VERBS: dict[str, tuple[Action, Access]] = {
     "generate": (jobs.generate, "generate"),
     "enqueue": (jobs.enqueue, "generate"),
     "cancel": (jobs.cancel, "generate"),
-    "cancel_batch": (jobs.cancel_batch, "generate"),
+    "cancel_batch": (batches.cancel_batch, "generate"),
     "retry": (jobs.retry, "generate"),
+    "retry_batch": (batches.retry_batch, "generate"),
     "reorder": (jobs.reorder, "generate"),
+    "sheet": (sheets.make_sheet, "generate"),
     "job": (jobs.get, "read"),
     "jobs": (jobs.page, "read"),
-    "batch": (jobs.get_batch, "read"),
+    "batch": (batches.get_batch, "read"),
     "queue": (queue.look, "read"),
     "pause": (queue.pause, "admin"),
     "resume": (queue.resume, "admin"),

@@ -25,7 +25,10 @@ FALLBACK = ModelDefaults(width=512, height=512, steps=20, guidance_scale=7.5, sa
 NOT_YET = ("loras", "control")  # fields whose nodes are not there yet
 # Fields that any recipe takes: those of the job are the caller's to act on, and a strength has
 # nothing to be strong on where there is no picture.
-_ALWAYS = ("count", "board", "priority", "exact", "dynamic_prompts", "styles", "strength", *NOT_YET)
+_ALWAYS = (
+    "count", "board", "priority", "exact", "max_rows", "dynamic_prompts", "styles", "strength",
+    *NOT_YET,
+)  # fmt: skip
 
 _system_random = random.SystemRandom()
 
@@ -94,6 +97,25 @@ def extended(fields: Mapping[str, Json], source: tuple[int, int]) -> tuple[int, 
     return source[0] + left + right, source[1] + top + bottom
 
 
+def size_near(
+    asked: Mapping[str, Json], fields: Mapping[str, Json], source: tuple[int, int]
+) -> tuple[int, int] | None:
+    """Give the size at which one picture among several is drawn; None where that is not its own.
+
+    :param asked: the fields with what they leave open.
+    :param fields: the same, checked and complete.
+    """
+    near, width, height = _drawn_near(fields, source), asked.get("width"), asked.get("height")
+    return None if near is None else _size_near(near, width, height)
+
+
+def default(name: str, defaults: ModelDefaults) -> Json:
+    """Give what a field is for a model where it is left open."""
+    return next(
+        (found for one in (defaults, FALLBACK) if (found := getattr(one, name)) is not None), None
+    )
+
+
 def _drawn_near(
     values: Mapping[str, Json], source: tuple[int, int] | None
 ) -> tuple[int, int] | None:
@@ -148,9 +170,8 @@ def _complete(
     values["width"] = width or defaults.width or FALLBACK.width
     values["height"] = height or defaults.height or FALLBACK.height
     for name in ("steps", "guidance_scale", "sampler"):
-        for origin in (defaults, FALLBACK):
-            if values[name] is None:
-                values[name] = getattr(origin, name)
+        if values[name] is None:
+            values[name] = default(name, defaults)
     if values["scheduler"] is None:
         values["scheduler"] = "default"
     if values["seed"] is None:

@@ -65,6 +65,11 @@ Infill = Annotated[
 ]
 
 
+MaxRows = Annotated[
+    int, Meta(ge=1, le=10_000, description="How many of these jobs run at once; null: all.")
+]
+
+
 class LoraUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A LoRA and how strongly it is applied."""
 
@@ -129,6 +134,7 @@ class Generate(TextToImage, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     control: Annotated[list[dict[str, Any]], Meta(max_length=16)] = []
     board: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
     priority: Annotated[int, Meta(ge=-100, le=100)] = 0
+    max_rows: MaxRows | None = None
     exact: Annotated[bool, Meta(description="Run alone, for bit-identical replay.")] = False
     dynamic_prompts: Annotated[
         Literal["off", "random", "combinatorial"],

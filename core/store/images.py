@@ -25,6 +25,7 @@ from core.store.image_reads import (
     get,
     image_of,
     known,
+    on_board,
     owner_of,
     some,
 )
@@ -33,8 +34,8 @@ from core.store.work import NewImage
 
 __all__ = [
     "ImageFile", "ImageFilter", "blob_used", "blobs_used", "by_sha256", "edit", "expired", "file",
-    "files", "get", "insert", "known", "owner_of", "page", "purge", "restore", "search", "set_lost",
-    "set_starred", "some", "trash",
+    "files", "get", "insert", "known", "on_board", "owner_of", "page", "purge", "restore", "search",
+    "set_lost", "set_starred", "some", "trash",
 ]  # fmt: skip
 
 

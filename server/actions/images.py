@@ -1,27 +1,23 @@
 """Verbs of the gallery: list, star, move, trash, restore, link, and how a picture was made."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from core.errors import HeliographError, NotFound
+from core.errors import NotFound
 from core.graph import sweep
 from core.records.graph import Graph, Json
 from core.records.image import Image, ImageKind
-from core.store import batches, designs, images, jobs
+from core.store import designs, images
 from core.store.images import ImageFilter
 from core.store.page import Page
-from core.store.transaction import Transaction
-from core.store.work import NewImage
 from server import files
 from server.actions import named
 from server.actions.jobs import Cursor, Id, Limit
+from server.actions.uploads import upload as upload
 from server.principal import Principal
 from server.state import State
-
-if TYPE_CHECKING:
-    from core.media.decode import Normalised
 
 LINK_MINUTES = 7 * 24 * 60
 LOOKS = 10  # stretches of the gallery that are looked through until one holds a picture
@@ -166,49 +162,10 @@ async def made_by(state: State, principal: Principal, ask: ImageId) -> MadeBy:
     image = await get(state, principal, ask)
     if image.job is None or image.batch is None:
         raise NotFound("no_recipe")
-    job_id, batch_id = image.job, image.batch
-    job = await state.db.read(lambda connection: jobs.get(connection, job_id))
-    design = await state.db.read(
-        lambda connection: designs.get(connection, batches.row_of(connection, batch_id))
-    )
-    recipe = design.recipe
-    if recipe is not None:
-        known = {field: value for field, value in job.overrides.items() if "." not in field}
-        recipe = {**recipe, **known}
-        if await named.no_boards(state, principal, {"/board": recipe.get("board")}):
-            del recipe["board"]  # it is gone, and the rest is not asked for in vain
-    axes = design.bound()
-    cell = tuple(job.overrides[axis.label] for axis in axes)
-    return MadeBy(recipe=recipe, graph=sweep.apply(design.graph, axes, cell))
-
-
-async def upload(
-    state: State, principal: Principal, data: bytes, kind: Literal["upload", "mask"] = "upload"
-) -> Image:
-    """Take a picture in: decode it apart, keep it by its content, show it in the gallery."""
-    state.refuse_when_stopping()
-    safe = await files.decode(data)
-    known = await state.db.read(
-        lambda connection: images.by_sha256(connection, safe.sha256, kind, principal.owner)
-    )
-    if known is not None:
-        return known
-    new = _new_image(safe, kind)
-    await files.keep(state, new, safe)
-    try:
-        return await state.db.write(lambda tx: _keep(tx, new, principal.owner))
-    except HeliographError:
-        await files.drop_thumbnail(state, new.id)
-        raise
-
-
-def _keep(tx: Transaction, new: NewImage, owner: str) -> Image:
-    tx.hit("upload.row")
-    return images.insert(tx, new, owner=owner)
-
-
-def _new_image(safe: "Normalised", kind: Literal["upload", "mask"]) -> NewImage:
-    return NewImage(
-        id=files.new_image_id(), width=safe.width, height=safe.height, bytes=len(safe.data),
-        sha256=safe.sha256, kind=kind, blob=True,
-    )  # fmt: skip
+    job = image.job
+    design, cell = await state.db.read(lambda connection: designs.of_job(connection, job))
+    axes, values = design.bound(), designs.values(design.axes, cell)
+    recipe = None if design.recipe is None else sweep.asked(design.recipe, axes, values)
+    if recipe and await named.no_boards(state, principal, {"/board": recipe.get("board")}):
+        del recipe["board"]  # it is gone, and the rest is not asked for in vain
+    return MadeBy(recipe=recipe, graph=sweep.apply(design.graph, axes, values))

@@ -1,6 +1,6 @@
 """What values name: models, pictures, boards, samplers, schedules. Writes nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -30,6 +30,15 @@ async def image(state: State, principal: Principal, image: str) -> tuple[int, in
     except NotFound:
         return None
     return found.width, found.height
+
+
+async def sizes(
+    state: State, principal: Principal, wanted: Iterable[Json]
+) -> dict[str, tuple[int, int]]:
+    """Give the sizes of pictures that the caller sees, by id."""
+    ids = list(dict.fromkeys(one for one in wanted if isinstance(one, str)))
+    found = await state.db.read(lambda connection: images.some(connection, ids, principal.sees))
+    return {one.id: (one.width, one.height) for one in found}
 
 
 async def model(state: State, name: str, format_: str) -> Model | None:

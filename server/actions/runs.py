@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from core.errors import Invalid, NotFound, Problem
 from core.graph import sweep
 from core.graph.fields import MAX_PROBLEMS, join, pointer_of
+from core.graph.requests import MaxRows
 from core.graph.sweep import BoundAxis, Target
 from core.ids import is_id
 from core.records.graph import Graph, Json
@@ -36,6 +37,7 @@ class RunWorkflow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     priority: Annotated[int, Meta(ge=-100, le=100)] = 0
     board: Id | None = None
     exact: bool = False
+    max_rows: MaxRows | None = None
 
 
 async def run(
@@ -61,9 +63,10 @@ async def run(
         ) from error
     if problems:
         raise Invalid(problems=tuple(problems[:MAX_PROBLEMS]))
-    added = await jobs.add(
-        state, principal, made, ask, idempotency, ask.priority, ask.board, ask.exact
+    own = work.Extras(
+        priority=ask.priority, board=ask.board, exact=ask.exact, max_rows=ask.max_rows
     )
+    added = await jobs.add(state, principal, made, ask, idempotency, own)
     return Enqueued(batch=added.batch, count=added.count, jobs=added.jobs)
 
 

@@ -1,6 +1,7 @@
 """Every verb that has a route of its own: one line each, on one screen."""
 
 from server.actions import (
+    batches,
     boards,
     graphs,
     images,
@@ -11,12 +12,14 @@ from server.actions import (
     queue,
     runs,
     selection,
+    sheets,
     system,
     workflows,
 )
 from server.route import Route, verb
 
 API = "/api/v1"
+BATCH = f"{API}/batches/{{batch}}"
 
 
 def routes() -> list[Route]:
@@ -29,8 +32,10 @@ def routes() -> list[Route]:
         verb("PATCH", f"{API}/jobs/{{job}}", jobs.reorder, "generate", tag="jobs"),
         verb("POST", f"{API}/jobs/{{job}}/cancel", jobs.cancel, "generate", tag="jobs"),
         verb("POST", f"{API}/jobs/{{job}}/retry", jobs.retry, "generate", tag="jobs", status=201),
-        verb("GET", f"{API}/batches/{{batch}}", jobs.get_batch, "read", tag="jobs"),
-        verb("POST", f"{API}/batches/{{batch}}/cancel", jobs.cancel_batch, "generate", tag="jobs"),
+        verb("GET", BATCH, batches.get_batch, "read", tag="jobs"),
+        verb("POST", f"{BATCH}/cancel", batches.cancel_batch, "generate", tag="jobs"),
+        verb("POST", f"{BATCH}/retry", batches.retry_batch, "generate", tag="jobs", status=201),
+        verb("POST", f"{BATCH}/sheet", sheets.make_sheet, "generate", tag="jobs", status=201),
         verb("GET", f"{API}/queue", queue.look, "read", tag="jobs"),
         verb("POST", f"{API}/queue/pause", queue.pause, "admin", tag="jobs"),
         verb("POST", f"{API}/queue/resume", queue.resume, "admin", tag="jobs"),

@@ -101,7 +101,9 @@ def floor(device: Device | None = None) -> SimpleNamespace:
     device, baton = device or Device("cpu"), Baton()
     residency = Residency(device, baton, LazyLoader())
     reserve = Reserve(device, residency.make_room)
-    return SimpleNamespace(baton=baton, device=device, residency=residency, reserve=reserve)
+    return SimpleNamespace(
+        baton=baton, device=device, residency=residency, reserve=reserve, max_rows=0
+    )
 
 
 class Tiny:

@@ -19,7 +19,7 @@ from core.engine.device import Device
 from core.engine.diffusion.forward import predict
 from core.engine.diffusion.pace import Pace
 from core.engine.diffusion.rows import Row
-from core.engine.diffusion.width import Widths, WidthTable
+from core.engine.diffusion.width import BOUND, Widths, WidthTable
 from core.engine.faults import poisoned
 from core.engine.ladder import Rung, Shortage, climb
 from core.engine.reserve import Need, Reserve
@@ -52,12 +52,15 @@ class _Engine(Protocol):
     @property
     def reserve(self) -> Reserve: ...
 
+    @property
+    def max_rows(self) -> int: ...
+
 
 class SamplingLoop:
     """The one loop of an engine; ``engine.get(SamplingLoop)`` gives it."""
 
     def __init__(self, engine: _Engine) -> None:
-        self.widths = WidthTable()
+        self.widths = WidthTable(most=engine.max_rows or BOUND)
         self.seconds, self.counts = Histogram(SECONDS), Histogram(COUNTS)  # of turns: time, rows
         self._baton = engine.baton
         self._device = engine.device

@@ -103,6 +103,18 @@ VALUES (
 );
 """
 )
+ROWS[5] = (
+    ROWS[4]
+    + """
+INSERT INTO presets (
+    row, id, owner, name, prompt, negative_prompt, settings, created, changed
+)
+VALUES (
+    1, '01K0000000000000000000PRE1', 'local', 'Öl', 'oil painting of {prompt}', 'blurry', '{}',
+    1760000000012, 1760000000013
+);
+"""
+)
 
 
 def released(version: int, layout: Layout) -> Path:

@@ -21,6 +21,7 @@ export type Generate = {
   control?: (Record<string, unknown>)[];
   board?: string | null;
   priority?: number;
+  max_rows?: number | null;
   exact?: boolean;
   dynamic_prompts?: "combinatorial" | "off" | "random";
   styles?: string[];
@@ -68,6 +69,7 @@ export type Job = {
   overrides: Record<string, unknown>;
   images: string[];
   error: Problem | null;
+  successor: string | null;
   degraded: string[];
 };
 
@@ -279,6 +281,17 @@ export type BatchEnded = {
   owner: string | null;
   batch: string;
   counts: Record<string, number>;
+};
+
+/** What failed of a batch is tried again, by new jobs: one event, however many. */
+export type BatchRetried = {
+  type: "batch.retried";
+  seq: number;
+  at: string;
+  owner: string | null;
+  batch: string;
+  count: number;
+  jobs: string[];
 };
 
 /** The queue was paused, resumed, cleared, or its order changed. */
@@ -576,6 +589,7 @@ export type Fact =
   | JobRetried
   | JobEnded
   | BatchEnded
+  | BatchRetried
   | QueueChanged
   | ImageAdded
   | ImageChanged

@@ -19,6 +19,7 @@ function fact(state: State, told: Fact): State {
     case "job.queued":
       return change(count(state, "queued", 1), told.job, told.batch, (tile) => tile);
     case "batch.queued":
+    case "batch.retried":
       return count(state, "queued", told.count);
     case "job.started":
       return change(move(state, "queued", "running"), told.job, told.batch, (tile) =>
