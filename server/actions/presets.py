@@ -19,10 +19,10 @@ from server.actions.jobs import Cursor, Id, Limit
 from server.principal import Principal
 from server.state import State
 
-MAX_SETTINGS = 64 << 10  # bytes of saved settings as JSON
+MAX_SETTINGS = 32 << 10  # bytes of saved settings as JSON
 
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
-Style = Annotated[str, Meta(max_length=8192)]
+Style = Annotated[str, Meta(max_length=4096)]
 
 
 class ListPresets(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -21,6 +21,7 @@ from server.principal import Principal
 from server.state import State
 
 MAX_BYTES = 1 << 20  # of one workflow as JSON
+MAX_HEAD = 32 << 10  # of all but graph and layout: 200 of them are in a page
 
 Name = Annotated[str, Meta(min_length=1, max_length=workflows.MAX_NAME, pattern=r"\S")]
 Tag = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -115,10 +116,12 @@ def _checked(ask: NewWorkflow, pointer: str = "") -> Draft:
     """Look at a workflow as a document: its names and what they name.
 
     :raises Invalid: with every problem.
-    :raises TooLarge: ``workflow_too_large``.
+    :raises TooLarge: ``workflow_too_large``, ``workflow_head_too_large``.
     """
     if len(codec.encode(ask)) > MAX_BYTES:
         raise TooLarge("workflow_too_large", limit=MAX_BYTES)
+    if len(codec.encode((ask.name, ask.description, ask.inputs, ask.outputs, ask.tags))) > MAX_HEAD:
+        raise TooLarge("workflow_head_too_large", limit=MAX_HEAD)
     problems = list(_problems(ask, pointer))[:MAX_PROBLEMS]
     if problems:
         raise Invalid(problems=tuple(problems))

@@ -107,7 +107,7 @@ async def test_styles_stand_around_every_prompt_of_a_sweep_and_of_a_template(
 
 
 async def test_what_is_wrong_with_styles_is_told_with_all_else(studio: Studio) -> None:
-    await preset(studio, "Long", prompt="{prompt}" * 1000)
+    await preset(studio, "Long", prompt="{prompt}" * 500)
     before = await studio.rows()
     body = DRAW | {"styles": ["Owls", "Long", "Long"], "sampler": "nonsense"}
     assert told(await studio.client.post(f"{API}/generate", json=body)) == [

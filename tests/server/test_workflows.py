@@ -116,6 +116,10 @@ async def test_workflows_have_an_end(studio: Studio, monkeypatch: pytest.MonkeyP
         FLOW, json={"name": "x", "graph": STRANGE, "layout": {"x": "y" * workflows.MAX_BYTES}}
     )
     assert (big.status_code, big.json()["code"]) == (413, "workflow_too_large")
+    wordy = await studio.client.post(
+        FLOW, json={"name": "x", "graph": STRANGE, "description": "狐" * 16_384}
+    )
+    assert (wordy.status_code, wordy.json()["code"]) == (413, "workflow_head_too_large")
     nodes = [{"id": str(number), "type": "x"} for number in range(2001)]
     many = await studio.client.post(FLOW, json={"name": "x", "graph": {"nodes": nodes}})
     assert told(many) == [("/graph/nodes", "graph_too_large")]
