@@ -12,22 +12,23 @@ from core.config import Config
 from core.errors import HeliographError
 from core.ids import new_id
 from server import cli
-from server.commands import drawing
+from server.commands import drawing, grid
 
 _FIELDS = (
     "negative_prompt", "model", "width", "height", "steps", "guidance_scale", "sampler",
     "scheduler", "seed", "count", "init_image", "strength", "mask_image", "mask_blur", "mask_grow",
     "mask_invert", "only_masked", "mask_padding", "extend_left", "extend_right", "extend_top",
-    "extend_bottom", "infill",
+    "extend_bottom", "infill", "max_rows", "dynamic_prompts",
 )  # fmt: skip
 _WHOLE = frozenset(
     {
-        "width", "height", "steps", "seed", "count", "mask_grow", "mask_padding", "extend_left",
-        "extend_right", "extend_top", "extend_bottom",
+        "width", "height", "steps", "seed", "count", "max_rows", "mask_grow", "mask_padding",
+        "extend_left", "extend_right", "extend_top", "extend_bottom",
     }
 )  # fmt: skip
 _REAL = frozenset({"guidance_scale", "strength", "mask_blur"})
 _FLAGS = frozenset({"mask_invert", "only_masked"})
+_ELSEWHERE = frozenset({"dynamic_prompts"})  # called otherwise here: ``grid``'s flag
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
@@ -35,6 +36,8 @@ def arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("prompt", help="what to draw")
     command.add_argument("-o", "--output", default="", help="file to write; numbered for several")
     for name in _FIELDS:
+        if name in _ELSEWHERE:
+            continue
         if name in _FLAGS:
             flag = "--" + name.replace("_", "-")
             command.add_argument(flag, action="store_const", const=True, default=None)
@@ -44,6 +47,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--style", dest="styles", action="append", help="a preset of yours; again for several"
     )
+    grid.arguments(command)
     drawing.arguments(command)
 
 
@@ -56,14 +60,20 @@ async def _generate(parsed: argparse.Namespace, config: Config) -> int:
     given = {name: getattr(parsed, name) for name in (*_FIELDS, "styles")}
     fields = {name: value for name, value in given.items() if value is not None}
     ask = {"prompt": parsed.prompt, **fields}
+    path = "/generate"
+    if parsed.sweep:
+        path, ask = "/jobs", grid.body(ask, parsed)
     async with drawing.server(parsed, config) as client:
         try:
-            jobs = await drawing.watched(client, "/generate", ask, quiet=parsed.quiet)
+            jobs = await drawing.watched(client, path, ask, quiet=parsed.quiet)
         except OSError as error:
             raise HeliographError("server_gone", reason=str(error)) from error
         failed = [job for job in jobs if job["status"] != "succeeded"]
         images = [image for job in jobs for image in job["images"]]
-        for index, image in enumerate(images):
+        if parsed.sheet and images:
+            await grid.sheet(client, jobs[0]["batch"], parsed.sheet)
+        kept = images if parsed.output or not parsed.sheet else []
+        for index, image in enumerate(kept):
             file = _file(parsed.output, image, index, len(images))
             await anyio.Path(file).write_bytes(await client.picture(image))
             cli.say(str(file))
