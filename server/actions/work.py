@@ -10,13 +10,14 @@ import msgspec
 from msgspec import Meta, Struct
 
 from core.errors import Invalid, Problem
-from core.graph import check, recipes
+from core.graph import check, controls, recipes
+from core.graph.fields import pointer_of
 from core.graph.sweep import BoundAxis, Cell
 from core.records.graph import Graph, Json
 from core.records.job import Axis, Span, Sweep
 from core.records.model import Model
 from core.store import models
-from server.actions import dynamic, named, swept
+from server.actions import controlled, dynamic, named, swept
 from server.actions.swept import STARTER
 from server.principal import Principal
 from server.state import State
@@ -65,6 +66,7 @@ async def of_recipe(
     model, problems = await _model(state, fields, pointer)
     source = await _picture(state, principal, fields, "init_image", pointer, problems)
     mask = await _picture(state, principal, fields, "mask_image", pointer, problems)
+    problems += await controlled.problems(state, principal, fields, model, pointer)
     given = dict(fields)
     if model is not None and fields.get("model") in (None, STARTER):
         given["model"] = model.name
@@ -79,7 +81,8 @@ async def of_recipe(
         )
     except Invalid as error:
         raise Invalid(problems=(*error.problems, *problems)) from error
-    at = {target: field for field, targets in built.bindings.items() for target in targets}
+    bound = {**built.bindings, **controls.bindings(built.fields["control"])}
+    at = {target: field for field, targets in bound.items() for target in targets}
     problems += [
         _to_field(problem, at, pointer) for problem in check.check(built.graph, state.nodes)
     ]
@@ -180,7 +183,8 @@ def _to_field(problem: Problem, at: Mapping[tuple[str, str], str], pointer: str)
     field = at.get((problem.node or "", setting))
     if field is None:
         return msgspec.structs.replace(problem, pointer=pointer)
-    return msgspec.structs.replace(problem, pointer=f"{pointer}/{field}", node=None, path=None)
+    at_field = pointer + pointer_of(f".{field}")
+    return msgspec.structs.replace(problem, pointer=at_field, node=None, path=None)
 
 
 def _seeds(

@@ -4,6 +4,7 @@ What it uses to draw is ``drawing``'s.
 """
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
@@ -27,6 +28,7 @@ _WHOLE = frozenset(
     }
 )  # fmt: skip
 _REAL = frozenset({"guidance_scale", "strength", "mask_blur"})
+_NAMES = frozenset({"model", "image"})  # fields of a control that are texts, even of digits
 _FLAGS = frozenset({"mask_invert", "only_masked"})
 
 
@@ -41,6 +43,10 @@ def arguments(command: argparse.ArgumentParser) -> None:
             continue
         kind = int if name in _WHOLE else float if name in _REAL else str
         command.add_argument("--" + name.replace("_", "-"), type=kind)
+    command.add_argument(
+        "--control", type=_control, action="append", metavar="model=…,image=…",
+        help="a ControlNet and its picture, with any of its fields; once for each",
+    )  # fmt: skip
     drawing.arguments(command)
 
 
@@ -51,6 +57,8 @@ def run(parsed: argparse.Namespace, config: Config) -> int:
 
 async def _generate(parsed: argparse.Namespace, config: Config) -> int:
     fields = {name: value for name in _FIELDS if (value := getattr(parsed, name)) is not None}
+    if parsed.control:
+        fields["control"] = parsed.control
     ask = {"prompt": parsed.prompt, **fields}
     async with drawing.server(parsed, config) as client:
         try:
@@ -65,6 +73,20 @@ async def _generate(parsed: argparse.Namespace, config: Config) -> int:
             cli.say(str(file))
         drawing.told(jobs)
     return 1 if failed else 0
+
+
+def _control(text: str) -> dict[str, str | float]:
+    """Read ``model=edges,image=…,weight=0.8``; the server knows which fields there are."""
+    fields: dict[str, str | float] = {}
+    for part in text.split(","):
+        name, equals, value = part.partition("=")
+        if not equals:
+            raise argparse.ArgumentTypeError(f"{part!r} is not name=value")
+        fields[name] = value
+        if name not in _NAMES:
+            with suppress(ValueError):
+                fields[name] = float(value)
+    return fields
 
 
 def _file(output: str, image: str, index: int, count: int) -> Path:
