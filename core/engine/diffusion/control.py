@@ -47,6 +47,7 @@ class Use:
         self._weight, self._start, self._end = weight, start, end
         self._soft = mode != "balanced" and not pooled
         self._one_half = mode == "control" or pooled
+        self._shares: torch.Tensor | None = None
 
     def enter(self, device: torch.device, dtype: torch.dtype) -> None:
         """Move the picture onto the device; does nothing when it is there."""
@@ -60,8 +61,10 @@ class Use:
 
     def shares(self, count: int) -> torch.Tensor:
         """Give what each of ``count`` residuals is multiplied by, the outermost first."""
-        shares = torch.logspace(_FAINTEST, 0, count) if self._soft else torch.ones(count)
-        return shares * self._weight
+        if self._shares is None:  # a net has as many residuals at every step
+            shares = torch.logspace(_FAINTEST, 0, count) if self._soft else torch.ones(count)
+            self._shares = shares * self._weight
+        return self._shares
 
 
 class Controlled(Protocol):
