@@ -19,6 +19,7 @@ from tests.engine.diffusion.test_parity import posterior_mode
 from tests.engine.tiny import SIZE, Tiny, write_controlnet, write_model
 
 pytestmark = [
+    pytest.mark.timeout(120),
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:__array_wrap__ must accept:DeprecationWarning"),
 ]

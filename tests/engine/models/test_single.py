@@ -15,6 +15,7 @@ from core.errors import ModelUnreadable
 from core.library.scan import examine
 from tests.engine.tiny import write_controlnet
 
+pytestmark = pytest.mark.timeout(120)
 # As in the first release: 32 groups, 8 heads, and a text of 768.
 MADE: dict[str, Any] = {
     "block_out_channels": (32, 64, 64),
