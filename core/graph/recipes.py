@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from core.errors import Invalid, Params, Problem
+from core.graph import controls
 from core.graph import fields as flat
 from core.graph.cookbook import RECIPES as RECIPES
 from core.graph.cookbook import ROOM as ROOM
@@ -22,7 +23,7 @@ from core.records.graph import Graph, Json
 from core.records.model import ModelDefaults
 
 FALLBACK = ModelDefaults(width=512, height=512, steps=20, guidance_scale=7.5, sampler="default")
-NOT_YET = ("loras", "control")  # fields whose nodes are not there yet
+NOT_YET = ("loras",)  # fields whose nodes are not there yet
 # Fields that any recipe takes: those of the job are the caller's to act on, and a strength has
 # nothing to be strong on where there is no picture.
 _ALWAYS = (
@@ -131,6 +132,8 @@ def _refused(recipe: Recipe, request: Generate, pointer: str) -> Iterator[Proble
         if getattr(request, field):
             at = flat.join(pointer, field)
             yield Problem(code="not_supported_yet", pointer=at, params={"field": field})
+    asked = msgspec.to_builtins(request.control)
+    yield from controls.problems(asked, flat.join(pointer, "control"))
     if request.model is None:
         yield Problem(code="no_model", pointer=flat.join(pointer, "model"))
     own = msgspec.structs.fields(recipe.fields)

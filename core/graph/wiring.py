@@ -6,6 +6,7 @@ graph made here reads well in the editor.
 
 from collections.abc import Mapping
 
+from core.graph import controls
 from core.records.graph import GraphNode, Json
 
 Values = Mapping[str, Json]
@@ -86,8 +87,12 @@ def _prompts(values: Values) -> list[GraphNode]:
 
 
 def _drawn(values: Values, strength: Json) -> list[GraphNode]:
-    """Denoise the latents of ``start`` and decode them."""
+    """Denoise the latents of ``start``, steered by what was asked for, and decode them."""
+    part = {"source": ("image", "out"), "area": ("crop", "area")}
+    cut = part if values.get("only_masked") else None
+    nets, steered = controls.wired(values["control"], ("start", "out"), cut)
     return [
+        *nets,
         _node(
             "sample", "latent.sample",
             {
@@ -99,7 +104,7 @@ def _drawn(values: Values, strength: Json) -> list[GraphNode]:
                 "strength": strength,
             },
             model=("model", "model"), positive=("positive", "out"), negative=("negative", "out"),
-            latent=("start", "out"),
+            latent=("start", "out"), **steered,
         ),
         _node("decode", "latent.decode", {}, vae=("model", "vae"), latent=("sample", "out")),
     ]  # fmt: skip

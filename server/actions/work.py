@@ -11,14 +11,15 @@ from msgspec import Meta, Struct
 
 from core.errors import Invalid, Problem
 from core.graph import axes as flat
-from core.graph import check, recipes
+from core.graph import check, controls, recipes
 from core.graph.axes import Placed
+from core.graph.fields import pointer_of
 from core.graph.sweep import BoundAxis, Cell
 from core.records.graph import Graph, Json
 from core.records.job import Sweep
 from core.records.model import Model
 from core.store import models
-from server.actions import carried, dynamic, laid, named, pictured, styling, swept
+from server.actions import carried, controlled, dynamic, laid, named, pictured, styling, swept
 from server.actions.swept import STARTER
 from server.principal import Principal
 from server.state import State
@@ -82,6 +83,7 @@ async def of_recipe(
     mask = await _picture(state, principal, fields, "mask_image", pointer, problems)
     boards = {"/board": board, f"{pointer}/board": fields.get("board")}
     problems += await named.no_boards(state, principal, boards)
+    problems += await controlled.problems(state, principal, fields, model, pointer)
     given = dict(fields)
     if model is not None and fields.get("model") in (None, STARTER):
         given["model"] = model.name
@@ -96,7 +98,8 @@ async def of_recipe(
         )
     except Invalid as error:
         raise Invalid(problems=request.pointed([*error.problems, *problems], pointer)) from error
-    at = {target: field for field, targets in built.bindings.items() for target in targets}
+    bound = {**built.bindings, **controls.bindings(built.fields["control"])}
+    at = {target: field for field, targets in bound.items() for target in targets}
     found = [*check.check(built.graph, state.nodes), *named.unlisted(state.nodes, built.graph)]
     problems += [_to_field(problem, at, pointer) for problem in found]
     problems += named.too_large(state, built.graph, f"{pointer}/width")
@@ -224,7 +227,8 @@ def _to_field(problem: Problem, at: Mapping[tuple[str, str], str], pointer: str)
     field = at.get((problem.node or "", setting))
     if field is None:
         return msgspec.structs.replace(problem, pointer=pointer)
-    return msgspec.structs.replace(problem, pointer=f"{pointer}/{field}", node=None, path=None)
+    at_field = pointer + pointer_of(f".{field}")
+    return msgspec.structs.replace(problem, pointer=at_field, node=None, path=None)
 
 
 def _seeds(

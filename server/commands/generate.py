@@ -4,6 +4,7 @@ What it uses to draw is ``drawing``'s.
 """
 
 import argparse
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
@@ -27,6 +28,7 @@ _WHOLE = frozenset(
     }
 )  # fmt: skip
 _REAL = frozenset({"guidance_scale", "strength", "mask_blur"})
+_NAMES = frozenset({"model", "image"})  # fields of a control that are texts, even of digits
 _FLAGS = frozenset({"mask_invert", "only_masked"})
 _ELSEWHERE = frozenset({"dynamic_prompts"})  # called otherwise here: ``grid``'s flag
 
@@ -47,6 +49,10 @@ def arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--style", dest="styles", action="append", help="a preset of yours; again for several"
     )
+    command.add_argument(
+        "--control", type=_control, action="append", metavar="model=…,image=…",
+        help="a ControlNet and its picture, with any of its fields; once for each",
+    )  # fmt: skip
     grid.arguments(command)
     drawing.arguments(command)
 
@@ -57,7 +63,7 @@ def run(parsed: argparse.Namespace, config: Config) -> int:
 
 
 async def _generate(parsed: argparse.Namespace, config: Config) -> int:
-    given = {name: getattr(parsed, name) for name in (*_FIELDS, "styles")}
+    given = {name: getattr(parsed, name) for name in (*_FIELDS, "styles", "control")}
     fields = {name: value for name, value in given.items() if value is not None}
     ask = {"prompt": parsed.prompt, **fields}
     path = "/generate"
@@ -79,6 +85,20 @@ async def _generate(parsed: argparse.Namespace, config: Config) -> int:
             cli.say(str(file))
         drawing.told(jobs)
     return 1 if failed else 0
+
+
+def _control(text: str) -> dict[str, str | float]:
+    """Read ``model=edges,image=…,weight=0.8``; the server knows which fields there are."""
+    fields: dict[str, str | float] = {}
+    for part in text.split(","):
+        name, equals, value = part.partition("=")
+        if not equals:
+            raise argparse.ArgumentTypeError(f"{part!r} is not name=value")
+        fields[name] = value
+        if name not in _NAMES:
+            with suppress(ValueError):
+                fields[name] = float(value)
+    return fields
 
 
 def _file(output: str, image: str, index: int, count: int) -> Path:

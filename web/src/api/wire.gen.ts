@@ -13,12 +13,12 @@ export type Generate = {
   scheduler?: string | null;
   seed?: number | null;
   clip_skip?: number;
+  control?: ControlUse[];
   count?: number;
   init_image?: string | null;
   mask_image?: string | null;
   strength?: number | null;
   loras?: LoraUse[];
-  control?: (Record<string, unknown>)[];
   board?: string | null;
   priority?: number;
   max_rows?: number | null;
@@ -35,6 +35,20 @@ export type Generate = {
   extend_top?: number;
   extend_bottom?: number;
   infill?: "edge" | "noise" | "tile";
+};
+
+/** A ControlNet, and the picture that it steers by. */
+export type ControlUse = {
+  model: string;
+  image: string;
+  weight: number;
+  start: number;
+  end: number;
+  mode: "balanced" | "control" | "prompt";
+  resize: "crop" | "fit" | "stretch";
+  preprocessor: "canny" | "color" | "invert" | "lineart" | "luminance" | "none" | "tile" | "xdog";
+  low: number | null;
+  high: number | null;
 };
 
 /** A LoRA and how strongly it is applied. */
