@@ -27,11 +27,8 @@ _SHARED = {
     "prompt": [("positive", "prompt")],
     "negative_prompt": [("negative", "prompt")],
     "model": [("model", "checkpoint")],
-    "steps": [("sample", "steps")],
-    "guidance_scale": [("sample", "guidance_scale")],
-    "sampler": [("sample", "sampler")],
+    **{name: [("sample", name)] for name in wiring.SAMPLED},
     "scheduler": [("sample", "schedule")],
-    "seed": [("sample", "seed")],
     "clip_skip": [("positive", "clip_skip"), ("negative", "clip_skip")],
 }
 

@@ -24,6 +24,15 @@ Steps = Annotated[int, Meta(ge=1, le=500, description="Denoising steps.")]
 Guidance = Annotated[
     float, Meta(ge=0, le=100, description="How strongly the prompt is followed; 1 turns it off.")
 ]
+Rescale = Annotated[
+    float, Meta(ge=0, le=1, description="How far the washed-out look of a high guidance goes.")
+]
+GuidanceStart = Annotated[
+    float, Meta(ge=0, le=1, description="Share of the steps before which nothing is guided.")
+]
+GuidanceEnd = Annotated[
+    float, Meta(ge=0, le=1, description="Share of the steps after which nothing is guided.")
+]
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 Seed = Annotated[
     int, Meta(ge=0, le=MAX_SEED, description="Start of the noise; null draws one and keeps it.")
@@ -86,6 +95,9 @@ class TextToImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     scheduler: Name | None = None
     seed: Seed | None = None
     clip_skip: ClipSkip = 0
+    guidance_rescale: Rescale = 0.0
+    guidance_start: GuidanceStart = 0.0
+    guidance_end: GuidanceEnd = 1.0
 
 
 class ImageToImage(TextToImage, frozen=True, kw_only=True, forbid_unknown_fields=True):

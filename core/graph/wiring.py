@@ -9,6 +9,10 @@ from collections.abc import Mapping
 from core.records.graph import GraphNode, Json
 
 Values = Mapping[str, Json]
+SAMPLED = (  # fields that are settings of ``latent.sample``, by the same name
+    "seed", "steps", "guidance_scale", "sampler", "guidance_rescale", "guidance_start",
+    "guidance_end",
+)  # fmt: skip
 
 
 def txt2img(values: Values) -> list[GraphNode]:
@@ -91,10 +95,7 @@ def _drawn(values: Values, strength: Json) -> list[GraphNode]:
         _node(
             "sample", "latent.sample",
             {
-                "seed": values["seed"],
-                "steps": values["steps"],
-                "guidance_scale": values["guidance_scale"],
-                "sampler": values["sampler"],
+                **{name: values[name] for name in SAMPLED},
                 "schedule": values["scheduler"],
                 "strength": strength,
             },

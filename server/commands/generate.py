@@ -18,7 +18,7 @@ _FIELDS = (
     "negative_prompt", "model", "width", "height", "steps", "guidance_scale", "sampler",
     "scheduler", "seed", "count", "init_image", "strength", "mask_image", "mask_blur", "mask_grow",
     "mask_invert", "only_masked", "mask_padding", "extend_left", "extend_right", "extend_top",
-    "extend_bottom", "infill",
+    "extend_bottom", "infill", "guidance_rescale", "guidance_start", "guidance_end",
 )  # fmt: skip
 _WHOLE = frozenset(
     {
@@ -26,7 +26,12 @@ _WHOLE = frozenset(
         "extend_right", "extend_top", "extend_bottom",
     }
 )  # fmt: skip
-_REAL = frozenset({"guidance_scale", "strength", "mask_blur"})
+_REAL = frozenset(
+    {
+        "guidance_scale", "strength", "mask_blur", "guidance_rescale", "guidance_start",
+        "guidance_end",
+    }
+)  # fmt: skip
 _FLAGS = frozenset({"mask_invert", "only_masked"})
 
 

@@ -9,7 +9,7 @@ import torch
 
 from core.engine.baton import Baton
 from core.engine.device import Device
-from core.engine.diffusion import inpaint, noise, rows, samplers
+from core.engine.diffusion import guidance, inpaint, noise, rows, samplers
 from core.engine.loader import LazyLoader
 from core.engine.models import load, text
 from core.engine.reserve import Reserve
@@ -17,6 +17,7 @@ from core.engine.residency import Residency
 from core.engine.values import Model, TextEncoder, Vae
 
 SIZE = 32  # pixels
+WINDOW = ("rescale", "start", "end")  # of guidance
 START, END = "<|startoftext|>", "<|endoftext|>"
 BASE = {
     "_class_name": "PNDMScheduler",
@@ -171,7 +172,9 @@ class Tiny:
             latents=latents,
             positive=text.encode(self.encoder, prompt),
             negative=text.encode(self.encoder, negative),
-            guidance_scale=guidance_scale,
+            guidance=guidance.Guidance(
+                guidance_scale, **{name: options.pop(name) for name in WINDOW if name in options}
+            ),
             source=source,
             begin=begin,
             steps=taken,

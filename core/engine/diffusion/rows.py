@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from core.engine.diffusion.guidance import guided
+from core.engine.diffusion.guidance import Guidance, combine
 from core.engine.diffusion.inpaint import Kept, level_after
 from core.engine.diffusion.turns import Turn
 from core.engine.ladder import Shortage, Tell
@@ -42,8 +42,9 @@ class Row:
     :param scheduler: one of diffusers', timesteps set on the CPU; used by this row only.
     :param latents: (1, C, h, w) float32, noised to where the row begins.
     :param positive: conditioning (1, T, D).
-    :param negative: likewise; needed where ``guidance_scale`` is above 1, else not used.
+    :param negative: likewise; needed where the row is guided at any step, else not used.
     :param turns: what takes the place of both from a step on, in order; shaped as they are.
+    :param guidance: how strongly, and at which of its steps, the row is guided.
     :param kept: what it keeps of a picture, brought back after every step.
     :param channels: (1, K, h, w), put beside the latents at every step: the mask and the masked
         picture, for a network that was made for inpainting.
@@ -64,7 +65,7 @@ class Row:
         positive: torch.Tensor,
         negative: torch.Tensor | None = None,
         turns: Sequence[Turn] = (),
-        guidance_scale: float = 1.0,
+        guidance: Guidance = Guidance(),  # noqa: B008  (immutable)
         kept: Kept | None = None,
         channels: torch.Tensor | None = None,
         source: torch.Generator | None = None,
@@ -78,7 +79,7 @@ class Row:
         on_rung: Tell = _untold,
         exact: bool = False,
     ) -> None:
-        if guided(guidance_scale) and negative is None:
+        if guidance.ever and negative is None:
             raise ValueError("a guided row needs its negative conditioning")
         for turn in (Turn(0, positive, negative), *turns):
             for tokens in (turn.positive, turn.negative):
@@ -88,8 +89,8 @@ class Row:
         self.scheduler = scheduler
         self.latents = latents
         self.positive = positive
-        self.negative = negative if guided(guidance_scale) else None
-        self.guidance_scale = guidance_scale
+        self.negative = negative if guidance.ever else None
+        self.guidance = guidance
         self.kept = kept
         self.channels = channels
         self.job = job
@@ -111,8 +112,8 @@ class Row:
 
     @property
     def halves(self) -> int:
-        """Count the entries of a batch it takes: one, and its unconditional half."""
-        return 1 if self.negative is None else 2
+        """Count the entries of a batch that its next step takes."""
+        return len(self.entries())
 
     @property
     def done(self) -> bool:
@@ -135,6 +136,32 @@ class Row:
         if self.channels is not None:
             self.channels = self.channels.to(self.device, torch.float32)
 
+    @property
+    def guiding(self) -> bool:
+        """Say whether its next step is guided."""
+        return self.negative is not None and self.guidance.at(self._done, self._steps)
+
+    @property
+    def _done(self) -> int:
+        # Second-order samplers ask the network twice a step: count in the caller's steps.
+        return self._index * self._steps // len(self._timesteps)
+
+    def entries(self) -> list[torch.Tensor]:
+        """List what its entries of a batch are conditioned on, (1, T, D) each.
+
+        The unconditional half is first, where there is one.
+        """
+        if self.guiding and self.negative is not None:
+            return [self.negative, self.positive]
+        return [self.positive]
+
+    def combined(self, predictions: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Make one prediction of those of its entries; all (1, C, h, w) float32."""
+        if not self.guiding:
+            return predictions[0]
+        scale, rescale = self.guidance.scale, self.guidance.rescale
+        return combine(predictions[0], predictions[1], scale, rescale)
+
     def scaled(self) -> torch.Tensor:
         """Give the latents scaled for the network at this timestep, (1, C, h, w) float32."""
         scaled: torch.Tensor = self.scheduler.scale_model_input(self.latents, self.timestep)
@@ -151,12 +178,11 @@ class Row:
             prediction, timestep, self.latents, **self._extra, return_dict=False
         )[0]
         self._index += 1
-        # Second-order samplers ask the network twice a step: count in the caller's steps.
-        done = self._index * self._steps // len(self._timesteps)
+        done = self._done
         while self._turns and self._turns[0].done <= done:
             turn = self._turns.pop(0)
             self.positive = turn.positive
-            self.negative = turn.negative if self.halves == 2 else None
+            self.negative = turn.negative if self.guidance.ever else None
         if self.kept is not None:
             upcoming = None if self.done else self.timestep
             level = level_after(self.scheduler, upcoming)

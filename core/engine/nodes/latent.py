@@ -11,7 +11,7 @@ from msgspec import Meta
 from core.engine import phase
 from core.engine.context import Context
 from core.engine.diffusion import inpaint, noise, preview, rows, samplers
-from core.engine.diffusion.guidance import guided
+from core.engine.diffusion.guidance import Guidance
 from core.engine.diffusion.sampler import SamplingLoop
 from core.engine.diffusion.turns import turns_of
 from core.engine.models import load
@@ -61,6 +61,21 @@ class LatentSample(Node, tag="latent.sample"):
     strength: Annotated[
         float, Meta(ge=0, le=1, description="How much of a given picture is painted anew.")
     ] = 1.0
+    guidance_rescale: Annotated[
+        float, Meta(ge=0, le=1, description="How far the washed-out look of a high guidance goes.")
+    ] = 0.0
+    guidance_start: Annotated[
+        float, Meta(ge=0, le=1, description="Share of the steps before which nothing is guided.")
+    ] = 0.0
+    guidance_end: Annotated[
+        float, Meta(ge=0, le=1, description="Share of the steps after which nothing is guided.")
+    ] = 1.0
+
+    @property
+    def _guidance(self) -> Guidance:
+        return Guidance(
+            self.guidance_scale, self.guidance_rescale, self.guidance_start, self.guidance_end
+        )
 
     def run(
         self,
@@ -71,7 +86,7 @@ class LatentSample(Node, tag="latent.sample"):
         negative: Conditioning | None = None,
     ) -> Latent:
         """Denoise every picture of the batch, each with a seed of its own."""
-        if negative is None and guided(self.guidance_scale):
+        if negative is None and self._guidance.ever:
             negative = encode(ctx, sibling(model, TextEncoder), "")
         table = _latent_map(ctx, model)
         with ctx.engine.residency.use(model, ctx.job) as network:
@@ -124,7 +139,7 @@ class LatentSample(Node, tag="latent.sample"):
             positive=turns[0].positive,
             negative=turns[0].negative,
             turns=turns[1:],
-            guidance_scale=self.guidance_scale,
+            guidance=self._guidance,
             kept=None if mask is None else inpaint.Kept(mask, start, drawn),
             channels=None if latent.channels is None else _one(latent.channels, index),
             source=source,

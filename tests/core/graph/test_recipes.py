@@ -18,6 +18,7 @@ from core.records.model import ModelDefaults
 
 FOX: dict[str, Any] = {"prompt": "a fox", "model": "starter", "seed": 7}
 NONE = ModelDefaults()
+UNSAID = {"guidance_rescale": 0.0, "guidance_start": 0.0, "guidance_end": 1.0}
 NEEDED: dict[str, dict[str, Any]] = {  # recipe → what it cannot do without
     "txt2img": {},
     "img2img": {"init_image": "x"},
@@ -79,7 +80,7 @@ class TestTextToImage:
         assert settings(built.graph, "start") == {"width": 64, "height": 128}
         assert settings(built.graph, "sample") == {
             "seed": 5, "steps": 3, "guidance_scale": 2, "sampler": "ddim", "schedule": "karras",
-            "strength": 1.0,
+            "strength": 1.0, **UNSAID,
         }  # fmt: skip
 
     def test_null_means_the_models_own_default(self, defaults: ModelDefaults) -> None:
@@ -94,7 +95,7 @@ class TestTextToImage:
         assert settings(built.graph, "start") == {"width": 512, "height": 512}
         assert settings(built.graph, "sample") == {
             "seed": 7, "steps": 20, "guidance_scale": 7.5, "sampler": "default",
-            "schedule": "default", "strength": 1.0,
+            "schedule": "default", "strength": 1.0, **UNSAID,
         }  # fmt: skip
 
     def test_zero_is_a_value_and_not_the_default(self, defaults: ModelDefaults) -> None:

@@ -13,6 +13,9 @@ export type Generate = {
   scheduler?: string | null;
   seed?: number | null;
   clip_skip?: number;
+  guidance_rescale?: number;
+  guidance_start?: number;
+  guidance_end?: number;
   count?: number;
   init_image?: string | null;
   mask_image?: string | null;
