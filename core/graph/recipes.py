@@ -155,6 +155,9 @@ def _complete(
         values["scheduler"] = "default"
     if values["seed"] is None:
         values["seed"] = _system_random.randrange(2**32)  # short enough to be typed again
+    if values["variation_seed"] is None:
+        turned = values["variation_strength"] > 0
+        values["variation_seed"] = _system_random.randrange(2**32) if turned else 0
 
 
 def _size_near(source: tuple[int, int], width: int | None, height: int | None) -> tuple[int, int]:

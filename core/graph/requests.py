@@ -37,6 +37,13 @@ Name = Annotated[str, Meta(min_length=1, max_length=64)]
 Seed = Annotated[
     int, Meta(ge=0, le=MAX_SEED, description="Start of the noise; null draws one and keeps it.")
 ]
+VariationSeed = Annotated[
+    int,
+    Meta(ge=0, le=MAX_SEED, description="Seed that the noise is turned towards; null draws one."),
+]
+VariationStrength = Annotated[
+    float, Meta(ge=0, le=1, description="How far the noise is turned: 1 is the other seed.")
+]
 ImageId = Annotated[
     str, Meta(min_length=1, max_length=64, description="Id of a picture in the gallery.")
 ]
@@ -98,6 +105,8 @@ class TextToImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     guidance_rescale: Rescale = 0.0
     guidance_start: GuidanceStart = 0.0
     guidance_end: GuidanceEnd = 1.0
+    variation_seed: VariationSeed | None = None
+    variation_strength: VariationStrength = 0.0
 
 
 class ImageToImage(TextToImage, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -19,17 +19,18 @@ _FIELDS = (
     "scheduler", "seed", "count", "init_image", "strength", "mask_image", "mask_blur", "mask_grow",
     "mask_invert", "only_masked", "mask_padding", "extend_left", "extend_right", "extend_top",
     "extend_bottom", "infill", "guidance_rescale", "guidance_start", "guidance_end",
+    "variation_seed", "variation_strength",
 )  # fmt: skip
 _WHOLE = frozenset(
     {
         "width", "height", "steps", "seed", "count", "mask_grow", "mask_padding", "extend_left",
-        "extend_right", "extend_top", "extend_bottom",
+        "extend_right", "extend_top", "extend_bottom", "variation_seed",
     }
 )  # fmt: skip
 _REAL = frozenset(
     {
         "guidance_scale", "strength", "mask_blur", "guidance_rescale", "guidance_start",
-        "guidance_end",
+        "guidance_end", "variation_strength",
     }
 )  # fmt: skip
 _FLAGS = frozenset({"mask_invert", "only_masked"})

@@ -155,8 +155,8 @@ class Tiny:
         **options: Any,
     ) -> rows.Row:
         scheduler = samplers.make(sampler, schedule, self.network.scheduler_config, steps)
-        source = noise.generator(seed)
-        drawn = noise.draw(self.shape(size), source)
+        variation = options.pop("variation", noise.Variation())
+        drawn, source = noise.begin(self.shape(size), seed, variation=variation)
         begin, taken = 0, steps
         latents = rows.from_noise(scheduler, drawn)
         if clean is not None:

@@ -71,6 +71,11 @@ class LatentSample(Node, tag="latent.sample"):
         float, Meta(ge=0, le=1, description="Share of the steps after which nothing is guided.")
     ] = 1.0
 
+    variation_seed: Annotated[Seed, Meta(description="Seed that the noise is turned towards.")] = 0
+    variation_strength: Annotated[
+        float, Meta(ge=0, le=1, description="How far: 0 is the seed alone, 1 is the other one.")
+    ] = 0.0
+
     @property
     def _guidance(self) -> Guidance:
         return Guidance(
@@ -117,9 +122,9 @@ class LatentSample(Node, tag="latent.sample"):
     ) -> rows.Row | None:
         """Make the row of one picture; ``None`` when ``strength`` leaves it as it is."""
         scheduler = samplers.make(self.sampler, self.schedule, network.scheduler_config, self.steps)
-        source = noise.generator(self.seed, index)
         start = latent.samples[index : index + 1]
-        drawn = noise.draw(tuple(start.shape), source)
+        variation = noise.Variation(self.variation_seed, self.variation_strength)
+        drawn, source = noise.begin(tuple(start.shape), self.seed, index, variation)
         begin, steps = 0, self.steps
         if latent.empty:
             latents = rows.from_noise(scheduler, drawn)

@@ -18,7 +18,8 @@ from core.records.model import ModelDefaults
 
 FOX: dict[str, Any] = {"prompt": "a fox", "model": "starter", "seed": 7}
 NONE = ModelDefaults()
-UNSAID = {"guidance_rescale": 0.0, "guidance_start": 0.0, "guidance_end": 1.0}
+UNSAID = {"guidance_rescale": 0.0, "guidance_start": 0.0, "guidance_end": 1.0,
+          "variation_seed": 0, "variation_strength": 0.0}  # fmt: skip
 NEEDED: dict[str, dict[str, Any]] = {  # recipe → what it cannot do without
     "txt2img": {},
     "img2img": {"init_image": "x"},
@@ -108,6 +109,14 @@ class TestTextToImage:
         drawn = {recipes.build("txt2img", request, NONE).fields["seed"] for _ in range(8)}
         assert len(drawn) > 1
         assert all(isinstance(seed, int) and 0 <= seed < 2**32 for seed in drawn)
+
+    def test_a_seed_to_vary_by_is_drawn_where_it_is_needed_and_told(self) -> None:
+        varied = {**FOX, "variation_strength": 0.2}
+        drawn = {recipes.build("txt2img", varied, NONE).fields["variation_seed"] for _ in range(8)}
+        assert len(drawn) > 1
+        given = recipes.build("txt2img", {**varied, "variation_seed": 5}, NONE)
+        assert settings(given.graph, "sample")["variation_seed"] == 5
+        assert recipes.build("txt2img", FOX, NONE).fields["variation_seed"] == 0
 
     def test_the_completed_fields_make_the_same_graph_again(self, defaults: ModelDefaults) -> None:
         first = recipes.build("txt2img", {**FOX, "seed": None}, defaults)

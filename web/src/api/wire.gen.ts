@@ -16,6 +16,8 @@ export type Generate = {
   guidance_rescale?: number;
   guidance_start?: number;
   guidance_end?: number;
+  variation_seed?: number | null;
+  variation_strength?: number;
   count?: number;
   init_image?: string | null;
   mask_image?: string | null;
