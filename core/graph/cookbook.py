@@ -28,6 +28,7 @@ _SHARED = {
     "negative_prompt": [("negative", "prompt")],
     "model": [("model", "checkpoint")],
     **{name: [("sample", name)] for name in wiring.SAMPLED},
+    "seamless": [("sample", "seamless"), ("decode", "seamless")],
     "scheduler": [("sample", "schedule")],
     "clip_skip": [("positive", "clip_skip"), ("negative", "clip_skip")],
 }

@@ -44,6 +44,13 @@ VariationSeed = Annotated[
 VariationStrength = Annotated[
     float, Meta(ge=0, le=1, description="How far the noise is turned: 1 is the other seed.")
 ]
+Seamless = Annotated[
+    Literal["off", "x", "y", "both"],
+    Meta(
+        description="Sides at which the picture goes on at the other one, to be laid beside itself:"
+        " x is left and right, y is top and bottom."
+    ),
+]
 ImageId = Annotated[
     str, Meta(min_length=1, max_length=64, description="Id of a picture in the gallery.")
 ]
@@ -107,6 +114,7 @@ class TextToImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     guidance_end: GuidanceEnd = 1.0
     variation_seed: VariationSeed | None = None
     variation_strength: VariationStrength = 0.0
+    seamless: Seamless = "off"
 
 
 class ImageToImage(TextToImage, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -11,7 +11,7 @@ from core.records.graph import GraphNode, Json
 Values = Mapping[str, Json]
 SAMPLED = (  # fields that are settings of ``latent.sample``, by the same name
     "seed", "steps", "guidance_scale", "sampler", "guidance_rescale", "guidance_start",
-    "guidance_end", "variation_seed", "variation_strength",
+    "guidance_end", "variation_seed", "variation_strength", "seamless",
 )  # fmt: skip
 
 
@@ -102,7 +102,10 @@ def _drawn(values: Values, strength: Json) -> list[GraphNode]:
             model=("model", "model"), positive=("positive", "out"), negative=("negative", "out"),
             latent=("start", "out"),
         ),
-        _node("decode", "latent.decode", {}, vae=("model", "vae"), latent=("sample", "out")),
+        _node(
+            "decode", "latent.decode", {"seamless": values["seamless"]},
+            vae=("model", "vae"), latent=("sample", "out"),
+        ),
     ]  # fmt: skip
 
 

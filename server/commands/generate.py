@@ -19,7 +19,7 @@ _FIELDS = (
     "scheduler", "seed", "count", "init_image", "strength", "mask_image", "mask_blur", "mask_grow",
     "mask_invert", "only_masked", "mask_padding", "extend_left", "extend_right", "extend_top",
     "extend_bottom", "infill", "guidance_rescale", "guidance_start", "guidance_end",
-    "variation_seed", "variation_strength",
+    "variation_seed", "variation_strength", "seamless",
 )  # fmt: skip
 _WHOLE = frozenset(
     {

@@ -9,6 +9,7 @@ from itertools import accumulate
 import torch
 
 from core.engine.diffusion.rows import Row
+from core.engine.diffusion.seamless import wrapped
 
 
 def predict(rows: Sequence[Row]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
@@ -25,17 +26,14 @@ def predict(rows: Sequence[Row]) -> tuple[list[torch.Tensor], list[torch.Tensor]
     order = [index for index, some in enumerate(entries) for _ in some]  # of E entries, their rows
     # Schedulers differ in the number format of timesteps; networks embed them in float32.
     timesteps = torch.stack([rows[index].timestep.to(torch.float32) for index in order])
-    output: torch.Tensor = (
-        rows[0]
-        .network(
+    with wrapped(rows[0].seamless):
+        output: torch.Tensor = rows[0].network(
             torch.cat([wide[index] for index in order]).to(rows[0].dtype),  # (E, C + K, h, w)
             timesteps.to(rows[0].device, non_blocking=True),
             encoder_hidden_states=torch.cat([tokens for some in entries for tokens in some]),
             return_dict=False,
         )[0]
-        .to(torch.float32)
-    )
-    parts = output.tensor_split(len(order))
+    parts = output.to(torch.float32).tensor_split(len(order))
     ends = list(accumulate(len(some) for some in entries))
     return inputs, [
         row.combined(parts[end - len(some) : end])

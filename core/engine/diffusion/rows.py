@@ -14,6 +14,7 @@ from torch import nn
 
 from core.engine.diffusion.guidance import Guidance, combine
 from core.engine.diffusion.inpaint import Kept, level_after
+from core.engine.diffusion.seamless import Seamless
 from core.engine.diffusion.turns import Turn
 from core.engine.ladder import Shortage, Tell
 
@@ -48,6 +49,7 @@ class Row:
     :param kept: what it keeps of a picture, brought back after every step.
     :param channels: (1, K, h, w), put beside the latents at every step: the mask and the masked
         picture, for a network that was made for inpainting.
+    :param seamless: at which sides the picture goes on at the other one; rows of one forward agree.
     :param source: generator of noise that the scheduler draws.
     :param begin: index into the scheduler's timesteps.
     :param check: raises ``Cancelled`` when the row's job is canceled.
@@ -68,6 +70,7 @@ class Row:
         guidance: Guidance = Guidance(),  # noqa: B008  (immutable)
         kept: Kept | None = None,
         channels: torch.Tensor | None = None,
+        seamless: Seamless = "off",
         source: torch.Generator | None = None,
         begin: int = 0,
         steps: int | None = None,
@@ -93,6 +96,7 @@ class Row:
         self.guidance = guidance
         self.kept = kept
         self.channels = channels
+        self.seamless = seamless
         self.job = job
         self.check = check
         self.on_step = on_step
@@ -100,7 +104,9 @@ class Row:
         self.alone = exact  # also set for a row that is suspected of failing a shared forward
         self.device = device or torch.device("cpu")
         self.dtype = next(network.parameters()).dtype
-        self.kind = (model, tuple(latents.shape), tuple(positive.shape[1:]), self.dtype)
+        self.kind = (
+            model, tuple(latents.shape), tuple(positive.shape[1:]), self.dtype, seamless,
+        )  # fmt: skip
         self.group: Hashable = (id(network), self.kind)  # rows of one group can share a forward
         self.since = 0  # the turn it was last stepped in; kept by the loop
         self.error: BaseException | None = None

@@ -1,6 +1,5 @@
 """Latents: where pictures start, how they are denoised, and how they become pixels."""
 
-import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
@@ -13,16 +12,22 @@ from core.engine.context import Context
 from core.engine.diffusion import inpaint, noise, preview, rows, samplers
 from core.engine.diffusion.guidance import Guidance
 from core.engine.diffusion.sampler import SamplingLoop
+from core.engine.diffusion.seamless import Seamless
 from core.engine.diffusion.turns import turns_of
 from core.engine.models import load
 from core.engine.models import vae as autoencoder
 from core.engine.node import Node, Sampler, Schedule, Seed
 from core.engine.nodes.model import sibling
 from core.engine.nodes.prompt import encode
+from core.engine.telling import Telling
 from core.engine.values import Conditioning, Image, Latent, Model, TextEncoder, Vae
 from core.errors import Invalid
 
 Side = Annotated[int, Meta(ge=8, le=4096, multiple_of=8, description="Pixels, a multiple of 8.")]
+Tiling = Annotated[
+    Seamless,
+    Meta(description="Where the picture goes on at its other side: x at left and right."),
+]
 
 
 class LatentEmpty(Node, tag="latent.empty"):
@@ -76,6 +81,8 @@ class LatentSample(Node, tag="latent.sample"):
         float, Meta(ge=0, le=1, description="How far: 0 is the seed alone, 1 is the other one.")
     ] = 0.0
 
+    seamless: Tiling = "off"
+
     @property
     def _guidance(self) -> Guidance:
         return Guidance(
@@ -96,7 +103,7 @@ class LatentSample(Node, tag="latent.sample"):
         table = _latent_map(ctx, model)
         with ctx.engine.residency.use(model, ctx.job) as network:
             _check_channels(network, latent)
-            telling = _Telling(ctx, table, len(latent.samples))
+            telling = Telling(ctx, table, len(latent.samples))
             batch = [
                 self._row(ctx, model, network, latent, positive, negative, telling, index)
                 for index in range(len(latent.samples))
@@ -117,7 +124,7 @@ class LatentSample(Node, tag="latent.sample"):
         latent: Latent,
         positive: Conditioning,
         negative: Conditioning | None,
-        telling: "_Telling",
+        telling: Telling,
         index: int,
     ) -> rows.Row | None:
         """Make the row of one picture; ``None`` when ``strength`` leaves it as it is."""
@@ -147,6 +154,7 @@ class LatentSample(Node, tag="latent.sample"):
             guidance=self._guidance,
             kept=None if mask is None else inpaint.Kept(mask, start, drawn),
             channels=None if latent.channels is None else _one(latent.channels, index),
+            seamless=self.seamless,
             source=source,
             begin=begin,
             steps=steps,
@@ -163,39 +171,12 @@ class LatentSample(Node, tag="latent.sample"):
 class LatentDecode(Node, tag="latent.decode"):
     """Turn latents into a picture."""
 
+    seamless: Tiling = "off"
+
     def run(self, ctx: Context, vae: Vae, latent: Latent) -> Image:
         """Decode each picture of the batch."""
-        return Image(pixels=_each(ctx, vae, latent.samples, autoencoder.decode, "decode"))
-
-
-class _Telling:
-    """Tells the progress of a node whose pictures are denoised as rows of their own.
-
-    The slowest row counts, and the first one is shown.
-    """
-
-    def __init__(self, ctx: Context, table: preview.LatentMap | None, count: int) -> None:
-        self._ctx = ctx
-        self._table = table
-        self._done = [0] * count
-        self._lock = threading.Lock()
-
-    def of(self, index: int) -> Callable[[rows.Stepped], None]:
-        """Give what the row ``index`` calls after each step."""
-
-        def tell(stepped: rows.Stepped) -> None:
-            with self._lock:
-                self._done[index] = stepped.step
-                slowest = min(self._done)
-            show = partial(self._show, stepped) if self._table and not index else None
-            self._ctx.progress(slowest, stepped.steps, "step", preview=show)
-
-        return tell
-
-    def _show(self, stepped: rows.Stepped) -> torch.Tensor:
-        assert self._table is not None
-        longest = self._ctx.engine.options.preview_size
-        return preview.draw(stepped.denoised(), self._table, longest)
+        work = partial(autoencoder.decode, seamless=self.seamless)
+        return Image(pixels=_each(ctx, vae, latent.samples, work, "decode"))
 
 
 def encode_pixels(ctx: Context, vae: Vae, pixels: torch.Tensor) -> torch.Tensor:
@@ -226,7 +207,7 @@ def _coded(
     name: str,
 ) -> torch.Tensor:
     """Encode or decode one picture: as a whole, or in tiles when memory is short."""
-    longest, latent = max(one.shape[-2:]), work is autoencoder.decode
+    longest, latent = max(one.shape[-2:]), name == "decode"
     tiling = phase.Tiling(
         "tile_vae", lambda part: autoencoder.tiles(part, longest, latent=latent), autoencoder.tiled
     )

@@ -19,7 +19,7 @@ from core.records.model import ModelDefaults
 FOX: dict[str, Any] = {"prompt": "a fox", "model": "starter", "seed": 7}
 NONE = ModelDefaults()
 UNSAID = {"guidance_rescale": 0.0, "guidance_start": 0.0, "guidance_end": 1.0,
-          "variation_seed": 0, "variation_strength": 0.0}  # fmt: skip
+          "variation_seed": 0, "variation_strength": 0.0, "seamless": "off"}  # fmt: skip
 NEEDED: dict[str, dict[str, Any]] = {  # recipe → what it cannot do without
     "txt2img": {},
     "img2img": {"init_image": "x"},

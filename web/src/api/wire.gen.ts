@@ -18,6 +18,7 @@ export type Generate = {
   guidance_end?: number;
   variation_seed?: number | null;
   variation_strength?: number;
+  seamless?: "both" | "off" | "x" | "y";
   count?: number;
   init_image?: string | null;
   mask_image?: string | null;
