@@ -16,6 +16,7 @@ from core.engine.diffusion.seamless import Seamless
 from core.engine.diffusion.turns import turns_of
 from core.engine.models import load
 from core.engine.models import vae as autoencoder
+from core.engine.models.families import family_of
 from core.engine.node import Node, Sampler, Schedule, Seed
 from core.engine.nodes.model import sibling
 from core.engine.nodes.prompt import encode
@@ -128,7 +129,10 @@ class LatentSample(Node, tag="latent.sample"):
         index: int,
     ) -> rows.Row | None:
         """Make the row of one picture; ``None`` when ``strength`` leaves it as it is."""
-        scheduler = samplers.make(self.sampler, self.schedule, network.scheduler_config, self.steps)
+        scheduler = samplers.make(
+            self.sampler, self.schedule, network.scheduler_config, self.steps,
+            family=family_of(model.family).aligned,
+        )  # fmt: skip
         start = latent.samples[index : index + 1]
         variation = noise.Variation(self.variation_seed, self.variation_strength)
         drawn, source = noise.begin(tuple(start.shape), self.seed, index, variation)
