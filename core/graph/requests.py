@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from core.graph.fields import MAX_INT
+from core.graph.regional import MAX_REGIONS
 
 MAX_SIDE = 4096  # pixels
 MAX_SEED = MAX_INT
@@ -62,6 +63,14 @@ MaskId = Annotated[
         description="Id of a picture as large as init_image: white is painted anew, black stays.",
     ),
 ]
+RegionMask = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        description="Id of a picture of the same shape: white follows the region's prompt.",
+    ),
+]
 Strength = Annotated[
     float, Meta(ge=0, le=1, description="How much of init_image is drawn anew; 1 is all of it.")
 ]
@@ -95,6 +104,16 @@ class LoraUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     weight: Annotated[float, Meta(ge=-10, le=10)] = 1.0
 
 
+class RegionUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of the picture that follows a prompt of its own."""
+
+    prompt: Prompt
+    mask_image: RegionMask
+    weight: Annotated[
+        float, Meta(ge=0, le=10, description="How much it counts where regions overlap.")
+    ] = 1.0
+
+
 class TextToImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Draw a picture from a text."""
 
@@ -115,6 +134,10 @@ class TextToImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     variation_seed: VariationSeed | None = None
     variation_strength: VariationStrength = 0.0
     seamless: Seamless = "off"
+    regions: Annotated[
+        list[RegionUse],
+        Meta(max_length=MAX_REGIONS, description="Parts that follow prompts of their own."),
+    ] = []
 
 
 class ImageToImage(TextToImage, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -6,6 +6,7 @@ graph made here reads well in the editor.
 
 from collections.abc import Mapping
 
+from core.graph import regional
 from core.records.graph import GraphNode, Json
 
 Values = Mapping[str, Json]
@@ -48,7 +49,7 @@ def inpaint(values: Values) -> list[GraphNode]:
         _node("grow", "mask.grow", {"pixels": values["mask_grow"]}, mask=("mask", "out")),
         _feather(values, ("grow", "out")),
         *_part(values, crop, ("image", "out")),
-        *_drawn(values, values["strength"]),
+        *_drawn(values, values["strength"], ("image", "out")),
         _paste({"match_colors": False}, ("image", "out"), ("feather", "out")),
         _save("paste"),
     ]
@@ -68,7 +69,7 @@ def outpaint(values: Values) -> list[GraphNode]:
         _node("extend", "outpaint.extend", extend, image=("image", "out")),
         _feather(values, ("extend", "mask")),
         *_part(values, {}, ("extend", "image")),
-        *_drawn(values, values["strength"]),
+        *_drawn(values, values["strength"], ("extend", "image")),
         _paste({"match_colors": True}, ("extend", "image"), ("extend", "mask")),
         _save("paste"),
     ]
@@ -89,9 +90,10 @@ def _prompts(values: Values) -> list[GraphNode]:
     ]  # fmt: skip
 
 
-def _drawn(values: Values, strength: Json) -> list[GraphNode]:
-    """Denoise the latents of ``start`` and decode them."""
+def _drawn(values: Values, strength: Json, cut: tuple[str, str] | None = None) -> list[GraphNode]:
+    """Denoise the latents of ``start`` and decode them; ``cut`` is what they are a part of."""
     return [
+        *regional.nodes(values, cut),
         _node(
             "sample", "latent.sample",
             {
@@ -99,8 +101,8 @@ def _drawn(values: Values, strength: Json) -> list[GraphNode]:
                 "schedule": values["scheduler"],
                 "strength": strength,
             },
-            model=("model", "model"), positive=("positive", "out"), negative=("negative", "out"),
-            latent=("start", "out"),
+            model=("model", "model"), positive=regional.followed(values),
+            negative=("negative", "out"), latent=("start", "out"),
         ),
         _node(
             "decode", "latent.decode", {"seamless": values["seamless"]},

@@ -16,7 +16,7 @@ from core.records.graph import Graph, Json
 from core.records.job import Axis, Span, Sweep
 from core.records.model import Model
 from core.store import models
-from server.actions import dynamic, named, swept
+from server.actions import dynamic, named, regional, swept
 from server.actions.swept import STARTER
 from server.principal import Principal
 from server.state import State
@@ -65,6 +65,7 @@ async def of_recipe(
     model, problems = await _model(state, fields, pointer)
     source = await _picture(state, principal, fields, "init_image", pointer, problems)
     mask = await _picture(state, principal, fields, "mask_image", pointer, problems)
+    regions = await regional.masks(state, principal, fields, pointer, problems)
     given = dict(fields)
     if model is not None and fields.get("model") in (None, STARTER):
         given["model"] = model.name
@@ -75,6 +76,7 @@ async def of_recipe(
             model.defaults if model else recipes.FALLBACK,
             source=source,
             mask=mask,
+            regions=regions,
             pointer=pointer,
         )
     except Invalid as error:

@@ -14,6 +14,7 @@ from torch import nn
 
 from core.engine.diffusion.guidance import Guidance, combine
 from core.engine.diffusion.inpaint import Kept, level_after
+from core.engine.diffusion.regions import Regions
 from core.engine.diffusion.seamless import Seamless
 from core.engine.diffusion.turns import Turn
 from core.engine.ladder import Shortage, Tell
@@ -44,7 +45,8 @@ class Row:
     :param latents: (1, C, h, w) float32, noised to where the row begins.
     :param positive: conditioning (1, T, D).
     :param negative: likewise; needed where the row is guided at any step, else not used.
-    :param turns: what takes the place of both from a step on, in order; shaped as they are.
+    :param regions: parts of the picture that follow a prompt of their own.
+    :param turns: what takes the place of these from a step on, in order; shaped as they are.
     :param guidance: how strongly, and at which of its steps, the row is guided.
     :param kept: what it keeps of a picture, brought back after every step.
     :param channels: (1, K, h, w), put beside the latents at every step: the mask and the masked
@@ -66,6 +68,7 @@ class Row:
         latents: torch.Tensor,
         positive: torch.Tensor,
         negative: torch.Tensor | None = None,
+        regions: Regions | None = None,
         turns: Sequence[Turn] = (),
         guidance: Guidance = Guidance(),  # noqa: B008  (immutable)
         kept: Kept | None = None,
@@ -84,8 +87,9 @@ class Row:
     ) -> None:
         if guidance.ever and negative is None:
             raise ValueError("a guided row needs its negative conditioning")
-        for turn in (Turn(0, positive, negative), *turns):
-            for tokens in (turn.positive, turn.negative):
+        first = Turn(0, positive, negative, () if regions is None else regions.tokens)
+        for turn in (first, *turns):
+            for tokens in (turn.positive, turn.negative, *turn.regions):
                 if tokens is not None and tokens.shape != positive.shape:
                     raise ValueError(f"conditioning differs: {tokens.shape}, {positive.shape}")
         self.network = network
@@ -94,6 +98,7 @@ class Row:
         self.positive = positive
         self.negative = negative if guidance.ever else None
         self.guidance = guidance
+        self.regions = regions
         self.kept = kept
         self.channels = channels
         self.seamless = seamless
@@ -137,6 +142,8 @@ class Row:
         self.positive = self.positive.to(self.device, self.dtype)
         if self.negative is not None:
             self.negative = self.negative.to(self.device, self.dtype)
+        if self.regions is not None:
+            self.regions.enter(self.device, self.dtype)
         if self.kept is not None:
             self.kept.enter(self.device)
         if self.channels is not None:
@@ -155,18 +162,18 @@ class Row:
     def entries(self) -> list[torch.Tensor]:
         """List what its entries of a batch are conditioned on, (1, T, D) each.
 
-        The unconditional half is first, where there is one.
+        The unconditional half is first, where there is one, and regions are last.
         """
-        if self.guiding and self.negative is not None:
-            return [self.negative, self.positive]
-        return [self.positive]
+        first = [self.negative] if self.guiding and self.negative is not None else []
+        return [*first, self.positive, *(self.regions.tokens if self.regions else ())]
 
     def combined(self, predictions: Sequence[torch.Tensor]) -> torch.Tensor:
         """Make one prediction of those of its entries; all (1, C, h, w) float32."""
+        some = predictions[1:] if self.guiding else predictions
+        conditional = some[0] if self.regions is None else self.regions.blend(some)
         if not self.guiding:
-            return predictions[0]
-        scale, rescale = self.guidance.scale, self.guidance.rescale
-        return combine(predictions[0], predictions[1], scale, rescale)
+            return conditional
+        return combine(predictions[0], conditional, self.guidance.scale, self.guidance.rescale)
 
     def scaled(self) -> torch.Tensor:
         """Give the latents scaled for the network at this timestep, (1, C, h, w) float32."""
@@ -189,6 +196,8 @@ class Row:
             turn = self._turns.pop(0)
             self.positive = turn.positive
             self.negative = turn.negative if self.guidance.ever else None
+            if self.regions is not None:
+                self.regions.tokens = turn.regions
         if self.kept is not None:
             upcoming = None if self.done else self.timestep
             level = level_after(self.scheduler, upcoming)

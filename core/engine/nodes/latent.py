@@ -7,13 +7,14 @@ from typing import Annotated, Any
 import torch
 from msgspec import Meta
 
-from core.engine import phase
+from core.engine import masks, phase
 from core.engine.context import Context
 from core.engine.diffusion import inpaint, noise, preview, rows, samplers
 from core.engine.diffusion.guidance import Guidance
+from core.engine.diffusion.regions import Regions
 from core.engine.diffusion.sampler import SamplingLoop
 from core.engine.diffusion.seamless import Seamless
-from core.engine.diffusion.turns import turns_of
+from core.engine.diffusion.turns import Turn, turns_of
 from core.engine.models import load
 from core.engine.models import vae as autoencoder
 from core.engine.models.families import family_of
@@ -99,6 +100,8 @@ class LatentSample(Node, tag="latent.sample"):
         negative: Conditioning | None = None,
     ) -> Latent:
         """Denoise every picture of the batch, each with a seed of its own."""
+        if negative is not None and negative.regions:
+            raise Invalid("regions_negative")
         if negative is None and self._guidance.ever:
             negative = encode(ctx, sibling(model, TextEncoder), "")
         table = _latent_map(ctx, model)
@@ -154,6 +157,7 @@ class LatentSample(Node, tag="latent.sample"):
             latents=latents,
             positive=turns[0].positive,
             negative=turns[0].negative,
+            regions=_regions(positive, turns[0], start, index),
             turns=turns[1:],
             guidance=self._guidance,
             kept=None if mask is None else inpaint.Kept(mask, start, drawn),
@@ -242,6 +246,17 @@ def _check_channels(network: Any, latent: Latent) -> None:
         raise Invalid("mask_needed")
     if wanted != got:
         raise Invalid("latent_mismatch", wanted=wanted, got=got)
+
+
+def _regions(positive: Conditioning, turn: Turn, start: torch.Tensor, index: int) -> Regions | None:
+    """Bring the regions of a picture's prompt to the size of its latents (1, C, h, w)."""
+    if not positive.regions:
+        return None
+    size = tuple(start.shape[-2:])
+    weights = [
+        region.weight * masks.resize(_one(region.mask, index), *size) for region in positive.regions
+    ]
+    return Regions(torch.cat(weights), turn.regions)
 
 
 def _one(batch: torch.Tensor, index: int) -> torch.Tensor:

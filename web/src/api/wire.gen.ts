@@ -19,6 +19,7 @@ export type Generate = {
   variation_seed?: number | null;
   variation_strength?: number;
   seamless?: "both" | "off" | "x" | "y";
+  regions?: RegionUse[];
   count?: number;
   init_image?: string | null;
   mask_image?: string | null;
@@ -39,6 +40,13 @@ export type Generate = {
   extend_top?: number;
   extend_bottom?: number;
   infill?: "edge" | "noise" | "tile";
+};
+
+/** A part of the picture that follows a prompt of its own. */
+export type RegionUse = {
+  prompt: string;
+  mask_image: string;
+  weight: number;
 };
 
 /** A LoRA and how strongly it is applied. */
