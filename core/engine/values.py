@@ -57,6 +57,17 @@ class Later(Struct, frozen=True, kw_only=True):
     tokens: torch.Tensor
 
 
+class Region(Struct, frozen=True, kw_only=True):
+    """A part of the picture that follows a prompt of its own: where ``mask`` is not 0.
+
+    ``mask`` (B or 1, 1, H, W), float32 in [0, 1], lies over the whole picture at any size.
+    """
+
+    conditioning: "Conditioning"
+    mask: torch.Tensor
+    weight: float = 1.0
+
+
 class Conditioning(Value, frozen=True, kw_only=True):
     """Encoded prompts: ``tokens`` (B, T, D), ``pooled`` (B, P), ``mask`` (B, T), 1 where valid.
 
@@ -73,6 +84,7 @@ class Conditioning(Value, frozen=True, kw_only=True):
     later: tuple[Later, ...] = ()
     empty: torch.Tensor | None = None
     remarked: tuple[str, ...] = ()
+    regions: tuple[Region, ...] = ()
 
     def remarks(self) -> tuple[str, ...]:
         """Tell what was cut, was taken as text, or has no effect."""

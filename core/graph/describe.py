@@ -71,7 +71,12 @@ def details(graph: Graph, sink: str | None = None) -> Details:
 
 def _source(nodes: dict[str, GraphNode], node: GraphNode, port: str) -> GraphNode | None:
     link = node.inputs.get(port)
-    return nodes.get(link[0]) if link else None
+    for _ in nodes:  # a region's node passes on what the whole picture follows
+        found = nodes.get(link[0]) if link else None
+        if found is None or found.type != "prompt.region":
+            return found
+        link = found.inputs.get("base")
+    return None
 
 
 def _nearest(nodes: dict[str, GraphNode], start: GraphNode | None, type_: str) -> GraphNode | None:

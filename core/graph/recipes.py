@@ -4,13 +4,13 @@
 """
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
 
 from core.errors import Invalid, Params, Problem
-from core.graph import controls
+from core.graph import controls, regional
 from core.graph import fields as flat
 from core.graph.cookbook import RECIPES as RECIPES
 from core.graph.cookbook import ROOM as ROOM
@@ -58,6 +58,7 @@ def build(
     *,
     source: tuple[int, int] | None = None,
     mask: tuple[int, int] | None = None,
+    regions: Sequence[tuple[int, int] | None] = (),
     pointer: str = "",
 ) -> Built:
     """Make the graph of a recipe.
@@ -68,6 +69,7 @@ def build(
 
     :param source: width and height of ``init_image``, kept where no size is asked for.
     :param mask: width and height of ``mask_image``, which are to be the same.
+    :param regions: likewise of the mask of each region, of the shape of what is drawn.
     :param pointer: JSON pointer of the fields in the request, for problems.
     :raises Invalid: with every problem found; ``unknown_recipe`` for a name that is not there.
     """
@@ -78,8 +80,6 @@ def build(
         )
         raise Invalid(problems=(problem,))
     request = flat.decode_all(fields, Generate, pointer)
-    if problems := [*_refused(recipe, request, pointer), *_misfit(source, mask, pointer)]:
-        raise Invalid(problems=tuple(problems))
     values = {
         field: value
         for field, value in msgspec.to_builtins(request).items()
@@ -88,6 +88,13 @@ def build(
     if "strength" in values and values["strength"] is None:
         values["strength"] = _default(recipe.fields, "strength")
     _complete(values, defaults, _drawn_near(values, source))
+    whole = _whole(values, source)
+    if problems := [
+        *_refused(recipe, request, pointer),
+        *_misfit(source, mask, pointer),
+        *(regional.misfits(regions, whole, pointer) if whole else ()),
+    ]:
+        raise Invalid(problems=tuple(problems))
     graph = Graph(nodes=list(recipe.make(values)))
     return Built(graph=graph, bindings=recipe.bindings, fields=values)
 
@@ -124,6 +131,13 @@ def _drawn_near(
     if source is None or "init_image" not in values or values.get("only_masked"):
         return None
     return extended(values, source)
+
+
+def _whole(values: Mapping[str, Json], source: tuple[int, int] | None) -> tuple[int, int] | None:
+    """Give the size of what masks of regions lie on: all of a picture, also if a part is drawn."""
+    if "mask_blur" not in values:
+        return values["width"], values["height"]
+    return None if source is None else extended(values, source)
 
 
 def _refused(recipe: Recipe, request: Generate, pointer: str) -> Iterator[Problem]:
@@ -179,6 +193,9 @@ def _complete(
         values["scheduler"] = "default"
     if values["seed"] is None:
         values["seed"] = _system_random.randrange(2**32)  # short enough to be typed again
+    if values["variation_seed"] is None:
+        turned = values["variation_strength"] > 0
+        values["variation_seed"] = _system_random.randrange(2**32) if turned else 0
 
 
 def _size_near(source: tuple[int, int], width: int | None, height: int | None) -> tuple[int, int]:

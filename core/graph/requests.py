@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from core.graph.controls import MAX_CONTROLS, Mode, Preprocessor, Resize
 from core.graph.fields import MAX_INT
+from core.graph.regional import MAX_REGIONS
 
 MAX_SIDE = 4096  # pixels
 MAX_SEED = MAX_INT
@@ -25,9 +26,32 @@ Steps = Annotated[int, Meta(ge=1, le=500, description="Denoising steps.")]
 Guidance = Annotated[
     float, Meta(ge=0, le=100, description="How strongly the prompt is followed; 1 turns it off.")
 ]
+Rescale = Annotated[
+    float, Meta(ge=0, le=1, description="How far the washed-out look of a high guidance goes.")
+]
+GuidanceStart = Annotated[
+    float, Meta(ge=0, le=1, description="Share of the steps before which nothing is guided.")
+]
+GuidanceEnd = Annotated[
+    float, Meta(ge=0, le=1, description="Share of the steps after which nothing is guided.")
+]
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 Seed = Annotated[
     int, Meta(ge=0, le=MAX_SEED, description="Start of the noise; null draws one and keeps it.")
+]
+VariationSeed = Annotated[
+    int,
+    Meta(ge=0, le=MAX_SEED, description="Seed that the noise is turned towards; null draws one."),
+]
+VariationStrength = Annotated[
+    float, Meta(ge=0, le=1, description="How far the noise is turned: 1 is the other seed.")
+]
+Seamless = Annotated[
+    Literal["off", "x", "y", "both"],
+    Meta(
+        description="Sides at which the picture goes on at the other one, to be laid beside itself:"
+        " x is left and right, y is top and bottom."
+    ),
 ]
 ImageId = Annotated[
     str, Meta(min_length=1, max_length=64, description="Id of a picture in the gallery.")
@@ -38,6 +62,14 @@ MaskId = Annotated[
         min_length=1,
         max_length=64,
         description="Id of a picture as large as init_image: white is painted anew, black stays.",
+    ),
+]
+RegionMask = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        description="Id of a picture of the same shape: white follows the region's prompt.",
     ),
 ]
 Strength = Annotated[
@@ -119,6 +151,16 @@ Controls = Annotated[
 ]
 
 
+class RegionUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of the picture that follows a prompt of its own."""
+
+    prompt: Prompt
+    mask_image: RegionMask
+    weight: Annotated[
+        float, Meta(ge=0, le=10, description="How much it counts where regions overlap.")
+    ] = 1.0
+
+
 class TextToImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Draw a picture from a text."""
 
@@ -134,6 +176,16 @@ class TextToImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     seed: Seed | None = None
     clip_skip: ClipSkip = 0
     control: Controls = []
+    guidance_rescale: Rescale = 0.0
+    guidance_start: GuidanceStart = 0.0
+    guidance_end: GuidanceEnd = 1.0
+    variation_seed: VariationSeed | None = None
+    variation_strength: VariationStrength = 0.0
+    seamless: Seamless = "off"
+    regions: Annotated[
+        list[RegionUse],
+        Meta(max_length=MAX_REGIONS, description="Parts that follow prompts of their own."),
+    ] = []
 
 
 class ImageToImage(TextToImage, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -19,7 +19,17 @@ from core.records.graph import Graph, Json
 from core.records.job import Sweep
 from core.records.model import Model
 from core.store import models
-from server.actions import carried, controlled, dynamic, laid, named, pictured, styling, swept
+from server.actions import (
+    carried,
+    controlled,
+    dynamic,
+    laid,
+    named,
+    pictured,
+    regional,
+    styling,
+    swept,
+)
 from server.actions.swept import STARTER
 from server.principal import Principal
 from server.state import State
@@ -84,6 +94,7 @@ async def of_recipe(
     boards = {"/board": board, f"{pointer}/board": fields.get("board")}
     problems += await named.no_boards(state, principal, boards)
     problems += await controlled.problems(state, principal, fields, model, pointer)
+    regions = await regional.masks(state, principal, fields, pointer, problems)
     given = dict(fields)
     if model is not None and fields.get("model") in (None, STARTER):
         given["model"] = model.name
@@ -94,6 +105,7 @@ async def of_recipe(
             model.defaults if model else recipes.FALLBACK,
             source=source,
             mask=None if request.has_pictures else mask,  # each pair is looked at below
+            regions=regions,
             pointer=pointer,
         )
     except Invalid as error:

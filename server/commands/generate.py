@@ -19,15 +19,21 @@ _FIELDS = (
     "negative_prompt", "model", "width", "height", "steps", "guidance_scale", "sampler",
     "scheduler", "seed", "count", "init_image", "strength", "mask_image", "mask_blur", "mask_grow",
     "mask_invert", "only_masked", "mask_padding", "extend_left", "extend_right", "extend_top",
-    "extend_bottom", "infill", "max_rows", "dynamic_prompts",
+    "extend_bottom", "infill", "max_rows", "dynamic_prompts", "guidance_rescale",
+    "guidance_start", "guidance_end", "variation_seed", "variation_strength", "seamless",
 )  # fmt: skip
 _WHOLE = frozenset(
     {
         "width", "height", "steps", "seed", "count", "max_rows", "mask_grow", "mask_padding",
-        "extend_left", "extend_right", "extend_top", "extend_bottom",
+        "extend_left", "extend_right", "extend_top", "extend_bottom", "variation_seed",
     }
 )  # fmt: skip
-_REAL = frozenset({"guidance_scale", "strength", "mask_blur"})
+_REAL = frozenset(
+    {
+        "guidance_scale", "strength", "mask_blur", "guidance_rescale", "guidance_start",
+        "guidance_end", "variation_strength",
+    }
+)  # fmt: skip
 _NAMES = frozenset({"model", "image"})  # fields of a control that are texts, even of digits
 _FLAGS = frozenset({"mask_invert", "only_masked"})
 _ELSEWHERE = frozenset({"dynamic_prompts"})  # called otherwise here: ``grid``'s flag

@@ -88,9 +88,8 @@ def _pipeline(model: Tiny, size: int) -> Callable[[], Any]:
 
 def _guidance(model: Tiny, size: int) -> tuple[Callable[[], Any], Callable[[], Any]]:
     row = model.row(size=size)
-    assert row.negative is not None
     pair, at = torch.cat([row.latents] * 2), torch.tensor([500.0, 500.0])
-    both = torch.cat([row.negative, row.positive])
+    both = torch.cat(row.followed.entries())
 
     def run(latents: torch.Tensor, when: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
         out: torch.Tensor = model.network(
@@ -105,7 +104,10 @@ def _guidance(model: Tiny, size: int) -> tuple[Callable[[], Any], Callable[[], A
 
     def twice() -> None:
         for _ in range(_STEPS):
-            halves = [run(row.latents, at[:1], words) for words in (row.negative, row.positive)]
+            halves = [
+                run(row.latents, at[:1], words)
+                for words in (row.followed.negative, row.followed.positive)
+            ]
             combine(halves[0], halves[1], 5.0)
 
     return batched, twice

@@ -9,7 +9,7 @@ import torch
 
 from core.engine.baton import Baton
 from core.engine.device import Device
-from core.engine.diffusion import inpaint, noise, rows, samplers
+from core.engine.diffusion import guidance, inpaint, noise, rows, samplers
 from core.engine.loader import LazyLoader
 from core.engine.models import load, text
 from core.engine.reserve import Reserve
@@ -17,6 +17,7 @@ from core.engine.residency import Residency
 from core.engine.values import Model, TextEncoder, Vae
 
 SIZE = 32  # pixels
+WINDOW = ("rescale", "start", "end")  # of guidance
 START, END = "<|startoftext|>", "<|endoftext|>"
 BASE = {
     "_class_name": "PNDMScheduler",
@@ -183,8 +184,8 @@ class Tiny:
         **options: Any,
     ) -> rows.Row:
         scheduler = samplers.make(sampler, schedule, self.network.scheduler_config, steps)
-        source = noise.generator(seed)
-        drawn = noise.draw(self.shape(size), source)
+        variation = options.pop("variation", noise.Variation())
+        drawn, source = noise.begin(self.shape(size), seed, variation=variation)
         begin, taken = 0, steps
         latents = rows.from_noise(scheduler, drawn)
         if clean is not None:
@@ -200,7 +201,9 @@ class Tiny:
             latents=latents,
             positive=text.encode(self.encoder, prompt),
             negative=text.encode(self.encoder, negative),
-            guidance_scale=guidance_scale,
+            guidance=guidance.Guidance(
+                guidance_scale, **{name: options.pop(name) for name in WINDOW if name in options}
+            ),
             source=source,
             begin=begin,
             steps=taken,

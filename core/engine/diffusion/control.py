@@ -80,7 +80,7 @@ class Controlled(Protocol):
 def residuals(
     rows: Sequence[Controlled],
     order: Sequence[int],
-    unconditional: int,
+    following: Sequence[bool],
     latents: torch.Tensor,
     timesteps: torch.Tensor,
     tokens: torch.Tensor,
@@ -89,7 +89,8 @@ def residuals(
 
     Each net is run once, for the entries of the batch that it adds to; not at all without any.
 
-    :param order: the row of each entry; the first ``unconditional`` ones are such halves.
+    :param order: the row of each entry.
+    :param following: of each entry, whether it follows a prompt: it is no unconditional half.
     :param latents: scaled, (E, C, h, w), without the channels that only the denoiser takes.
     :param timesteps: (E,); ``tokens``: (E, T, D); all on the device.
     """
@@ -98,9 +99,7 @@ def residuals(
         acting = [
             place
             for place, index in enumerate(order)
-            if rows[index]
-            .controls[column]
-            .acts(rows[index].place, conditional=place >= unconditional)
+            if rows[index].controls[column].acts(rows[index].place, conditional=following[place])
         ]
         if not acting:
             continue

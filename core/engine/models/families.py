@@ -31,6 +31,7 @@ class Family(NamedTuple):
     title: str
     size: int  # side of a picture, in pixels, where a checkpoint does not say
     parts: Mapping[str, Part]
+    aligned: str = "StableDiffusion"  # whose aligned steps suit it, in diffusers' words
 
 
 _SD_PARTS = {

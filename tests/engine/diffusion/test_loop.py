@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from core.engine.baton import Cancelled
+from core.engine.diffusion.guidance import Guidance
 from core.engine.diffusion.rows import Row, Stepped
 from core.engine.diffusion.sampler import SamplingLoop
 from core.errors import OutOfMemory
@@ -286,7 +287,7 @@ def test_a_guided_row_without_a_negative_is_refused(tiny: Any) -> None:
     with pytest.raises(ValueError, match="negative"):
         Row(
             network=tiny.network, scheduler=row.scheduler, latents=row.latents,
-            positive=row.positive, guidance_scale=5.0,
+            positive=row.followed.positive, guidance=Guidance(5.0),
         )  # fmt: skip
 
 

@@ -14,6 +14,13 @@ export type Generate = {
   seed?: number | null;
   clip_skip?: number;
   control?: ControlUse[];
+  guidance_rescale?: number;
+  guidance_start?: number;
+  guidance_end?: number;
+  variation_seed?: number | null;
+  variation_strength?: number;
+  seamless?: "both" | "off" | "x" | "y";
+  regions?: RegionUse[];
   count?: number;
   init_image?: string | null;
   mask_image?: string | null;
@@ -49,6 +56,13 @@ export type ControlUse = {
   preprocessor: "canny" | "color" | "invert" | "lineart" | "luminance" | "none" | "tile" | "xdog";
   low: number | null;
   high: number | null;
+};
+
+/** A part of the picture that follows a prompt of its own. */
+export type RegionUse = {
+  prompt: string;
+  mask_image: string;
+  weight: number;
 };
 
 /** A LoRA and how strongly it is applied. */
