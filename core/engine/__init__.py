@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Sampler,
         Schedule,
         Seed,
+        Upscaler,
         VaeFile,
     )
     from core.engine.pictures import from_pillow, to_pillow
@@ -50,7 +51,7 @@ _HOMES = {
     "context": ["Context"],
     "node": [
         "Checkpoint", "Color", "ImageRef", "Lora", "Node", "Prompt", "Sampler", "Schedule", "Seed",
-        "VaeFile",
+        "Upscaler", "VaeFile",
     ],
     "pictures": ["from_pillow", "to_pillow"],
     "values": [
@@ -62,7 +63,7 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "Area", "Cancelled", "Checkpoint", "Color", "Conditioning", "Context", "Handle", "Image",
     "ImageRef", "Latent", "Lora", "Mask", "Model", "Node", "Prompt", "Sampler", "Schedule", "Seed",
-    "TextEncoder", "Vae", "VaeFile", "from_pillow", "to_pillow",
+    "TextEncoder", "Upscaler", "Vae", "VaeFile", "from_pillow", "to_pillow",
 ]  # fmt: skip
 
 

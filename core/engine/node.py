@@ -31,6 +31,7 @@ Prompt = Annotated[str, Meta(max_length=16384, extra_json_schema={"format": "pro
 Checkpoint = Annotated[str, _format("checkpoint")]
 Lora = Annotated[str, _format("lora")]
 VaeFile = Annotated[str, _format("vae")]
+Upscaler = Annotated[str, _format("upscaler")]
 ImageRef = Annotated[str, _format("image")]
 Color = Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}$", extra_json_schema={"format": "color"})]
 Sampler = Annotated[str, _format("sampler")]

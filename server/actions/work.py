@@ -17,6 +17,7 @@ from core.records.job import Axis, Span, Sweep
 from core.records.model import Model
 from core.store import models
 from server.actions import dynamic, named, swept
+from server.actions import extras as extras_of
 from server.actions.swept import STARTER
 from server.principal import Principal
 from server.state import State
@@ -79,13 +80,7 @@ async def of_recipe(
         )
     except Invalid as error:
         raise Invalid(problems=(*error.problems, *problems)) from error
-    at = {target: field for field, targets in built.bindings.items() for target in targets}
-    problems += [
-        _to_field(problem, at, pointer) for problem in check.check(built.graph, state.nodes)
-    ]
-    problems += [
-        _to_field(problem, at, pointer) for problem in named.unlisted(state.nodes, built.graph)
-    ]
+    problems += _of_built(state, built, pointer)
     problems += named.too_large(state, built.graph, f"{pointer}/width")
     if source is not None and any(built.fields.get(side) for side in recipes.ROOM):
         wide, high = recipes.extended(built.fields, source)
@@ -123,8 +118,10 @@ async def of_graph(
         problems = named.too_large(state, graph, "/graph/nodes")
         problems += [
             msgspec.structs.replace(problem, pointer=f"/graph{problem.pointer}")
-            for problem in named.unlisted(state.nodes, graph)
-        ]
+            for problem in (
+                *named.unlisted(state.nodes, graph), *extras_of.lacking(state.nodes, graph),
+            )
+        ]  # fmt: skip
         problems += await named.unknown(state, principal, graph)
     if problems:
         raise Invalid(problems=tuple(problems))
@@ -172,6 +169,17 @@ async def _picture(
     if found is None:
         problems.append(named.missing("unknown_image", f"{pointer}/{field}", image))
     return found
+
+
+def _of_built(state: State, built: recipes.Built, pointer: str) -> list[Problem]:
+    """List what keeps a recipe's graph from running, at the fields that it comes from."""
+    at = {target: field for field, targets in built.bindings.items() for target in targets}
+    found = [
+        *check.check(built.graph, state.nodes),
+        *named.unlisted(state.nodes, built.graph),
+        *extras_of.lacking(state.nodes, built.graph),
+    ]
+    return [_to_field(problem, at, pointer) for problem in found]
 
 
 def _to_field(problem: Problem, at: Mapping[tuple[str, str], str], pointer: str) -> Problem:
