@@ -120,6 +120,11 @@ class Row:
         return self.error is not None or self._index >= len(self._timesteps)
 
     @property
+    def ready(self) -> bool:
+        """Say whether it can be stepped now; a part of a larger picture waits for the others."""
+        return not self.done
+
+    @property
     def timestep(self) -> torch.Tensor:
         """Give the timestep of the step to come: 0-dimensional, on the CPU."""
         return self._timesteps[self._index]
