@@ -65,6 +65,25 @@ Infill = Annotated[
 ]
 
 
+UpscalerName = Annotated[
+    str, Meta(min_length=1, max_length=512, description="Upscaler by name, id or SHA-256.")
+]
+Factor = Annotated[float, Meta(ge=1, le=8, description="How many times as wide and as high.")]
+TileSize = Annotated[
+    int, Meta(ge=64, le=2048, multiple_of=8, description="Side of a tile, in pixels.")
+]
+TileOverlap = Annotated[
+    int, Meta(ge=0, le=256, description="Pixels that tiles share; at most half of a tile.")
+]
+HiresFactor = Annotated[
+    float, Meta(ge=1, le=4, description="How many times as large the second pass draws.")
+]
+HiresResample = Annotated[
+    Literal["bilinear", "bicubic", "nearest", "lanczos"],
+    Meta(description="How the first picture is enlarged: its latents, or with lanczos its pixels."),
+]
+
+
 class LoraUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A LoRA and how strongly it is applied."""
 
@@ -118,6 +137,38 @@ class Outpaint(ImageToImage, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     mask_blur: MaskBlur = 4.0
 
 
+class Hires(TextToImage, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Draw a picture at the model's size, enlarge it, and draw the details anew."""
+
+    hires_factor: HiresFactor = 2.0
+    hires_strength: Strength = 0.6
+    hires_steps: Steps | None = None
+    hires_upscaler: UpscalerName | None = None
+    hires_resample: HiresResample = "bilinear"
+
+
+class Upscale(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Make a picture larger with an upscaler; without one by Lanczos."""
+
+    init_image: ImageId
+    upscaler: UpscalerName | None = None
+    factor: Factor | None = None
+    width: Side | None = None
+    height: Side | None = None
+    tile_size: TileSize = 256
+    tile_overlap: TileOverlap = 32
+
+
+class UpscaleDiffusion(ImageToImage, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Make a picture larger and draw its details anew, in tiles of the model's size."""
+
+    strength: Strength = 0.3
+    upscaler: UpscalerName | None = None
+    factor: Factor | None = None
+    tile_size: TileSize | None = None
+    tile_overlap: TileOverlap | None = None
+
+
 class Generate(TextToImage, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The flat request of the simple door: the fields of every recipe, and of the job."""
 
@@ -147,3 +198,12 @@ class Generate(TextToImage, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     extend_top: Room = 0
     extend_bottom: Room = 0
     infill: Infill = "edge"
+    hires_factor: HiresFactor | None = None  # null: no second pass
+    hires_strength: Strength | None = None
+    hires_steps: Steps | None = None
+    hires_upscaler: UpscalerName | None = None
+    hires_resample: HiresResample | None = None
+    upscaler: UpscalerName | None = None
+    factor: Factor | None = None
+    tile_size: TileSize | None = None
+    tile_overlap: TileOverlap | None = None

@@ -16,7 +16,7 @@ from core.records.graph import Graph, Json
 from core.records.job import Axis, Span, Sweep
 from core.records.model import Model
 from core.store import models
-from server.actions import dynamic, named, swept
+from server.actions import dynamic, enlarged, named, swept
 from server.actions import extras as extras_of
 from server.actions.swept import STARTER
 from server.principal import Principal
@@ -63,7 +63,8 @@ async def of_recipe(
 
     :raises Invalid: with every problem, pointing at the recipe's fields.
     """
-    model, problems = await _model(state, fields, pointer)
+    model, problems = await _model(state, name, fields, pointer)
+    problems += await enlarged.unknown(state, fields, pointer)
     source = await _picture(state, principal, fields, "init_image", pointer, problems)
     mask = await _picture(state, principal, fields, "mask_image", pointer, problems)
     given = dict(fields)
@@ -86,6 +87,7 @@ async def of_recipe(
         wide, high = recipes.extended(built.fields, source)
         found = named.too_many(state, wide, high, f"{pointer}/{recipes.ROOM[0]}")
         problems += [found] if found else []
+    problems += enlarged.too_large(state, name, built.fields, source, pointer=pointer)
     if problems:
         raise Invalid(problems=tuple(problems))
     count, mode = fields.get("count") or 1, fields.get("dynamic_prompts", "off")
@@ -99,6 +101,10 @@ async def of_recipe(
         state, principal, built.graph, wanted, runs, built.bindings,
         starter=model.name if model else None,
     )  # fmt: skip
+    if axes and (problems := enlarged.too_large(
+        state, name, built.fields, source, axes, cells, pointer
+    )):  # fmt: skip
+        raise Invalid(problems=tuple(problems))
     recipe = {"name": name, **{k: v for k, v in fields.items() if k == "board"}, **built.fields}
     return Work(graph=built.graph, recipe=recipe, axes=axes, cells=cells, cost=_cost(built.graph))
 
@@ -137,9 +143,11 @@ async def default_model(state: State) -> Model | None:
 
 
 async def _model(
-    state: State, fields: Mapping[str, Json], pointer: str
+    state: State, recipe: str, fields: Mapping[str, Json], pointer: str
 ) -> tuple[Model | None, list[Problem]]:
-    """Look up the model that the fields name, or choose one."""
+    """Look up the model that the fields name, or choose one for a recipe that takes one."""
+    if not recipes.takes(recipe, "model"):
+        return None, []
     name = fields.get("model")
     if name is None:
         return await default_model(state), []
@@ -198,7 +206,7 @@ def _seeds(
     axes = list(wanted.axes) if wanted else []
     swept = any(axis.setting == "seed" for axis in axes)
     zipped = wanted is not None and wanted.mode == "zip"
-    if swept or zipped:
+    if swept or zipped or "seed" not in fields:
         return wanted, runs * count
     seeds = count * (runs if drawn else 1)
     if seeds == 1:
@@ -209,7 +217,8 @@ def _seeds(
 
 def _cost(graph: Graph) -> int:
     """Estimate the work of one job: rows × steps × pixels."""
-    steps = [node.settings.get("steps", 20) for node in graph.nodes if node.type == "latent.sample"]
+    samplers = [node for node in graph.nodes if node.type.startswith("latent.sample")]
+    steps = [node.settings.get("steps", 20) for node in samplers]
     pixels = [
         node.settings["width"] * node.settings["height"]
         for node in graph.nodes

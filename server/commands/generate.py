@@ -18,15 +18,16 @@ _FIELDS = (
     "negative_prompt", "model", "width", "height", "steps", "guidance_scale", "sampler",
     "scheduler", "seed", "count", "init_image", "strength", "mask_image", "mask_blur", "mask_grow",
     "mask_invert", "only_masked", "mask_padding", "extend_left", "extend_right", "extend_top",
-    "extend_bottom", "infill",
+    "extend_bottom", "infill", "hires_factor", "hires_strength", "hires_steps", "hires_upscaler",
+    "hires_resample",
 )  # fmt: skip
 _WHOLE = frozenset(
     {
         "width", "height", "steps", "seed", "count", "mask_grow", "mask_padding", "extend_left",
-        "extend_right", "extend_top", "extend_bottom",
+        "extend_right", "extend_top", "extend_bottom", "hires_steps",
     }
 )  # fmt: skip
-_REAL = frozenset({"guidance_scale", "strength", "mask_blur"})
+_REAL = frozenset({"guidance_scale", "strength", "mask_blur", "hires_factor", "hires_strength"})
 _FLAGS = frozenset({"mask_invert", "only_masked"})
 
 

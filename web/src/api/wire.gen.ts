@@ -33,6 +33,15 @@ export type Generate = {
   extend_top?: number;
   extend_bottom?: number;
   infill?: "edge" | "noise" | "tile";
+  hires_factor?: number | null;
+  hires_strength?: number | null;
+  hires_steps?: number | null;
+  hires_upscaler?: string | null;
+  hires_resample?: "bicubic" | "bilinear" | "lanczos" | "nearest" | null;
+  upscaler?: string | null;
+  factor?: number | null;
+  tile_size?: number | null;
+  tile_overlap?: number | null;
 };
 
 /** A LoRA and how strongly it is applied. */
