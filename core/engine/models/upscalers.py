@@ -21,6 +21,7 @@ EXTRA = "upscale"
 _PART = "upscaler"
 _SUFFIX = ".safetensors"
 _FACES = "FaceSR"  # spandrel's purpose of networks that draw one face over again
+_GFPGAN = "GFPGAN"
 _BROKEN = (  # what spandrel's readers raise of weights that are not what they seem
     OSError, ValueError, LookupError, TypeError, RuntimeError, AttributeError, AssertionError,
     ArithmeticError, SafetensorError,
@@ -48,9 +49,22 @@ class Upscaler(nn.Module):
         """
         first = next(self.network.parameters())
         given = pixels.to(place_of(self), first.dtype)
+        if self._described.architecture.id == _GFPGAN:
+            return self._gfpgan(given)
         parts = torch.split(given, self._channels, dim=1)
         made = torch.cat([self._described(part) for part in parts], dim=1)
         return made.to(torch.float32)
+
+    def _gfpgan(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Run GFPGAN in the range it was made for, [-1, 1], with the noise that lies in its file.
+
+        Spandrel hands it [0, 1], and new noise each time (Wang et al. 2021,
+        https://arxiv.org/abs/2101.04061).
+        """
+        made: torch.Tensor = self.network(2 * pixels - 1, return_rgb=False, randomize_noise=False)[
+            0
+        ]
+        return (made.to(torch.float32) * 0.5 + 0.5).clamp(0, 1)
 
 
 def handle_of(identity: str, path: str, format_: str, name: str) -> Handle:
