@@ -110,6 +110,7 @@ RECIPES: dict[str, Recipe] = {
             "mask_grow": [("grow", "pixels")],
             "only_masked": [("crop", "only_masked")],
             "mask_padding": [("crop", "padding")],
+            "match_colors": [("paste", "match_colors")],
         },
     ),
     "outpaint": Recipe(

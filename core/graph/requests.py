@@ -58,6 +58,9 @@ OnlyMasked = Annotated[
 MaskPadding = Annotated[
     int, Meta(ge=0, le=1024, description="Pixels around the mask that are seen with only_masked.")
 ]
+MatchColors = Annotated[
+    bool, Meta(description="Bring colours of what is painted to those of the picture at the edge.")
+]
 Room = Annotated[int, Meta(ge=0, le=2048, description="Pixels of new room at this side.")]
 Infill = Annotated[
     Literal["edge", "tile", "noise"],
@@ -123,6 +126,7 @@ class Inpaint(ImageToImage, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     mask_invert: MaskInvert = False
     only_masked: OnlyMasked = False
     mask_padding: MaskPadding = 32
+    match_colors: MatchColors = False
 
 
 class Outpaint(ImageToImage, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -193,6 +197,7 @@ class Generate(TextToImage, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     mask_invert: MaskInvert = False
     only_masked: OnlyMasked = False
     mask_padding: MaskPadding = 32
+    match_colors: MatchColors = False
     extend_left: Room = 0
     extend_right: Room = 0
     extend_top: Room = 0

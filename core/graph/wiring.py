@@ -47,7 +47,7 @@ def inpaint(values: Values) -> list[GraphNode]:
         _feather(values, ("grow", "out")),
         *_part(values, crop, ("image", "out")),
         *_drawn(values, values["strength"]),
-        _paste({"match_colors": False}, ("image", "out"), ("feather", "out")),
+        _paste({"match_colors": values["match_colors"]}, ("image", "out"), ("feather", "out")),
         _save("paste"),
     ]
 

@@ -19,7 +19,7 @@ _FIELDS = (
     "scheduler", "seed", "count", "init_image", "strength", "mask_image", "mask_blur", "mask_grow",
     "mask_invert", "only_masked", "mask_padding", "extend_left", "extend_right", "extend_top",
     "extend_bottom", "infill", "hires_factor", "hires_strength", "hires_steps", "hires_upscaler",
-    "hires_resample",
+    "hires_resample", "match_colors",
 )  # fmt: skip
 _WHOLE = frozenset(
     {
@@ -28,7 +28,7 @@ _WHOLE = frozenset(
     }
 )  # fmt: skip
 _REAL = frozenset({"guidance_scale", "strength", "mask_blur", "hires_factor", "hires_strength"})
-_FLAGS = frozenset({"mask_invert", "only_masked"})
+_FLAGS = frozenset({"mask_invert", "only_masked", "match_colors"})
 
 
 def arguments(command: argparse.ArgumentParser) -> None:

@@ -28,6 +28,7 @@ export type Generate = {
   mask_invert?: boolean;
   only_masked?: boolean;
   mask_padding?: number;
+  match_colors?: boolean;
   extend_left?: number;
   extend_right?: number;
   extend_top?: number;
