@@ -24,6 +24,7 @@ from core.jobs import fake_picture
 _PHASES = {"load": "load", "encode": "encode", "decode": "decode", "save": "save"}
 _PASSED = {  # node → input that it passes on
     "latent.encode": "image", "latent.decode": "latent", "inpaint.encode": "image",
+    "restore.faces": "image",
 }  # fmt: skip
 _ENLARGED = {"latent.resize": "latent", "upscale.model": "image"}  # node → what it enlarges
 _SAMPLERS = ("latent.sample", "latent.sample_tiled")

@@ -1,10 +1,13 @@
 """Extras that a graph asks for and this installation lacks. Writes nothing."""
 
+from collections.abc import Iterator, Mapping, Sequence
+
 from core.errors import Problem
 from core.graph import settings
 from core.graph.catalogue import EXTRAS, Catalogue
 from core.graph.fields import join
-from core.records.graph import Graph
+from core.graph.sweep import BoundAxis
+from core.records.graph import Graph, GraphNode
 
 
 def lacking(nodes: Catalogue, graph: Graph) -> list[Problem]:
@@ -30,3 +33,34 @@ def lacking(nodes: Catalogue, graph: Graph) -> list[Problem]:
                     )
                 )
     return problems
+
+
+def lacking_in(
+    nodes: Catalogue, axes: Sequence[BoundAxis], graph: Mapping[str, GraphNode]
+) -> Iterator[Problem]:
+    """Name the first value of each axis that needs an extra which the engine lacks.
+
+    :param graph: its nodes by id.
+    """
+    for place, axis in enumerate(axes if nodes.lacking else ()):
+        for target, setting in axis.targets:
+            spec = nodes.nodes[graph[target].type]
+            values = ((index, {setting: value}) for index, value in enumerate(axis.values))
+            found = next(
+                (
+                    (index, EXTRAS[reference.format])
+                    for index, value in values
+                    for reference in settings.references(spec.settings, value)
+                    if EXTRAS.get(reference.format) in nodes.lacking
+                ),
+                None,
+            )
+            if found is not None:
+                index, extra = found
+                yield Problem(
+                    code="extra_missing",
+                    pointer=join("/sweep/axes", place, "values", index),
+                    node=target,
+                    path=f"$.settings.{setting}",
+                    params={"extra": extra},
+                )

@@ -10,7 +10,7 @@ from core.graph.fields import MAX_PROBLEMS, join
 from core.graph.sweep import BoundAxis, Cell
 from core.records.graph import Graph, GraphNode, Json
 from core.records.job import Sweep
-from server.actions import named
+from server.actions import extras, named
 from server.principal import Principal
 from server.state import State
 
@@ -36,7 +36,7 @@ async def expand(
     axes = sweep.bind(graph, wanted, bindings, state.nodes)
     nodes = {node.id: node for node in graph.nodes}
     axes = tuple(_by_name(state, axis, nodes, starter) for axis in axes)
-    problems: list[Problem] = []
+    problems = list(extras.lacking_in(state.nodes, axes, nodes))
     for place, axis in enumerate(axes):
         at = join("/sweep/axes", place, "values")
         problems += await _unknown(state, principal, axis, nodes, at)

@@ -115,6 +115,9 @@ async def test_an_extra_that_the_engine_lacks_is_named_before_anything_runs(
     monkeypatch.setattr(type(studio.state), "nodes", property(lambda _: bare))
     found = await problems(studio, "upscale", init_image=picture, upscaler="x4")
     assert found == [("extra_missing", "/recipe/upscaler")]
+    sweep = {"axes": [{"setting": "upscaler", "values": [None, "x4"]}]}
+    found = await problems(studio, "upscale", init_image=picture, sweep=sweep)
+    assert found == [("extra_missing", "/sweep/axes/0/values/1")]
     answer = await enqueue(studio, "upscale", init_image=picture)
     assert answer.status_code == 201  # Lanczos needs none
 
