@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import nn
 
-from core.engine.values import Handle
+from core.engine.values import SPANDREL, Handle
 
 
 class Loader(Protocol):
@@ -48,6 +48,10 @@ class LazyLoader:
 
     def size(self, handle: Handle, dtype: torch.dtype) -> int:
         """Estimate the bytes the part will take; 0 if unknown."""
+        if handle.format == SPANDREL:
+            from core.engine.models import upscalers
+
+            return upscalers.size(handle, dtype)
         from core.engine.models.load import size
 
         return size(handle, dtype)
@@ -58,4 +62,8 @@ class LazyLoader:
 
         with self._lock:  # held for as long as a warm-up takes
             pass
+        if handle.format == SPANDREL:
+            from core.engine.models import upscalers
+
+            return upscalers.load(handle, dtype)
         return load(handle, dtype)

@@ -12,6 +12,7 @@ PLAIN_TYPES = frozenset({"int", "float", "str", "bool"})  # outputs that may be 
 # before dispatch. Their values enter cache keys by content, not by name.
 MODEL_FORMATS = frozenset({"checkpoint", "lora", "vae", "controlnet", "embedding", "upscaler"})
 IMAGE_FORMATS = frozenset({"image"})
+EXTRAS = {"upscaler": "upscale"}  # format → extra of the distribution that a value of it needs
 
 
 class Port(Struct, frozen=True, kw_only=True):
@@ -46,6 +47,9 @@ class Catalogue(Struct, frozen=True, kw_only=True):
     samplers: list[str] = []
     schedules: list[str] = []
     problems: list[Problem] = []
+    lacking: Annotated[
+        list[str], Meta(description="Extras that are not installed: what needs them is refused.")
+    ] = []
 
 
 class Resource(Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from core.records.graph import Graph, GraphNode, Json
 from core.records.image import ImageFacts
 
 SINK = "image.save"
+_SAMPLERS = ("latent.sample", "latent.sample_tiled")
 _SIZED = ("latent.empty", "image.resize", "inpaint.crop")
 
 
@@ -31,7 +32,7 @@ def describe(graph: Graph, sink: str | None = None) -> ImageFacts:
     )
     if start is None:
         return ImageFacts()
-    sample = _nearest(nodes, start, "latent.sample")
+    sample = _nearest(nodes, start, *_SAMPLERS)
     if sample is None:
         return ImageFacts()
     positive = _nearest(nodes, _source(nodes, sample, "positive"), "prompt.encode")
@@ -54,7 +55,7 @@ def details(graph: Graph, sink: str | None = None) -> Details:
     start = next(
         (node for node in graph.nodes if node.type == SINK and sink in (None, node.id)), None
     )
-    sample = _nearest(nodes, start, "latent.sample")
+    sample = _nearest(nodes, start, *_SAMPLERS)
     if sample is None:
         return Details()
     positive = _nearest(nodes, _source(nodes, sample, "positive"), "prompt.encode")
@@ -79,9 +80,9 @@ def _source(nodes: dict[str, GraphNode], node: GraphNode, port: str) -> GraphNod
     return None
 
 
-def _nearest(nodes: dict[str, GraphNode], start: GraphNode | None, type_: str) -> GraphNode | None:
-    """Find the node of a type that is fewest wires up from ``start``, itself included."""
-    return next((node for node in _upstream(nodes, start) if node.type == type_), None)
+def _nearest(nodes: dict[str, GraphNode], start: GraphNode | None, *types: str) -> GraphNode | None:
+    """Find the node of these types that is fewest wires up from ``start``, itself included."""
+    return next((node for node in _upstream(nodes, start) if node.type in types), None)
 
 
 def _upstream(nodes: dict[str, GraphNode], start: GraphNode | None) -> Iterator[GraphNode]:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from core import staged
 from core.errors import HeliographError, Invalid, ModelUnreadable, NodeFailed, Params
-from core.graph import settings
+from core.graph import settings, sizes
 from core.graph.catalogue import IMAGE_FORMATS, PLAIN_TYPES, Catalogue, Resources
 from core.graph.check import check
 from core.graph.plan import Step, plan
@@ -24,7 +24,11 @@ from core.jobs import fake_picture
 _PHASES = {"load": "load", "encode": "encode", "decode": "decode", "save": "save"}
 _PASSED = {  # node → input that it passes on
     "latent.encode": "image", "latent.decode": "latent", "inpaint.encode": "image",
+    "restore.faces": "image",
 }  # fmt: skip
+_ENLARGED = {"latent.resize": "latent", "upscale.model": "image"}  # node → what it enlarges
+_SAMPLERS = ("latent.sample", "latent.sample_tiled")
+_DRAWN = frozenset({*_SAMPLERS, *_ENLARGED, "image.resize", "inpaint.paste"})
 _DEFAULT_SIDE = 64  # pixels, where no node says a size
 
 
@@ -166,7 +170,7 @@ class FakeRun:
         self, step: Step, values: Mapping[str, Any], outputs: Mapping[str, Any]
     ) -> Iterator[Move]:
         node = step.node
-        if node.type == "latent.sample":
+        if node.type in _SAMPLERS:
             steps = int(values["steps"])
             for number in range(1, steps + 1):
                 yield Move(node.id, "step", number, steps, outputs["out"])
@@ -185,6 +189,8 @@ class FakeRun:
         node, kind = step.node, step.node.type
         if kind in _PASSED:
             return {"out": self._input(step, _PASSED[kind])}
+        if kind in _DRAWN:
+            return {"out": self._drawn(step, values)}
         match kind:
             case "number.value":
                 return {"out": values["value"]}
@@ -197,8 +203,6 @@ class FakeRun:
                 return {"out": values["prompt"]}
             case "latent.empty":
                 return {"out": _canvas(values)}
-            case "latent.sample" | "image.resize" | "inpaint.paste":
-                return {"out": self._drawn(step, values)}
             case "image.load":
                 return {"out": self._load(node.id, resources[values["image"]].path)}
             case "inpaint.crop" | "outpaint.extend":
@@ -210,6 +214,8 @@ class FakeRun:
             return self._resized(step, values)
         if step.node.type == "inpaint.paste":
             return self._pasted(step)
+        if port := _ENLARGED.get(step.node.type):
+            return self._enlarged(step, values, port)
         start = self._input(step, "latent") or _canvas({})
         recipe = (values["seed"], self._input(step, "positive"), start.recipe)
         return Canvas(start.width, start.height, recipe)
@@ -221,6 +227,14 @@ class FakeRun:
             height = before.height + values["top"] + values["bottom"]
             return Canvas(width, height, before.recipe)
         return Canvas(values["width"], values["height"], before.recipe)
+
+    def _enlarged(self, step: Step, values: Mapping[str, Any], port: str) -> Canvas:
+        before = self._input(step, port) or _canvas({})
+        size = sizes.enlarged(
+            (before.width, before.height), values["factor"], values.get("width"),
+            values.get("height"),
+        )  # fmt: skip
+        return Canvas(*size, before.recipe)
 
     def _pasted(self, step: Step) -> Canvas:
         """Give the size of the picture and the colours of what was drawn."""

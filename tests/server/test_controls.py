@@ -101,6 +101,8 @@ async def test_a_graph_names_its_controlnet_too(studio: Studio) -> None:
 async def test_capabilities_name_the_preprocessors(studio: Studio) -> None:
     found = (await studio.client.get("/api/v1/capabilities")).json()
     for recipe in found["recipes"]:
+        if recipe["name"] == "upscale":  # which draws nothing
+            continue
         named = recipe["fields"]["$defs"]["ControlUse"]["properties"]["preprocessor"]["enum"]
         assert {"none", "canny", "lineart", "xdog", "color", "tile"} <= set(named)
 

@@ -7,11 +7,13 @@ knows neither when rows are stepped nor where pictures come from.
 """
 
 from collections.abc import Hashable, Sequence
+from copy import copy
 from typing import Any, Protocol
 
 import torch
 from torch import nn
 
+from core.engine.values import Area
 from core.graph.controls import Mode
 
 _FAINTEST = -1.0  # power of ten of the first residual's share where those are weighted softly
@@ -48,6 +50,18 @@ class Use:
         self._soft = mode != "balanced" and not pooled
         self._one_half = mode == "control" or pooled
         self._shares: torch.Tensor | None = None
+
+    def part(self, area: Area, factor: int) -> "Use":
+        """Give the same for a part of the picture.
+
+        :param area: in cells; ``factor`` pixels of the picture are a cell.
+        """
+        made = copy(self)
+        top, left = area.top * factor, area.left * factor
+        made.picture = self.picture[
+            ..., top : top + area.height * factor, left : left + area.width * factor
+        ]
+        return made
 
     def enter(self, device: torch.device, dtype: torch.dtype) -> None:
         """Move the picture onto the device; does nothing when it is there."""

@@ -45,6 +45,6 @@ def predict(rows: Sequence[Row]) -> tuple[list[torch.Tensor], list[torch.Tensor]
     parts = output.to(torch.float32).tensor_split(len(order))
     ends = list(accumulate(len(some) for some in entries))
     return inputs, [
-        row.followed.combined(parts[end - len(some) : end])
+        row.combined(parts[end - len(some) : end])
         for row, some, end in zip(rows, entries, ends, strict=True)
     ]
