@@ -80,7 +80,7 @@ class Controlled(Protocol):
 def residuals(
     rows: Sequence[Controlled],
     order: Sequence[int],
-    unconditional: int,
+    conditional: Sequence[bool],
     latents: torch.Tensor,
     timesteps: torch.Tensor,
     tokens: torch.Tensor,
@@ -89,7 +89,7 @@ def residuals(
 
     Each net is run once, for the entries of the batch that it adds to; not at all without any.
 
-    :param order: the row of each entry; the first ``unconditional`` ones are such halves.
+    :param order: the row of each entry; ``conditional``: whether it is no unconditional half.
     :param latents: scaled, (E, C, h, w), without the channels that only the denoiser takes.
     :param timesteps: (E,); ``tokens``: (E, T, D); all on the device.
     """
@@ -97,10 +97,8 @@ def residuals(
     for column in range(len(rows[0].controls)):
         acting = [
             place
-            for place, index in enumerate(order)
-            if rows[index]
-            .controls[column]
-            .acts(rows[index].place, conditional=place >= unconditional)
+            for place, (index, told) in enumerate(zip(order, conditional, strict=True))
+            if rows[index].controls[column].acts(rows[index].place, conditional=told)
         ]
         if not acting:
             continue

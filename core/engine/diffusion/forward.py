@@ -33,7 +33,8 @@ def predict(rows: Sequence[Row]) -> tuple[list[torch.Tensor], list[torch.Tensor]
     steered = {}
     if rows[0].controls:  # whose nets see no channels for inpainting
         narrow = torch.cat([inputs[index] for index in order]).to(rows[0].dtype)
-        steered = control.residuals(rows, order, len(guided), narrow, timesteps, tokens)
+        prompted = [place >= len(guided) for place in range(len(order))]
+        steered = control.residuals(rows, order, prompted, narrow, timesteps, tokens)
     output: torch.Tensor = (
         rows[0]
         .network(
