@@ -57,8 +57,8 @@ async def test_everything_that_control_names_wrongly_is_told_at_once(studio: Stu
         ],
     )
     assert sorted(found) == [
-        ("control_family", "/control/3/model"),
-        ("model_kind", "/control/2/model"),
+        ("model_wrong_family", "/control/3/model"),
+        ("model_wrong_kind", "/control/2/model"),
         ("number_not_below", "/control/4/start"),
         ("unknown_image", "/control/1/image"),
         ("unknown_model", "/control/1/model"),

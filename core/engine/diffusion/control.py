@@ -94,7 +94,7 @@ class Controlled(Protocol):
 def residuals(
     rows: Sequence[Controlled],
     order: Sequence[int],
-    following: Sequence[bool],
+    conditional: Sequence[bool],
     latents: torch.Tensor,
     timesteps: torch.Tensor,
     tokens: torch.Tensor,
@@ -103,8 +103,7 @@ def residuals(
 
     Each net is run once, for the entries of the batch that it adds to; not at all without any.
 
-    :param order: the row of each entry.
-    :param following: of each entry, whether it follows a prompt: it is no unconditional half.
+    :param order: the row of each entry; ``conditional``: whether it is no unconditional half.
     :param latents: scaled, (E, C, h, w), without the channels that only the denoiser takes.
     :param timesteps: (E,); ``tokens``: (E, T, D); all on the device.
     """
@@ -112,8 +111,8 @@ def residuals(
     for column in range(len(rows[0].controls)):
         acting = [
             place
-            for place, index in enumerate(order)
-            if rows[index].controls[column].acts(rows[index].place, conditional=following[place])
+            for place, (index, told) in enumerate(zip(order, conditional, strict=True))
+            if rows[index].controls[column].acts(rows[index].place, conditional=told)
         ]
         if not acting:
             continue

@@ -33,8 +33,8 @@ def predict(rows: Sequence[Row]) -> tuple[list[torch.Tensor], list[torch.Tensor]
         steered = {}
         if rows[0].controls:  # whose nets see no channels for inpainting
             narrow = torch.cat([inputs[index] for index in order]).to(rows[0].dtype)
-            following = [known for row in rows for known in row.followed.conditional()]
-            steered = control.residuals(rows, order, following, narrow, timesteps, tokens)
+            prompted = [known for row in rows for known in row.followed.conditional()]
+            steered = control.residuals(rows, order, prompted, narrow, timesteps, tokens)
         output: torch.Tensor = rows[0].network(
             torch.cat([wide[index] for index in order]).to(rows[0].dtype),  # (E, C + K, h, w)
             timesteps,
