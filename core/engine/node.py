@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, dataclass_transform, get_args, get_
 import msgspec
 from msgspec import Meta, Struct, StructMeta
 
-from core.graph.catalogue import PLAIN_TYPES, NodeSpec, Port
+from core.graph.catalogue import ANY, PLAIN_TYPES, NodeSpec, Port
 
 _TAG = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 _TAG_FIELD = "$type"  # no identifier, so a setting may be called "type"
@@ -202,7 +202,9 @@ def _port_types(node: type[Node], port: str, hint: Any) -> tuple[list[str], str]
     for part in get_args(hint) if is_union else (hint,):
         if part is type(None):
             continue
-        if part in _PLAIN:
+        if part is Any:
+            names.append(ANY)
+        elif part in _PLAIN:
             names.append(_PLAIN[part])
         elif isinstance(part, type) and issubclass(part, Value):
             names.append(part.__name__)

@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 from core.errors import Problem
 
 PLAIN_TYPES = frozenset({"int", "float", "str", "bool"})  # outputs that may be wired into settings
+ANY = "any"  # an input that takes every type; an output of what comes in by such inputs
 
 # Setting formats (JSON Schema ``format``) whose value names something that the server resolves
 # before dispatch. Their values enter cache keys by content, not by name.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from core.graph.branches import settle
 from core.records.graph import Graph, GraphNode, Json
 from core.records.image import ImageFacts
 
@@ -26,6 +27,7 @@ def describe(graph: Graph, sink: str | None = None) -> ImageFacts:
 
     What a wire fills is not known before the run and stays null, as does what is not there.
     """
+    graph = settle(graph)
     nodes = {node.id: node for node in graph.nodes}
     start = next(
         (node for node in graph.nodes if node.type == SINK and sink in (None, node.id)), None
@@ -51,6 +53,7 @@ def describe(graph: Graph, sink: str | None = None) -> ImageFacts:
 
 def details(graph: Graph, sink: str | None = None) -> Details:
     """Collect the rest of what makes the picture that a sink saves."""
+    graph = settle(graph)
     nodes = {node.id: node for node in graph.nodes}
     start = next(
         (node for node in graph.nodes if node.type == SINK and sink in (None, node.id)), None

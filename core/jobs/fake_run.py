@@ -15,9 +15,11 @@ from msgspec import Struct
 from core import staged
 from core.errors import HeliographError, Invalid, ModelUnreadable, NodeFailed, Params
 from core.graph import settings, sizes
+from core.graph.branches import stages
 from core.graph.catalogue import IMAGE_FORMATS, PLAIN_TYPES, Catalogue, Resources
 from core.graph.check import check
-from core.graph.plan import Step, plan
+from core.graph.comparisons import COMPARISONS
+from core.graph.plan import Step
 from core.ipc.messages import RunGraph, SavedImage
 from core.jobs import fake_picture
 
@@ -29,6 +31,7 @@ _PASSED = {  # node → input that it passes on
 _ENLARGED = {"latent.resize": "latent", "upscale.model": "image"}  # node → what it enlarges
 _SAMPLERS = ("latent.sample", "latent.sample_tiled")
 _DRAWN = frozenset({*_SAMPLERS, *_ENLARGED, "image.resize", "inpaint.paste"})
+_PLAIN = ("number.value", "number.integer", "number.add", "text.join", "logic.compare")
 _DEFAULT_SIDE = 64  # pixels, where no node says a size
 
 
@@ -96,7 +99,7 @@ class FakeRun:
             error = Invalid(first.code, problems=tuple(problems))
             error.params = first.params
             raise Failed(error, first.node, first.path)
-        for step in plan(graph, self._catalogue, resources):
+        for step in self._steps():
             values = self._settings(step, resources)
             outputs = self._outputs(step, values, resources)
             if step.pure and not step.sink and step.key in self._known:
@@ -111,6 +114,14 @@ class FakeRun:
                 self._values[step.node.id, port.name] = value
                 if value is not None and not PLAIN_TYPES.isdisjoint(port.types):
                     self.outputs[f"{step.node.id}.{port.name}"] = value
+
+    def _steps(self) -> Iterator[Step]:
+        ran: set[str] = set()
+        told = lambda node, port: self._values.get((node, port))  # noqa: E731
+        for steps in stages(self._command.graph, self._catalogue, self._command.resources, told):
+            fresh = [step for step in steps if step.node.id not in ran]
+            ran.update(step.node.id for step in fresh)
+            yield from fresh
 
     def save(self) -> list[SavedImage]:
         """Write the pictures into staging, unsynced: a fake's pictures may be lost with the power.
@@ -191,14 +202,9 @@ class FakeRun:
             return {"out": self._input(step, _PASSED[kind])}
         if kind in _DRAWN:
             return {"out": self._drawn(step, values)}
+        if kind in _PLAIN:
+            return {"out": self._computed(step, values)}
         match kind:
-            case "number.value":
-                return {"out": values["value"]}
-            case "number.add":
-                return {"out": self._input(step, "a") + self._input(step, "b")}
-            case "text.join":
-                parts = (self._input(step, "a"), self._input(step, "b"))
-                return {"out": values["separator"].join(parts)}
             case "prompt.encode":
                 return {"out": values["prompt"]}
             case "latent.empty":
@@ -208,6 +214,14 @@ class FakeRun:
             case "inpaint.crop" | "outpaint.extend":
                 return {"image": self._resized(step, values)}
         return {}
+
+    def _computed(self, step: Step, values: Mapping[str, Any]) -> Any:
+        if step.node.type in ("number.value", "number.integer"):
+            return values["value"]
+        a, b = self._input(step, "a"), self._input(step, "b")
+        if step.node.type == "text.join":
+            return values["separator"].join((a, b))
+        return COMPARISONS[values["relation"]](a, b) if "relation" in values else a + b
 
     def _drawn(self, step: Step, values: Mapping[str, Any]) -> Canvas:
         if step.node.type == "image.resize":
