@@ -18,7 +18,7 @@ function job(id: string, status: Job["status"]): Job {
   return {
     id, batch: "B", kind: "graph", owner: "me", status, priority: 0, position: null, attempt: 0,
     created: BASE.at, started: null, ended: null, seconds: null, images: [], error: null,
-    progress: { step: 0, steps: 0, phase: "" }, eta_seconds: null, overrides: {}, degraded: [],
+    progress: { step: 0, steps: 0, phase: "" }, eta_seconds: null, overrides: {}, degraded: [], successor: null,
   };
 }
 
@@ -93,6 +93,8 @@ describe("facts about jobs", () => {
   it("count a batch once, and never below nothing", () => {
     const state = all([{ ...BASE, type: "batch.queued", seq: 1, batch: "B", count: 1000, priority: 0 }]);
     expect(state.queue.counts.queued).toBe(1000);
+    const again = all([{ ...BASE, type: "batch.retried", seq: 1, batch: "B", count: 3, jobs: [] }]);
+    expect(again.queue.counts.queued).toBe(3);
     expect(all([started(1, "J")]).queue.counts.queued).toBe(0);
   });
 });
