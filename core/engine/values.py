@@ -9,6 +9,7 @@ import torch
 from msgspec import Struct
 
 from core.engine.node import Value
+from core.graph.controls import Mode
 from core.graph.prompts.reading import Stage
 
 SPANDREL = "spandrel"  # the format of upscalers: a file that another library reads
@@ -111,3 +112,29 @@ class Vae(Handle, frozen=True, kw_only=True):
     """The autoencoder of a checkpoint."""
 
     part: str = "vae"
+
+
+class ControlNet(Handle, frozen=True, kw_only=True):
+    """A ControlNet: a model of its own, made for denoisers of a family."""
+
+    part: str = "controlnet"
+
+
+class NetUse(Struct, frozen=True, kw_only=True):
+    """A ControlNet and what it sees: ``pixels`` (B or 1, 3, H, W), float32, RGB in [0, 1].
+
+    As large as what is drawn. It acts between the shares ``start`` and ``end`` of the steps.
+    """
+
+    net: ControlNet
+    pixels: torch.Tensor
+    weight: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
+    mode: Mode = "balanced"
+
+
+class Control(Value, frozen=True, kw_only=True):
+    """ControlNets that steer a sampler together, in order."""
+
+    uses: tuple[NetUse, ...]

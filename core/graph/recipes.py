@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from core.errors import Invalid, Params, Problem
-from core.graph import enlarging
+from core.graph import controls, enlarging
 from core.graph import fields as flat
 from core.graph.cookbook import RECIPES as RECIPES
 from core.graph.cookbook import ROOM as ROOM
@@ -22,10 +22,13 @@ from core.records.graph import Graph, GraphNode, Json
 from core.records.model import ModelDefaults
 
 FALLBACK = ModelDefaults(width=512, height=512, steps=20, guidance_scale=7.5, sampler="default")
-NOT_YET = ("loras", "control")  # fields whose nodes are not there yet
+NOT_YET = ("loras",)  # fields whose nodes are not there yet
 # Fields that any recipe takes: those of the job are the caller's to act on, and a strength has
 # nothing to be strong on where there is no picture.
-_ALWAYS = ("count", "board", "priority", "exact", "dynamic_prompts", "strength", *NOT_YET)
+_ALWAYS = (
+    "count", "board", "priority", "exact", "max_rows", "dynamic_prompts", "styles", "strength",
+    *NOT_YET,
+)  # fmt: skip
 
 _system_random = random.SystemRandom()
 
@@ -109,6 +112,27 @@ def extended(fields: Mapping[str, Json], source: tuple[int, int]) -> tuple[int, 
     return source[0] + left + right, source[1] + top + bottom
 
 
+def size_near(
+    asked: Mapping[str, Json], fields: Mapping[str, Json], source: tuple[int, int]
+) -> tuple[int, int] | None:
+    """Give the size at which one picture among several is drawn; None where that is not its own.
+
+    :param asked: the fields with what they leave open.
+    :param fields: the same, checked and complete.
+    """
+    if "factor" in fields:  # what it is made larger to is no size of the picture
+        return None
+    near, width, height = _drawn_near(fields, source), asked.get("width"), asked.get("height")
+    return None if near is None else _size_near(near, width, height)
+
+
+def default(name: str, defaults: ModelDefaults) -> Json:
+    """Give what a field is for a model where it is left open."""
+    return next(
+        (found for one in (defaults, FALLBACK) if (found := getattr(one, name)) is not None), None
+    )
+
+
 def _drawn_near(
     values: Mapping[str, Json], source: tuple[int, int] | None
 ) -> tuple[int, int] | None:
@@ -124,6 +148,8 @@ def _refused(recipe: Recipe, request: Generate, pointer: str) -> Iterator[Proble
         if getattr(request, field):
             at = flat.join(pointer, field)
             yield Problem(code="not_supported_yet", pointer=at, params={"field": field})
+    asked = msgspec.to_builtins(request.control)
+    yield from controls.problems(asked, flat.join(pointer, "control"))
     own = msgspec.structs.fields(recipe.fields)
     names = {field.name for field in own}
     if request.model is None and "model" in names:
@@ -134,9 +160,9 @@ def _refused(recipe: Recipe, request: Generate, pointer: str) -> Iterator[Proble
             yield Problem(code="missing_field", pointer=at, params={"field": needed.name})
     taken = {*_ALWAYS, *names}
     if "prompt" not in names:
-        taken.remove("dynamic_prompts")
+        taken -= {"dynamic_prompts", "styles"}
     for other in msgspec.structs.fields(Generate):
-        nothing = "" if other.required else other.default
+        nothing = _nothing(other)
         if other.name not in taken and getattr(request, other.name) != nothing:
             params: Params = {"field": other.name, "recipe": recipe.name}
             at = flat.join(pointer, other.name)
@@ -152,6 +178,14 @@ def _misfit(
         size, wanted = (f"{wide} × {high}" for wide, high in (mask, source))
         at = flat.join(pointer, "mask_image")
         yield Problem(code="mask_size", pointer=at, params={"size": size, "wanted": wanted})
+
+
+def _nothing(field: msgspec.structs.FieldInfo) -> Json:
+    """Give the value of a field by which nothing is asked for."""
+    if field.required:
+        return ""
+    made = field.default_factory
+    return field.default if made is msgspec.NODEFAULT else made()
 
 
 def _bound(recipe: Recipe, nodes: list[GraphNode]) -> dict[str, list[tuple[str, str]]]:
@@ -177,9 +211,8 @@ def _complete_size(
 def _complete(values: dict[str, Json], defaults: ModelDefaults) -> None:
     """Fill what is null of the fields that say how something is drawn."""
     for name in ("steps", "guidance_scale", "sampler"):
-        for origin in (defaults, FALLBACK):
-            if name in values and values[name] is None:
-                values[name] = getattr(origin, name)
+        if name in values and values[name] is None:
+            values[name] = default(name, defaults)
     if "scheduler" in values and values["scheduler"] is None:
         values["scheduler"] = "default"
     if "seed" in values and values["seed"] is None:

@@ -3,10 +3,11 @@
 Structs only. Every door shows them: REST and socket as schemas, the command line as flags.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from core.graph.controls import MAX_CONTROLS, Mode, Preprocessor, Resize
 from core.graph.fields import MAX_INT
 
 MAX_SIDE = 4096  # pixels
@@ -85,6 +86,9 @@ HiresResample = Annotated[
     Literal["bilinear", "bicubic", "nearest", "lanczos"],
     Meta(description="How the first picture is enlarged: its latents, or with lanczos its pixels."),
 ]
+MaxRows = Annotated[
+    int, Meta(ge=1, le=10_000, description="How many of these jobs run at once; null: all.")
+]
 
 
 class LoraUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -92,6 +96,47 @@ class LoraUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     model: ModelName
     weight: Annotated[float, Meta(ge=-10, le=10)] = 1.0
+
+
+class ControlUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A ControlNet, and the picture that it steers by."""
+
+    model: Annotated[
+        str, Meta(min_length=1, max_length=512, description="ControlNet by name, id or SHA-256.")
+    ]
+    image: ImageId
+    weight: Annotated[float, Meta(ge=0, le=2, description="How strongly it steers.")] = 1.0
+    start: Annotated[
+        float, Meta(ge=0, le=1, description="Share of the steps from which on it steers.")
+    ] = 0.0
+    end: Annotated[
+        float, Meta(ge=0, le=1, description="Share of the steps until which it steers.")
+    ] = 1.0
+    mode: Annotated[
+        Mode,
+        Meta(description="balanced; prompt: the prompt counts more; control: the picture does."),
+    ] = "balanced"
+    resize: Annotated[
+        Resize,
+        Meta(description="stretch; crop: fill the size and cut off; fit: lie in it, bordered."),
+    ] = "crop"
+    preprocessor: Annotated[
+        Preprocessor,
+        Meta(description="What is made of the picture first; none: it is a map already."),
+    ] = "none"
+    low: (
+        Annotated[
+            float, Meta(ge=0, le=1, description="Threshold of canny and lineart; null is its own.")
+        ]
+        | None
+    ) = None
+    high: Annotated[float, Meta(ge=0, le=1, description="Upper threshold, likewise.")] | None = None
+
+
+Controls = Annotated[
+    list[ControlUse],
+    Meta(max_length=MAX_CONTROLS, description="ControlNets that steer the picture together."),
+]
 
 
 class TextToImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -108,6 +153,7 @@ class TextToImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     scheduler: Name | None = None
     seed: Seed | None = None
     clip_skip: ClipSkip = 0
+    control: Controls = []
 
 
 class ImageToImage(TextToImage, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -181,9 +227,9 @@ class Generate(TextToImage, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     mask_image: MaskId | None = None
     strength: Strength | None = None  # null is the recipe's own: 0.75, and 1 for new room
     loras: Annotated[list[LoraUse], Meta(max_length=64)] = []
-    control: Annotated[list[dict[str, Any]], Meta(max_length=16)] = []
     board: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
     priority: Annotated[int, Meta(ge=-100, le=100)] = 0
+    max_rows: MaxRows | None = None
     exact: Annotated[bool, Meta(description="Run alone, for bit-identical replay.")] = False
     dynamic_prompts: Annotated[
         Literal["off", "random", "combinatorial"],
@@ -192,6 +238,10 @@ class Generate(TextToImage, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             " by its seed, or all there are, count pictures of each."
         ),
     ] = "off"
+    styles: Annotated[
+        list[Annotated[str, Meta(max_length=200)]],
+        Meta(max_length=16, description="Your presets by name: words around both prompts."),
+    ] = []
     mask_blur: MaskBlur = 4.0
     mask_grow: MaskGrow = 0
     mask_invert: MaskInvert = False

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
+from core.graph import controls
 from core.records.graph import GraphNode, Json
 
 Values = Mapping[str, Json]
@@ -74,7 +75,7 @@ def outpaint(values: Values) -> list[GraphNode]:
 
 def hires(values: Values) -> list[GraphNode]:
     """A picture of the model's size, enlarged as latents or as pixels, and drawn on from there."""
-    sample, decode = _drawn(values, 1.0)
+    *nets, sample, decode = _drawn(values, 1.0)
     second = {"steps": values["hires_steps"], "strength": values["hires_strength"]}
     larger = {"factor": values["hires_factor"]}
     upscaler, resample = values["hires_upscaler"], values["hires_resample"]
@@ -88,14 +89,17 @@ def hires(values: Values) -> list[GraphNode]:
             _node("enlarge", "upscale.model", enlarge, image=("first", "out")),
             _node("grow", "latent.encode", {}, vae=("model", "vae"), image=("enlarge", "out")),
         ]
+    steering, steered = _again(*controls.wired(values["control"], ("grow", "out")))
     return [
         *_prompts(values),
         _node("start", "latent.empty", _size(values), vae=("model", "vae")),
+        *nets,
         sample,
         *enlarged,
+        *steering,
         replace(
             sample, id="refine", settings={**sample.settings, **second},
-            inputs={**sample.inputs, "latent": ("grow", "out")},
+            inputs={**sample.inputs, "latent": ("grow", "out"), **steered},
         ),
         replace(decode, inputs={**decode.inputs, "latent": ("refine", "out")}),
         _save("decode"),
@@ -110,17 +114,31 @@ def upscale(values: Values) -> list[GraphNode]:
 
 def upscale_diffusion(values: Values) -> list[GraphNode]:
     """A picture, made larger, noised a little and denoised in tiles."""
-    sample, decode = _drawn(values, values["strength"])
+    *nets, sample, decode = _drawn(values, values["strength"])
     tiles = {"tile": values["tile_size"], "overlap": values["tile_overlap"]}
     return [
         *_prompts(values),
         _load(values),
         _enlarged(values, {}),
         _node("start", "latent.encode", {}, vae=("model", "vae"), image=("enlarge", "out")),
+        *nets,
         replace(sample, type="latent.sample_tiled", settings={**sample.settings, **tiles}),
         decode,
         _save("decode"),
     ]
+
+
+def _again(
+    nodes: list[GraphNode], wires: Mapping[str, tuple[str, str]]
+) -> tuple[list[GraphNode], dict[str, tuple[str, str]]]:
+    """Call nodes otherwise, so that a second pass has its own beside those of the first."""
+    names = {node.id: f"{node.id}_again" for node in nodes}
+
+    def moved(inputs: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+        return {port: (names.get(source, source), out) for port, (source, out) in inputs.items()}
+
+    second = [replace(node, id=names[node.id], inputs=moved(node.inputs)) for node in nodes]
+    return second, moved(wires)
 
 
 def _enlarged(values: Values, settings: dict[str, Json]) -> GraphNode:
@@ -144,8 +162,12 @@ def _prompts(values: Values) -> list[GraphNode]:
 
 
 def _drawn(values: Values, strength: Json) -> list[GraphNode]:
-    """Denoise the latents of ``start`` and decode them."""
+    """Denoise the latents of ``start``, steered by what was asked for, and decode them."""
+    part = {"source": ("image", "out"), "area": ("crop", "area")}
+    cut = part if values.get("only_masked") else None
+    nets, steered = controls.wired(values["control"], ("start", "out"), cut)
     return [
+        *nets,
         _node(
             "sample", "latent.sample",
             {
@@ -157,7 +179,7 @@ def _drawn(values: Values, strength: Json) -> list[GraphNode]:
                 "strength": strength,
             },
             model=("model", "model"), positive=("positive", "out"), negative=("negative", "out"),
-            latent=("start", "out"),
+            latent=("start", "out"), **steered,
         ),
         _node("decode", "latent.decode", {}, vae=("model", "vae"), latent=("sample", "out")),
     ]  # fmt: skip

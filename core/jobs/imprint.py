@@ -3,9 +3,9 @@
 import re
 
 import core
+from core.graph import sweep
 from core.graph.catalogue import Resources
 from core.graph.describe import details
-from core.graph.sweep import overrides
 from core.jobs.flight import Flight
 from core.jobs.queue import Claimed
 from core.media.metadata import Made, Parameters, Used, texts
@@ -23,8 +23,7 @@ def imprint(claimed: Claimed, flight: Flight) -> dict[str, str]:
     assert flight.graph is not None
     recipe = claimed.recipe
     if recipe is not None:
-        cell = overrides(claimed.axes, claimed.cell)
-        recipe = {**recipe, **{name: value for name, value in cell.items() if "." not in name}}
+        recipe = sweep.asked(recipe, claimed.axes, claimed.cell)
     made = Made(
         graph=flight.graph,
         recipe=recipe,

@@ -36,13 +36,17 @@ def lacking(nodes: Catalogue, graph: Graph) -> list[Problem]:
 
 
 def lacking_in(
-    nodes: Catalogue, axes: Sequence[BoundAxis], graph: Mapping[str, GraphNode]
+    nodes: Catalogue,
+    axes: Sequence[BoundAxis],
+    graph: Mapping[str, GraphNode],
+    pointers: Sequence[str],
 ) -> Iterator[Problem]:
     """Name the first value of each axis that needs an extra which the engine lacks.
 
     :param graph: its nodes by id.
+    :param pointers: of the values of each axis.
     """
-    for place, axis in enumerate(axes if nodes.lacking else ()):
+    for axis, at in zip(axes, pointers, strict=True) if nodes.lacking else ():
         for target, setting in axis.targets:
             spec = nodes.nodes[graph[target].type]
             values = ((index, {setting: value}) for index, value in enumerate(axis.values))
@@ -59,7 +63,7 @@ def lacking_in(
                 index, extra = found
                 yield Problem(
                     code="extra_missing",
-                    pointer=join("/sweep/axes", place, "values", index),
+                    pointer=join(at, index),
                     node=target,
                     path=f"$.settings.{setting}",
                     params={"extra": extra},

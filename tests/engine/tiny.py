@@ -96,12 +96,40 @@ def write_model(folder: Path, latents: int = 6, inputs: int | None = None) -> No
     )
 
 
+def write_controlnet(folder: Path, latents: int = 6, seed: int = 0, **config: Any) -> Path:
+    """Write a ControlNet for a model of ``write_model``; a fresh one would add nothing."""
+    from diffusers import ControlNetModel
+
+    torch.manual_seed(seed)
+    made = ControlNetModel(
+        **{
+            "in_channels": latents,
+            "block_out_channels": (16, 32),
+            "layers_per_block": 1,
+            "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
+            "cross_attention_dim": 24,
+            "attention_head_dim": 4,
+            "norm_num_groups": 8,
+            "conditioning_embedding_out_channels": (8, 16, 16),
+        }
+        | config
+    )
+    with torch.no_grad():
+        for name, weight in made.named_parameters():
+            if name.startswith(("controlnet_", "controlnet_cond_embedding.conv_out")):
+                weight.normal_(std=0.2)
+    made.save_pretrained(folder)
+    return folder
+
+
 def floor(device: Device | None = None) -> SimpleNamespace:
     """What the sampling loop needs of an engine."""
     device, baton = device or Device("cpu"), Baton()
     residency = Residency(device, baton, LazyLoader())
     reserve = Reserve(device, residency.make_room)
-    return SimpleNamespace(baton=baton, device=device, residency=residency, reserve=reserve)
+    return SimpleNamespace(
+        baton=baton, device=device, residency=residency, reserve=reserve, max_rows=0
+    )
 
 
 class Tiny:
@@ -120,7 +148,7 @@ class Tiny:
     def shape(self, size: int = SIZE) -> tuple[int, int, int, int]:
         return (1, self.channels, size // self.factor, size // self.factor)
 
-    def pipeline(self, kind: str, sampler: str, schedule: str = "default") -> Any:
+    def pipeline(self, kind: str, sampler: str, schedule: str = "default", **parts: Any) -> Any:
         import diffusers
 
         made = getattr(diffusers, kind)(
@@ -132,6 +160,7 @@ class Tiny:
             safety_checker=None,
             feature_extractor=None,
             requires_safety_checker=False,
+            **parts,
         )
         made.set_progress_bar_config(disable=True)
         return made

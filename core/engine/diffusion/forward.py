@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
+from core.engine.diffusion import control
 from core.engine.diffusion.guidance import combine
 from core.engine.diffusion.rows import Row
 
@@ -27,13 +28,20 @@ def predict(rows: Sequence[Row]) -> tuple[list[torch.Tensor], list[torch.Tensor]
     conditioning += [row.positive for row in rows]
     # Schedulers differ in the number format of timesteps; networks embed them in float32.
     timesteps = torch.stack([rows[index].timestep.to(torch.float32) for index in order])
+    timesteps = timesteps.to(rows[0].device, non_blocking=True)
+    tokens = torch.cat(conditioning)
+    steered = {}
+    if rows[0].controls:  # whose nets see no channels for inpainting
+        narrow = torch.cat([inputs[index] for index in order]).to(rows[0].dtype)
+        steered = control.residuals(rows, order, len(guided), narrow, timesteps, tokens)
     output: torch.Tensor = (
         rows[0]
         .network(
             torch.cat([wide[index] for index in order]).to(rows[0].dtype),  # (G + R, C + K, h, w)
-            timesteps.to(rows[0].device, non_blocking=True),
-            encoder_hidden_states=torch.cat(conditioning),
+            timesteps,
+            encoder_hidden_states=tokens,
             return_dict=False,
+            **steered,
         )[0]
         .to(torch.float32)
     )

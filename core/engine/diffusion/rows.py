@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from core.engine.diffusion.control import Use
 from core.engine.diffusion.guidance import guided
 from core.engine.diffusion.inpaint import Kept, level_after
 from core.engine.diffusion.turns import Turn
@@ -47,6 +48,7 @@ class Row:
     :param kept: what it keeps of a picture, brought back after every step.
     :param channels: (1, K, h, w), put beside the latents at every step: the mask and the masked
         picture, for a network that was made for inpainting.
+    :param controls: the ControlNets that steer it, each with the row's own picture.
     :param source: generator of noise that the scheduler draws.
     :param begin: index into the scheduler's timesteps.
     :param check: raises ``Cancelled`` when the row's job is canceled.
@@ -67,6 +69,7 @@ class Row:
         guidance_scale: float = 1.0,
         kept: Kept | None = None,
         channels: torch.Tensor | None = None,
+        controls: Sequence[Use] = (),
         source: torch.Generator | None = None,
         begin: int = 0,
         steps: int | None = None,
@@ -92,6 +95,7 @@ class Row:
         self.guidance_scale = guidance_scale
         self.kept = kept
         self.channels = channels
+        self.controls = tuple(controls)
         self.job = job
         self.check = check
         self.on_step = on_step
@@ -99,8 +103,10 @@ class Row:
         self.alone = exact  # also set for a row that is suspected of failing a shared forward
         self.device = device or torch.device("cpu")
         self.dtype = next(network.parameters()).dtype
-        self.kind = (model, tuple(latents.shape), tuple(positive.shape[1:]), self.dtype)
-        self.group: Hashable = (id(network), self.kind)  # rows of one group can share a forward
+        nets = tuple(use.key for use in self.controls)
+        self.kind = (model, tuple(latents.shape), tuple(positive.shape[1:]), self.dtype, nets)
+        same = tuple(id(one) for one in self.networks)
+        self.group: Hashable = (same, self.kind)  # rows of one group can share a forward
         self.since = 0  # the turn it was last stepped in; kept by the loop
         self.error: BaseException | None = None
         self._timesteps: torch.Tensor = scheduler.timesteps[begin:]
@@ -113,6 +119,16 @@ class Row:
     def halves(self) -> int:
         """Count the entries of a batch it takes: one, and its unconditional half."""
         return 1 if self.negative is None else 2
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        """List the denoiser and the ControlNets: what must stay where it is while it is stepped."""
+        return [self.network, *(use.network for use in self.controls)]
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Give how many evaluations of the network are done, of how many."""
+        return self._index, len(self._timesteps)
 
     @property
     def done(self) -> bool:
@@ -139,6 +155,8 @@ class Row:
             self.kept.enter(self.device)
         if self.channels is not None:
             self.channels = self.channels.to(self.device, torch.float32)
+        for use in self.controls:
+            use.enter(self.device, self.dtype)
 
     def scaled(self) -> torch.Tensor:
         """Give the latents scaled for the network at this timestep, (1, C, h, w) float32."""

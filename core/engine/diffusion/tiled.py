@@ -11,10 +11,12 @@ Knows no pictures and no nodes.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 
 import torch
 
 from core.engine import tiles
+from core.engine.diffusion.control import Use
 from core.engine.diffusion.rows import Row
 from core.engine.values import Area
 
@@ -29,6 +31,7 @@ class Whole:
 
     def __init__(self, row: Row, tile: int, overlap: int) -> None:
         self.row = row
+        self.controls, row.controls = row.controls, ()  # each tile takes its part of them
         height, width = row.latents.shape[-2:]
         self.tiles = [Tile(self, area) for area in tiles.areas(height, width, tile, overlap)]
         high, wide = self.tiles[0].latents.shape[-2:]
@@ -72,8 +75,9 @@ class Tile(Row):
         self.whole = whole
         self.prediction: torch.Tensor | None = None  # of this step
         self.latents = self.cut(row.latents)
+        self.controls = tuple(self._seen(use) for use in whole.controls)
         self.kind = (row.kind[0], tuple(self.latents.shape), *row.kind[2:])
-        self.group = (id(row.network), self.kind)
+        self.group = (tuple(id(one) for one in self.networks), self.kind)
 
     @property
     def done(self) -> bool:
@@ -90,6 +94,11 @@ class Tile(Row):
         """Give the timestep of the picture."""
         return self.whole.row.timestep
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """Give how many evaluations of the network the picture has had, of how many."""
+        return self.whole.row.place
+
     def cut(self, tensor: torch.Tensor) -> torch.Tensor:
         """Give the tile's part of what is as large as the picture (…, h, w), as a view."""
         area = self.area
@@ -102,6 +111,8 @@ class Tile(Row):
         row = self.whole.row
         row.enter()
         self.positive, self.negative = row.positive, row.negative
+        for use in self.controls:
+            use.enter(self.device, self.dtype)
 
     def scaled(self) -> torch.Tensor:
         """Give the tile's part of the scaled latents."""
@@ -111,6 +122,22 @@ class Tile(Row):
         """Put the tile's part of the picture's own channels beside its latents."""
         channels = self.whole.row.channels
         return scaled if channels is None else torch.cat([scaled, self.cut(channels)], dim=1)
+
+    def _seen(self, use: Use) -> Use:
+        """Give a control with the tile's part of its picture, which has a cell's pixels a cell."""
+        rows, columns = (
+            int(pixels) // cells
+            for pixels, cells in zip(
+                use.picture.shape[-2:], self.whole.row.latents.shape[-2:], strict=True
+            )
+        )
+        area, part = self.area, copy(use)
+        part.picture = use.picture[
+            ...,
+            area.top * rows : (area.top + area.height) * rows,
+            area.left * columns : (area.left + area.width) * columns,
+        ]
+        return part
 
     def advance(self, scaled: torch.Tensor, prediction: torch.Tensor) -> None:
         """Keep the prediction; the last tile of a step lets the picture take it."""

@@ -11,15 +11,17 @@ from msgspec import Meta
 from core.engine import phase
 from core.engine.context import Context
 from core.engine.diffusion import inpaint, noise, preview, rows, samplers
+from core.engine.diffusion.control import Use
 from core.engine.diffusion.guidance import guided
 from core.engine.diffusion.sampler import SamplingLoop
 from core.engine.diffusion.turns import turns_of
 from core.engine.models import load
 from core.engine.models import vae as autoencoder
 from core.engine.node import Node, Sampler, Schedule, Seed
+from core.engine.nodes.control import steering
 from core.engine.nodes.model import sibling
 from core.engine.nodes.prompt import encode
-from core.engine.values import Conditioning, Image, Latent, Model, TextEncoder, Vae
+from core.engine.values import Conditioning, Control, Image, Latent, Model, TextEncoder, Vae
 from core.errors import Invalid
 
 Side = Annotated[int, Meta(ge=8, le=4096, multiple_of=8, description="Pixels, a multiple of 8.")]
@@ -69,16 +71,20 @@ class LatentSample(Node, tag="latent.sample"):
         positive: Conditioning,
         latent: Latent,
         negative: Conditioning | None = None,
+        control: Control | None = None,
     ) -> Latent:
         """Denoise every picture of the batch, each with a seed of its own."""
         if negative is None and guided(self.guidance_scale):
             negative = encode(ctx, sibling(model, TextEncoder), "")
         table = _latent_map(ctx, model)
-        with ctx.engine.residency.use(model, ctx.job) as network:
+        with (
+            ctx.engine.residency.use(model, ctx.job) as network,
+            steering(ctx, control, model, network, latent) as controls,
+        ):
             _check_channels(network, latent)
             telling = _Telling(ctx, table, len(latent.samples))
             batch = [
-                self._row(ctx, model, network, latent, positive, negative, telling, index)
+                self._row(ctx, model, network, latent, positive, negative, controls, telling, index)
                 for index in range(len(latent.samples))
             ]
             ready = [row for row in batch if row is not None]
@@ -101,6 +107,7 @@ class LatentSample(Node, tag="latent.sample"):
         latent: Latent,
         positive: Conditioning,
         negative: Conditioning | None,
+        controls: Callable[[int], tuple[Use, ...]],
         telling: "_Telling",
         index: int,
     ) -> rows.Row | None:
@@ -131,6 +138,7 @@ class LatentSample(Node, tag="latent.sample"):
             guidance_scale=self.guidance_scale,
             kept=None if mask is None else inpaint.Kept(mask, start, drawn),
             channels=None if latent.channels is None else _one(latent.channels, index),
+            controls=controls(index),
             source=source,
             begin=begin,
             steps=steps,

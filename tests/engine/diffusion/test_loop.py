@@ -90,6 +90,15 @@ def test_a_row_that_joins_midway_changes_nothing_and_is_not_changed(
     assert same(late, expected[1])
 
 
+def test_no_more_rows_share_a_forward_than_the_setting_allows(tiny: Any) -> None:
+    engine = floor()
+    engine.max_rows = 2
+    widths = Widths(tiny.network)
+    SamplingLoop(engine).sample([tiny.row(seed=seed, steps=3) for seed in range(5)])
+    widths.stop()
+    assert max(widths.seen) == 2 * 2  # each row with its unconditional half
+
+
 def joined(loop: SamplingLoop, row: Row) -> Caller:
     """Start a caller and wait until its row is in the loop."""
     before = loop.count()

@@ -13,16 +13,18 @@ export type Generate = {
   scheduler?: string | null;
   seed?: number | null;
   clip_skip?: number;
+  control?: ControlUse[];
   count?: number;
   init_image?: string | null;
   mask_image?: string | null;
   strength?: number | null;
   loras?: LoraUse[];
-  control?: (Record<string, unknown>)[];
   board?: string | null;
   priority?: number;
+  max_rows?: number | null;
   exact?: boolean;
   dynamic_prompts?: "combinatorial" | "off" | "random";
+  styles?: string[];
   mask_blur?: number;
   mask_grow?: number;
   mask_invert?: boolean;
@@ -43,6 +45,20 @@ export type Generate = {
   factor?: number | null;
   tile_size?: number | null;
   tile_overlap?: number | null;
+};
+
+/** A ControlNet, and the picture that it steers by. */
+export type ControlUse = {
+  model: string;
+  image: string;
+  weight: number;
+  start: number;
+  end: number;
+  mode: "balanced" | "control" | "prompt";
+  resize: "crop" | "fit" | "stretch";
+  preprocessor: "canny" | "color" | "invert" | "lineart" | "luminance" | "none" | "tile" | "xdog";
+  low: number | null;
+  high: number | null;
 };
 
 /** A LoRA and how strongly it is applied. */
@@ -77,6 +93,7 @@ export type Job = {
   overrides: Record<string, unknown>;
   images: string[];
   error: Problem | null;
+  successor: string | null;
   degraded: string[];
 };
 
@@ -288,6 +305,17 @@ export type BatchEnded = {
   owner: string | null;
   batch: string;
   counts: Record<string, number>;
+};
+
+/** What failed of a batch is tried again, by new jobs: one event, however many. */
+export type BatchRetried = {
+  type: "batch.retried";
+  seq: number;
+  at: string;
+  owner: string | null;
+  batch: string;
+  count: number;
+  jobs: string[];
 };
 
 /** The queue was paused, resumed, cleared, or its order changed. */
@@ -504,6 +532,16 @@ export type WorkflowChanged = {
   deleted: boolean;
 };
 
+/** A preset was made, changed or deleted. */
+export type PresetChanged = {
+  type: "preset.changed";
+  seq: number;
+  at: string;
+  owner: string | null;
+  preset: string;
+  deleted: boolean;
+};
+
 /** The engine process changed its state. */
 export type EngineState = {
   type: "engine.state";
@@ -575,6 +613,7 @@ export type Fact =
   | JobRetried
   | JobEnded
   | BatchEnded
+  | BatchRetried
   | QueueChanged
   | ImageAdded
   | ImageChanged
@@ -592,6 +631,7 @@ export type Fact =
   | TrainingEnded
   | DatasetChanged
   | WorkflowChanged
+  | PresetChanged
   | EngineState
   | ConfigChanged;
 
