@@ -124,6 +124,8 @@ def size_near(
     :param asked: the fields with what they leave open.
     :param fields: the same, checked and complete.
     """
+    if "factor" in fields:  # what it is made larger to is no size of the picture
+        return None
     near, width, height = _drawn_near(fields, source), asked.get("width"), asked.get("height")
     return None if near is None else _size_near(near, width, height)
 
@@ -171,21 +173,15 @@ def _refused(recipe: Recipe, request: Generate, pointer: str) -> Iterator[Proble
             yield Problem(code="missing_field", pointer=at, params={"field": needed.name})
     taken = {*_ALWAYS, *names}
     if "prompt" not in names:
-        taken.remove("dynamic_prompts")
+        taken -= {"dynamic_prompts", "styles"}
     for other in msgspec.structs.fields(Generate):
-        nothing = "" if other.required else _left_open(other)
+        nothing = _nothing(other)
         if other.name not in taken and getattr(request, other.name) != nothing:
             params: Params = {"field": other.name, "recipe": recipe.name}
             at = flat.join(pointer, other.name)
             yield Problem(code="not_in_recipe", pointer=at, params=params)
     if ROOM[0] in taken and not any(getattr(request, side) for side in ROOM):
         yield Problem(code="nothing_to_extend", pointer=flat.join(pointer, ROOM[0]))
-
-
-def _left_open(field: msgspec.structs.FieldInfo) -> object:
-    if field.default_factory is not msgspec.NODEFAULT:
-        return field.default_factory()
-    return field.default
 
 
 def _misfit(
@@ -195,6 +191,14 @@ def _misfit(
         size, wanted = (f"{wide} × {high}" for wide, high in (mask, source))
         at = flat.join(pointer, "mask_image")
         yield Problem(code="mask_size", pointer=at, params={"size": size, "wanted": wanted})
+
+
+def _nothing(field: msgspec.structs.FieldInfo) -> Json:
+    """Give the value of a field by which nothing is asked for."""
+    if field.required:
+        return ""
+    made = field.default_factory
+    return field.default if made is msgspec.NODEFAULT else made()
 
 
 def _bound(recipe: Recipe, nodes: list[GraphNode]) -> dict[str, list[tuple[str, str]]]:

@@ -93,15 +93,17 @@ def hires(values: Values) -> list[GraphNode]:
             _node("enlarge", "upscale.model", enlarge, image=("first", "out")),
             _node("grow", "latent.encode", {}, vae=("model", "vae"), image=("enlarge", "out")),
         ]
+    steering, steered = _again(*controls.wired(values["control"], ("grow", "out")))
     return [
         *_prompts(values),
         _node("start", "latent.empty", _size(values), vae=("model", "vae")),
         *before,
         sample,
         *enlarged,
+        *steering,
         replace(
             sample, id="refine", settings={**sample.settings, **second},
-            inputs={**sample.inputs, "latent": ("grow", "out")},
+            inputs={**sample.inputs, "latent": ("grow", "out"), **steered},
         ),
         replace(decode, inputs={**decode.inputs, "latent": ("refine", "out")}),
         _save("decode"),
@@ -128,6 +130,19 @@ def upscale_diffusion(values: Values) -> list[GraphNode]:
         decode,
         _save("decode"),
     ]
+
+
+def _again(
+    nodes: list[GraphNode], wires: Mapping[str, tuple[str, str]]
+) -> tuple[list[GraphNode], dict[str, tuple[str, str]]]:
+    """Call nodes otherwise, so that a second pass has its own beside those of the first."""
+    names = {node.id: f"{node.id}_again" for node in nodes}
+
+    def moved(inputs: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+        return {port: (names.get(source, source), out) for port, (source, out) in inputs.items()}
+
+    second = [replace(node, id=names[node.id], inputs=moved(node.inputs)) for node in nodes]
+    return second, moved(wires)
 
 
 def _enlarged(values: Values, settings: dict[str, Json]) -> GraphNode:

@@ -46,7 +46,7 @@ def lacking_in(
     :param graph: its nodes by id.
     :param pointers: of the values of each axis.
     """
-    for place, axis in enumerate(axes if nodes.lacking else ()):
+    for axis, at in zip(axes, pointers, strict=True) if nodes.lacking else ():
         for target, setting in axis.targets:
             spec = nodes.nodes[graph[target].type]
             values = ((index, {setting: value}) for index, value in enumerate(axis.values))
@@ -63,7 +63,7 @@ def lacking_in(
                 index, extra = found
                 yield Problem(
                     code="extra_missing",
-                    pointer=join(pointers[place], index),
+                    pointer=join(at, index),
                     node=target,
                     path=f"$.settings.{setting}",
                     params={"extra": extra},

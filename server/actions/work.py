@@ -90,8 +90,7 @@ async def of_recipe(
     request = await styling.applied(state, principal, request, pointer)
     fields = request.fields
     model, problems = await _model(state, name, fields, pointer)
-    problems += request.problems
-    problems += await enlarged.unknown(state, fields, pointer)
+    problems += [*request.problems, *await enlarged.unknown(state, fields, pointer)]
     source = await _picture(state, principal, fields, "init_image", pointer, problems)
     mask = await _picture(state, principal, fields, "mask_image", pointer, problems)
     boards = {"/board": board, f"{pointer}/board": fields.get("board")}
@@ -119,13 +118,14 @@ async def of_recipe(
         wide, high = recipes.extended(built.fields, source)
         too_many = named.too_many(state, wide, high, f"{pointer}/{recipes.ROOM[0]}")
         problems += [too_many] if too_many else []
-    problems += enlarged.too_large(state, name, built.fields, source, pointer=pointer)
+    problems += enlarged.too_large(state, name, built.fields, source, pointer)
     if problems:
         raise Invalid(problems=request.pointed(problems, pointer))
     axes, cells = await _grid(state, principal, request, runs, built, model, pointer)
-    if axes and (
-        problems := enlarged.too_large(state, name, built.fields, source, axes, cells, pointer)
-    ):
+    problems += await enlarged.too_large_in(
+        state, principal, name, built.fields, source, axes, cells, pointer
+    )
+    if problems:
         raise Invalid(problems=tuple(problems))
     recipe = {"name": name, **{k: v for k, v in fields.items() if k == "board"}, **built.fields}
     return Work(graph=built.graph, recipe=recipe, axes=axes, cells=cells, cost=_cost(built.graph))

@@ -29,6 +29,7 @@ class Whole:
 
     def __init__(self, row: Row, tile: int, overlap: int) -> None:
         self.row = row
+        self.controls, row.controls = row.controls, ()  # each tile takes its part of them
         height, width = row.latents.shape[-2:]
         self.tiles = [Tile(self, area) for area in tiles.areas(height, width, tile, overlap)]
         high, wide = self.tiles[0].latents.shape[-2:]
@@ -72,8 +73,10 @@ class Tile(Row):
         self.whole = whole
         self.prediction: torch.Tensor | None = None  # of this step
         self.latents = self.cut(row.latents)
-        factor = row.controls[0].picture.shape[-1] // row.latents.shape[-1] if row.controls else 1
-        self.controls = tuple(use.part(area, factor) for use in row.controls)
+        wide = row.latents.shape[-1]
+        self.controls = tuple(
+            use.part(area, use.picture.shape[-1] // wide) for use in whole.controls
+        )
         self.kind = (row.kind[0], tuple(self.latents.shape), *row.kind[2:])
         self.group = (tuple(id(one) for one in self.networks), self.kind)
 
@@ -88,14 +91,14 @@ class Tile(Row):
         return not self.done and self.prediction is None
 
     @property
-    def place(self) -> tuple[int, int]:
-        """Give how many evaluations of the network the picture has had, of how many."""
-        return self.whole.row.place
-
-    @property
     def timestep(self) -> torch.Tensor:
         """Give the timestep of the picture."""
         return self.whole.row.timestep
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Give how many evaluations of the network the picture has had, of how many."""
+        return self.whole.row.place
 
     def cut(self, tensor: torch.Tensor) -> torch.Tensor:
         """Give the tile's part of what is as large as the picture (…, h, w), as a view."""

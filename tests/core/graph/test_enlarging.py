@@ -139,6 +139,24 @@ def test_a_first_picture_is_enlarged_as_pixels_and_drawn_on(
     assert recipes.build("hires", built.fields, NONE).graph == built.graph
 
 
+def test_both_passes_are_steered_each_at_its_size(catalogue: Catalogue) -> None:
+    control = [{"model": "canny", "image": "01K", "preprocessor": "canny"}]
+    built = recipes.build("hires", {**FOX, "control": control}, NONE)
+    assert check(built.graph, catalogue) == []
+    links = {one.id: one.inputs for one in built.graph.nodes}
+    assert links["sample"]["control"] == ("net0", "out")
+    assert links["refine"]["control"] == ("net0_again", "out")
+    assert links["net0"]["latent"] == ("start", "out")
+    assert links["net0_again"]["latent"] == ("grow", "out")
+    assert links["net0_again"]["image"] == ("preprocess0_again", "out")
+    assert links["net0_again"]["model"] == ("model", "model")
+    tiled = recipes.build("upscale_diffusion", {**FOX, **PICTURE, "control": control}, NONE)
+    assert check(tiled.graph, catalogue) == []
+    assert problems("upscale", {**PICTURE, "control": control}) == [
+        ("not_in_recipe", "/recipe/control")
+    ]
+
+
 def test_another_second_pass_has_the_first_ones_key(catalogue: Catalogue) -> None:
     def keys(**fields: Any) -> dict[str, bytes]:
         built = recipes.build("hires", {**FOX, **fields}, NONE)

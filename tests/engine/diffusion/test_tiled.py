@@ -1,6 +1,7 @@
 """Pictures denoised in tiles: one tile is the picture itself, many go together without seams."""
 
 import gc
+import warnings
 import weakref
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,34 @@ def test_what_was_cut_holds_no_memory_afterwards(tiny: Tiny, loop: SamplingLoop)
         assert left() is None
     finally:
         gc.enable()
+
+
+def test_a_tile_is_steered_by_its_part_of_a_controls_picture(
+    tiny: Tiny, loop: SamplingLoop, tmp_path: Path
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        write_controlnet(tmp_path / "net", latents=tiny.channels)
+    net = load.load(
+        ControlNet(identity="n", path=str(tmp_path / "net"), family="sd1"), torch.float32
+    )
+    shown = torch.rand((1, 3, 64, 64))
+
+    def row() -> rows.Row:
+        return tiny.row(size=64, steps=2, controls=(Use(net, "n", shown),))
+
+    with torch.inference_mode():
+        with tiled.split([row()], 8, 2) as cut:
+            assert torch.equal(cut[0].controls[0].picture, shown[..., :32, :32])
+            assert torch.equal(cut[-1].controls[0].picture, shown[..., -32:, -32:])
+            loop.sample(cut)
+        plain, whole, free = row(), row(), tiny.row(size=64, steps=2)
+        loop.sample([plain])
+        loop.sample([free])
+        with tiled.split([whole], 16, 0) as cut:
+            loop.sample(cut)
+    assert torch.equal(whole.latents, plain.latents)
+    assert not torch.equal(plain.latents, free.latents)
 
 
 def test_noise_does_not_depend_on_how_a_picture_is_cut(bench: Bench, tiny: Tiny) -> None:
