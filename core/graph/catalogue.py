@@ -61,3 +61,12 @@ class Resource(Struct, frozen=True, kw_only=True):
 
 
 Resources = dict[str, Resource]  # setting value → what it names
+
+
+def known(resources: Resources, value: str, kind: str) -> Resource | None:
+    """Find what a setting of a format names; where kinds share a name, ``kind:name`` tells them."""
+    for name in (f"{kind}:{value}", value):
+        found = resources.get(name)
+        if found is not None and found.kind == kind:
+            return found
+    return None

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from core.errors import Invalid, Params, Problem
-from core.graph import fields, settings
+from core.graph import fields, setting_path, settings
 from core.graph.catalogue import Catalogue
 from core.records.graph import Graph, GraphNode, Json
 from core.records.job import Axis, Span, Sweep
@@ -59,10 +59,15 @@ def bind(
         if not values:
             wrong.append(Problem(code="axis_empty", pointer=f"{at}/values"))
         for target in targets:
-            if target in taken:
+            if any(node == target[0] and setting_path.overlap(setting, target[1])
+                   for node, setting in taken):  # fmt: skip
                 named: Params = {"setting": axis.setting}
                 wrong.append(Problem(code="axis_twice", pointer=f"{at}/setting", params=named))
-            wrong += _unfit(target, values, nodes, catalogue, at)
+            told = {(problem.code, problem.pointer) for problem in wrong}
+            wrong += [
+                problem for problem in _unfit(target, values, nodes, catalogue, at)
+                if (problem.code, problem.pointer) not in told
+            ]  # fmt: skip
         taken.update(targets)
         problems += wrong
         label = axis.setting if axis.node is None else f"{axis.node}.{axis.setting}"
@@ -112,9 +117,12 @@ def cells(axes: Sequence[BoundAxis], mode: Mode, runs: int = 1) -> Iterator[Cell
 def apply(graph: Graph, axes: Sequence[BoundAxis], cell: Cell) -> Graph:
     """Return the graph of one cell. Nodes that the cell does not touch are shared."""
     changed: dict[str, dict[str, Json]] = {}
+    nodes = {node.id: node for node in graph.nodes} if axes else {}
     for axis, value in zip(axes, cell, strict=True):
-        for node, setting in axis.targets:
-            changed.setdefault(node, {})[setting] = value
+        for id_, setting in axis.targets:
+            new = changed.setdefault(id_, {})
+            before = {**nodes[id_].settings, **new}
+            new[setting_path.split(setting)[0]] = setting_path.put(before, setting, value)
     if not changed:
         return graph
     return msgspec.structs.replace(
@@ -158,8 +166,11 @@ def _targets(
             return ((axis.node, axis.setting),), []
         params: Params = {"id": axis.node}
         return (), [Problem(code="unknown_node_id", pointer=f"{at}/node", params=params)]
-    if axis.setting in bindings:
-        return tuple((node, setting) for node, setting in bindings[axis.setting]), []
+    field = axis.setting if axis.setting in bindings else setting_path.split(axis.setting)[0]
+    if field in bindings:
+        return tuple(
+            (node, setting_path.moved(axis.setting, setting)) for node, setting in bindings[field]
+        ), []
     return (), [_unknown(axis.setting, at)]
 
 
@@ -185,7 +196,8 @@ def _unfit(
     at: str,
 ) -> Iterator[Problem]:
     node, setting = nodes[target[0]], target[1]
-    if setting in node.inputs:
+    head = setting_path.split(setting)[0]
+    if head in node.inputs:
         yield Problem(
             code="setting_wired", pointer=f"{at}/setting", node=node.id, params={"setting": setting}
         )
@@ -193,11 +205,15 @@ def _unfit(
     if spec is None:
         return
     compiled = settings.compiled(spec.settings)
-    if setting not in compiled.names():
+    try:
+        whole = [setting_path.put(node.settings, setting, value) for value in values]
+    except LookupError:
+        whole = []
+    if head not in compiled.names() or len(whole) != len(values):
         yield _unknown(setting, at, node.id)
         return
-    for place, value in enumerate(values):
-        for fault in compiled.value_faults(setting, value):
+    for place, value in enumerate(whole):
+        for fault in compiled.value_faults(head, value):
             yield Problem(
                 code=fault.code,
                 pointer=fields.join(at, "values", place),

@@ -71,9 +71,13 @@ def outpaint(values: Values) -> list[GraphNode]:
 
 
 def _prompts(values: Values) -> list[GraphNode]:
-    encoder, clip_skip = ("model", "text_encoder"), values["clip_skip"]
+    encoder, clip_skip = ("adapt", "text_encoder"), values["clip_skip"]
     return [
         _node("model", "model.load", {"checkpoint": values["model"]}),
+        _node(
+            "adapt", "model.adapt", {"loras": values["loras"], "prompt": values["prompt"]},
+            model=("model", "model"), text_encoder=("model", "text_encoder"),
+        ),
         _node(
             "positive", "prompt.encode",
             {"prompt": values["prompt"], "clip_skip": clip_skip}, text_encoder=encoder,
@@ -98,7 +102,7 @@ def _drawn(values: Values, strength: Json) -> list[GraphNode]:
                 "schedule": values["scheduler"],
                 "strength": strength,
             },
-            model=("model", "model"), positive=("positive", "out"), negative=("negative", "out"),
+            model=("adapt", "model"), positive=("positive", "out"), negative=("negative", "out"),
             latent=("start", "out"),
         ),
         _node("decode", "latent.decode", {}, vae=("model", "vae"), latent=("sample", "out")),

@@ -15,7 +15,7 @@ from msgspec import Struct
 from core import staged
 from core.errors import HeliographError, Invalid, ModelUnreadable, NodeFailed, Params
 from core.graph import settings
-from core.graph.catalogue import IMAGE_FORMATS, PLAIN_TYPES, Catalogue, Resources
+from core.graph.catalogue import IMAGE_FORMATS, PLAIN_TYPES, Catalogue, Resources, known
 from core.graph.check import check
 from core.graph.plan import Step, plan
 from core.ipc.messages import RunGraph, SavedImage
@@ -147,7 +147,7 @@ class FakeRun:
         wired = {name for name in step.node.inputs if name in compiled.names()}
         filled = compiled.fill(step.node.settings, wired)
         for reference in compiled.references(filled):
-            if reference.value not in resources:
+            if known(resources, reference.value, reference.format) is None:
                 raise Failed(ModelUnreadable(model=reference.value), step.node.id)
         for name in wired:
             value = self._values[step.node.inputs[name]]

@@ -3,6 +3,7 @@
 import re
 
 import core
+from core.graph import setting_path
 from core.graph.catalogue import Resources
 from core.graph.describe import details
 from core.graph.sweep import overrides
@@ -23,8 +24,11 @@ def imprint(claimed: Claimed, flight: Flight) -> dict[str, str]:
     assert flight.graph is not None
     recipe = claimed.recipe
     if recipe is not None:
-        cell = overrides(claimed.axes, claimed.cell)
-        recipe = {**recipe, **{name: value for name, value in cell.items() if "." not in name}}
+        recipe = dict(recipe)
+        for name, value in overrides(claimed.axes, claimed.cell).items():
+            field = setting_path.split(name)[0]
+            if field in recipe:
+                recipe[field] = setting_path.put(recipe, name, value)
     made = Made(
         graph=flight.graph,
         recipe=recipe,

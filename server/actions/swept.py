@@ -10,7 +10,7 @@ from core.graph.fields import MAX_PROBLEMS, join
 from core.graph.sweep import BoundAxis, Cell
 from core.records.graph import Graph, GraphNode, Json
 from core.records.job import Sweep
-from server.actions import named
+from server.actions import adapting, named
 from server.principal import Principal
 from server.state import State
 
@@ -42,6 +42,7 @@ async def expand(
         problems += await _unknown(state, principal, axis, nodes, at)
     cells = list(sweep.cells(axes, wanted.mode, runs))
     problems += _too_large(state, axes, cells, nodes)
+    problems += await adapting.of_cells(state, graph, axes, cells) if not problems else []
     if problems:
         raise Invalid(problems=tuple(problems[:MAX_PROBLEMS]))
     return axes, cells

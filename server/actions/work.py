@@ -10,13 +10,14 @@ import msgspec
 from msgspec import Meta, Struct
 
 from core.errors import Invalid, Problem
-from core.graph import check, recipes
+from core.graph import check, recipes, setting_path
+from core.graph.fields import join
 from core.graph.sweep import BoundAxis, Cell
 from core.records.graph import Graph, Json
 from core.records.job import Axis, Span, Sweep
 from core.records.model import Model
 from core.store import models
-from server.actions import dynamic, named, swept
+from server.actions import adapting, dynamic, named, swept
 from server.actions.swept import STARTER
 from server.principal import Principal
 from server.state import State
@@ -80,12 +81,9 @@ async def of_recipe(
     except Invalid as error:
         raise Invalid(problems=(*error.problems, *problems)) from error
     at = {target: field for field, targets in built.bindings.items() for target in targets}
-    problems += [
-        _to_field(problem, at, pointer) for problem in check.check(built.graph, state.nodes)
-    ]
-    problems += [
-        _to_field(problem, at, pointer) for problem in named.unlisted(state.nodes, built.graph)
-    ]
+    inside = check.check(built.graph, state.nodes) + named.unlisted(state.nodes, built.graph)
+    inside += await adapting.problems(state, built.graph)
+    problems += [_to_field(problem, at, pointer) for problem in inside]
     problems += named.too_large(state, built.graph, f"{pointer}/width")
     if source is not None and any(built.fields.get(side) for side in recipes.ROOM):
         wide, high = recipes.extended(built.fields, source)
@@ -126,6 +124,10 @@ async def of_graph(
             for problem in named.unlisted(state.nodes, graph)
         ]
         problems += await named.unknown(state, principal, graph)
+        problems += [
+            msgspec.structs.replace(problem, pointer=f"/graph{problem.pointer}")
+            for problem in await adapting.problems(state, graph)
+        ]
     if problems:
         raise Invalid(problems=tuple(problems))
     axes, cells = await swept.expand(state, principal, graph, wanted, runs, {})
@@ -176,11 +178,13 @@ async def _picture(
 
 def _to_field(problem: Problem, at: Mapping[tuple[str, str], str], pointer: str) -> Problem:
     """Point a problem of a built graph at the field that the setting came from."""
-    setting = (problem.path or "").removeprefix("$.settings.").partition(".")[0].partition("[")[0]
+    place = (problem.path or "").removeprefix("$.settings.")
+    setting, steps = setting_path.split(place)
     field = at.get((problem.node or "", setting))
     if field is None:
         return msgspec.structs.replace(problem, pointer=pointer)
-    return msgspec.structs.replace(problem, pointer=f"{pointer}/{field}", node=None, path=None)
+    here = join(f"{pointer}/{field}", *steps)
+    return msgspec.structs.replace(problem, pointer=here, node=None, path=None)
 
 
 def _seeds(

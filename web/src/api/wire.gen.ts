@@ -13,11 +13,11 @@ export type Generate = {
   scheduler?: string | null;
   seed?: number | null;
   clip_skip?: number;
+  loras?: LoraUse[];
   count?: number;
   init_image?: string | null;
   mask_image?: string | null;
   strength?: number | null;
-  loras?: LoraUse[];
   control?: (Record<string, unknown>)[];
   board?: string | null;
   priority?: number;
