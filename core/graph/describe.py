@@ -18,6 +18,7 @@ class Details(NamedTuple):
     clip_skip: int | None = None
     width: int | None = None  # pixels
     height: int | None = None
+    loras: tuple[tuple[str, float], ...] = ()  # what settings name, and weights; no tags of prompts
 
 
 def describe(graph: Graph, sink: str | None = None) -> ImageFacts:
@@ -66,6 +67,16 @@ def details(graph: Graph, sink: str | None = None) -> Details:
         clip_skip=_whole(positive, "clip_skip"),
         width=_whole(sized, "width"),
         height=_whole(sized, "height"),
+        loras=_loras(_nearest(nodes, _source(nodes, sample, "model"), "model.adapt")),
+    )
+
+
+def _loras(node: GraphNode | None) -> tuple[tuple[str, float], ...]:
+    found = _value(node, "loras")
+    return tuple(
+        (str(use.get("model", "")), float(use.get("weight", 1.0)))
+        for use in (found if isinstance(found, list) else ())
+        if isinstance(use, dict)
     )
 
 

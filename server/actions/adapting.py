@@ -3,9 +3,11 @@
 Every problem is found before anything runs, of each value of a sweep too. Writes nothing.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
+
+from anyio.lowlevel import checkpoint
 
 from core.errors import Params, Problem
 from core.graph import setting_path, settings, sweep
@@ -69,11 +71,11 @@ class Shelf:
             assert other is not None
             given: Params = {"name": use.name[:200], "kind": other.kind, "wanted": use.kind}
             return Problem(code="model_wrong_kind", params=given)
-        checkpoint = self._found["checkpoint", use.checkpoint][0] if use.checkpoint else None
-        if checkpoint is None or len({found.family, checkpoint.family} - {UNKNOWN}) < 2:
+        under = self._found["checkpoint", use.checkpoint][0] if use.checkpoint else None
+        if under is None or len({found.family, under.family} - {UNKNOWN}) < 2:
             return None
         families: Params = {
-            "name": found.name, "family": found.family, "wanted": checkpoint.family,
+            "name": found.name, "family": found.family, "wanted": under.family,
         }  # fmt: skip
         return Problem(code="model_wrong_family", params=families)
 
@@ -110,30 +112,33 @@ async def of_cells(
 ) -> list[Problem]:
     """List what is wrong with the values of a sweep, each problem at its value.
 
-    Cells that name the same are looked at once. Where a cell's checkpoint and adapter do not go
+    Each axis that names adapters is looked at with those of checkpoints, since nothing else bears
+    on them; what comes together in several cells, once. Where checkpoint and adapter do not go
     together, the adapter's value is told, and the checkpoint's where the adapter is in no axis.
     """
-    telling = [place for place, axis in enumerate(axes) if _matters(state, graph, axis)]
-    if not telling:
-        return []
+    naming = [place for place, axis in enumerate(axes) if _names(state, graph, axis, ADAPTERS)]
+    under = [place for place, axis in enumerate(axes) if _names(state, graph, axis, {"checkpoint"})]
     shelf = Shelf(state)
     found: dict[tuple[str, str], Problem] = {}
-    some = [axes[place] for place in telling]
-    for values in dict.fromkeys(_Cell(cell[place] for place in telling) for cell in cells):
-        if len(found) >= MAX_PROBLEMS:
-            break
-        for problem in await problems(state, sweep.apply(graph, some, values), shelf):
-            place = telling[_blamed(some, problem)]
-            value = axes[place].values.index(values[telling.index(place)])
-            pointer = join("/sweep/axes", place, "values", value)
-            found.setdefault(
-                (pointer, problem.code),
-                Problem(
-                    code=problem.code, params=problem.params, pointer=pointer,
-                    node=problem.node, path=problem.path,
-                ),
-            )  # fmt: skip
+    for places in [[place, *under] for place in naming] or ([under] if under else []):
+        some = [axes[place] for place in places]
+        for values in dict.fromkeys(_Cell(cell[place] for place in places) for cell in cells):
+            await checkpoint()
+            if len(found) >= MAX_PROBLEMS:
+                break
+            for problem in await problems(state, sweep.apply(graph, some, values), shelf):
+                blamed = _blamed(some, problem)
+                place, value = places[blamed], some[blamed].values.index(values[blamed])
+                pointer = join("/sweep/axes", place, "values", value)
+                found.setdefault((pointer, problem.code), _at(problem, pointer))
     return list(found.values())
+
+
+def _at(problem: Problem, pointer: str) -> Problem:
+    return Problem(
+        code=problem.code, params=problem.params, pointer=pointer, node=problem.node,
+        path=problem.path,
+    )  # fmt: skip
 
 
 class _Cell(tuple):  # type: ignore[type-arg]  # of JSON values
@@ -145,14 +150,14 @@ class _Cell(tuple):  # type: ignore[type-arg]  # of JSON values
         return hash(repr(self))
 
 
-def _matters(state: State, graph: Graph, axis: BoundAxis) -> bool:
-    """Say whether an axis changes which models are named."""
+def _names(state: State, graph: Graph, axis: BoundAxis, kinds: Collection[str]) -> bool:
+    """Say whether an axis changes which models of some kinds are named."""
     nodes = {node.id: node for node in graph.nodes}
     for id_, setting in axis.targets:
         compiled = settings.compiled(state.nodes.nodes[nodes[id_].type].settings)
         head = setting_path.split(setting)[0]
-        named_in = {path[0] for path, format_ in compiled.formats if format_ != "image"}
-        if head in named_in or head in compiled.prompts:
+        named_in = {path[0]: format_ for path, format_ in compiled.formats} | compiled.prompts
+        if named_in.get(head) in kinds:
             return True
     return False
 
@@ -186,9 +191,9 @@ def _uses(graph: Graph, catalogue: Catalogue, embeddings: frozenset[str]) -> Ite
                 names = [*marked, *named.unknown(text, embeddings)]
                 uses += [((setting,), kind, name) for name in dict.fromkeys(names)]
         if uses:
-            checkpoint = _checkpoint(nodes, node, catalogue)
+            above = _checkpoint(nodes, node, catalogue)
             for path, kind, name in uses:
-                yield _Use(node, place, path, kind, name, checkpoint)
+                yield _Use(node, place, path, kind, name, above)
 
 
 def _checkpoint(

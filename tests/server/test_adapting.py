@@ -159,4 +159,6 @@ async def test_a_swept_weight_is_in_the_recipe_of_each_picture(stocked: Studio) 
         assert ours.recipe is not None
         weights.append([one["weight"] for one in ours.recipe["loras"]])
         assert ours.uses["ink"].kind == "lora"
+        theirs = metadata.read_text(file.content)["parameters"]
+        assert theirs.startswith(f"a red fox <lora:ink:0.5> <lora:any:{weights[-1][1]:g}>\n")
     assert weights == [[0.5, 0.25], [0.5, -1]]

@@ -8,6 +8,7 @@ https://github.com/AUTOMATIC1111/stable-diffusion-webui/wiki/Features. Knows no 
 """
 
 import re
+from collections.abc import Collection
 
 from core.graph.prompts.reading import Lora, product
 
@@ -33,6 +34,12 @@ def adapter(text: str, at: int) -> tuple[Lora, int] | None:
     te = named.get("te", plain[0] if plain else 1.0)
     unet = named.get("unet", plain[1] if len(plain) > 1 else te)
     return Lora(found[1].strip(), unet, te), found.end()
+
+
+def without(text: str, known: Collection[str]) -> tuple[str, set[str]]:
+    """Give a text without the tags of adapters that are not ``known``, and all that it names."""
+    names = {found[1].strip() for found in _LORA.finditer(text)}
+    return _LORA.sub(lambda tag: tag[0] if tag[1].strip() in known else "", text), names
 
 
 def summed(one: Lora | None, other: Lora) -> Lora:

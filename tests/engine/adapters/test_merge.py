@@ -1,5 +1,6 @@
 """Merged adapters draw what diffusers draws with them loaded; the base never changes."""
 
+import contextlib
 import warnings
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.engine.adapters.merge import adapt
+from core.engine.diffusion.rows import Row
+from core.engine.diffusion.sampler import SamplingLoop
+from core.engine.models import text
 from core.engine.nodes.adapt import ModelAdapt, Strength
 from core.engine.values import Handle
 from core.errors import ModelUnreadable
@@ -114,6 +118,42 @@ def test_a_tag_is_the_field_and_both_add_up(bench: Bench, tiny: Tiny, tmp_path: 
 def test_a_weight_of_nothing_is_the_base_itself(bench: Bench, tiny: Tiny, tmp_path: Path) -> None:
     lora = files.write(tmp_path, "ink", files.kohya(tiny))
     assert torch.equal(ours(bench, (lora, 0.0)), ours(bench))
+
+
+def test_rows_share_a_forward_with_those_of_the_same_adapters_alone(
+    bench: Bench, tiny: Tiny, tmp_path: Path
+) -> None:
+    ink = files.write(tmp_path, "ink", files.kohya(tiny))
+    uses: dict[str, tuple[tuple[Resource, float], ...]] = {
+        "plain": (), "ink": ((ink, 1.0),), "ink again": ((ink, 1.0),), "less": ((ink, 0.5),),
+    }  # fmt: skip
+    residency, loop = bench.engine.residency, SamplingLoop(bench.engine)
+    job, alone = bench.context().job, {name: ours(bench, *some) for name, some in uses.items()}
+    widths: dict[int, list[int]] = {}
+    with contextlib.ExitStack() as stack:
+        rows = []
+        for some in uses.values():
+            handle = with_adapters(tiny.model, *some)
+            network = stack.enter_context(residency.use(handle, job))
+            words = stack.enter_context(residency.use(with_adapters(tiny.text_encoder, *some), job))
+            seen = widths.setdefault(id(network), [])
+            if not seen:
+                hook = network.register_forward_pre_hook(
+                    lambda _, given, seen=seen: seen.append(len(given[0]))
+                )
+                stack.callback(hook.remove)
+            made = tiny.row("a red fox", steps=4, seed=3, network=network)
+            row = Row(
+                network=network, scheduler=made.scheduler, latents=made.latents,
+                positive=text.encode(words, "a red fox"), negative=text.encode(words, ""),
+                guidance_scale=5.0, steps=4, model=(handle.identity, handle.adapters),
+            )  # fmt: skip
+            rows.append(row)
+        drawn = dict(zip(uses, loop.sample(rows), strict=True))
+    assert len(widths) == 3
+    assert sorted(max(seen) for seen in widths.values()) == [2, 2, 4]
+    for name, latents in drawn.items():
+        assert (latents - alone[name]).abs().max() <= 1e-5 * alone[name].abs().max(), name
 
 
 @settings(
