@@ -45,7 +45,9 @@ _PARTS = (  # how the names of a part begin, the longer first
 _OF_TEXT = re.compile(r"(?:^|[._])(?:text_model|self_attn|token_embedding)[._]")
 _OLD_TEXT = re.compile(r"self_attn_to_(q|k|v|out)$")
 _SGM = re.compile(r"^(?:input_blocks|middle_block|output_blocks)_")
-_SGM_LAYERS = (
+_SGM_LAYERS = (  # what the converter leaves as it is
+    ("input_blocks_", "down_blocks_"), ("middle_block_", "mid_block_"),
+    ("output_blocks_", "up_blocks_"),
     ("in_layers_2", "conv1"), ("out_layers_3", "conv2"), ("emb_layers_1", "time_emb_proj"),
     ("skip_connection", "conv_shortcut"), ("downsamplers_0_op", "downsamplers_0_conv"),
 )  # fmt: skip
