@@ -37,6 +37,7 @@ EmbeddingPrompt = Annotated[
 ]
 Checkpoint = Annotated[str, _format("checkpoint")]
 Lora = Annotated[str, _format("lora")]
+IpAdapter = Annotated[str, _format("ip_adapter")]
 VaeFile = Annotated[str, _format("vae")]
 ImageRef = Annotated[str, _format("image")]
 Color = Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}$", extra_json_schema={"format": "color"})]

@@ -67,11 +67,11 @@ class Residency:
         :raises ModelUnreadable: when the loader cannot read it.
         :raises OutOfMemory: when it does not fit even so.
         """
-        if not handle.adapters:
+        if not handle.adapters and not handle.image_adapters:
             with self._using(handle, job) as part:
                 yield self._there(part)
             return
-        plain = msgspec.structs.replace(handle, adapters=())
+        plain = msgspec.structs.replace(handle, adapters=(), image_adapters=())
         with self._using(plain, job) as lender, self._using(handle, job, lender) as part:
             yield self._there(part)
 
@@ -289,4 +289,5 @@ class Residency:
 
 def _identities(handle: Handle) -> list[str]:
     """Name what is in memory with a part: its checkpoint, and the adapters on top."""
-    return [handle.identity, *(identity for identity, *_ in handle.adapters)]
+    adapters = (*handle.adapters, *handle.image_adapters)
+    return [handle.identity, *(identity for identity, *_ in adapters)]

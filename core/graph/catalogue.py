@@ -10,7 +10,9 @@ PLAIN_TYPES = frozenset({"int", "float", "str", "bool"})  # outputs that may be 
 
 # Setting formats (JSON Schema ``format``) whose value names something that the server resolves
 # before dispatch. Their values enter cache keys by content, not by name.
-MODEL_FORMATS = frozenset({"checkpoint", "lora", "vae", "controlnet", "embedding", "upscaler"})
+MODEL_FORMATS = frozenset(
+    {"checkpoint", "lora", "vae", "controlnet", "ip_adapter", "embedding", "upscaler"}
+)
 IMAGE_FORMATS = frozenset({"image"})
 
 

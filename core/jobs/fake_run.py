@@ -22,8 +22,10 @@ from core.ipc.messages import RunGraph, SavedImage
 from core.jobs import fake_picture
 
 _PHASES = {"load": "load", "encode": "encode", "decode": "decode", "save": "save"}
-_PASSED = {  # node → input that it passes on
-    "latent.encode": "image", "latent.decode": "latent", "inpaint.encode": "image",
+_PASSED = {  # node → output → input that it passes on there
+    "latent.encode": {"out": "image"}, "latent.decode": {"out": "latent"},
+    "inpaint.encode": {"out": "image"},
+    "control.ip_adapter": {"positive": "positive", "negative": "negative"},
 }  # fmt: skip
 _DEFAULT_SIDE = 64  # pixels, where no node says a size
 
@@ -184,7 +186,7 @@ class FakeRun:
     ) -> dict[str, Any]:
         node, kind = step.node, step.node.type
         if kind in _PASSED:
-            return {"out": self._input(step, _PASSED[kind])}
+            return self._passed(step, _PASSED[kind])
         match kind:
             case "number.value":
                 return {"out": values["value"]}
@@ -204,6 +206,9 @@ class FakeRun:
             case "inpaint.crop" | "outpaint.extend":
                 return {"image": self._resized(step, values)}
         return {}
+
+    def _passed(self, step: Step, ports: Mapping[str, str]) -> dict[str, Any]:
+        return {output: self._input(step, port) for output, port in ports.items()}
 
     def _drawn(self, step: Step, values: Mapping[str, Any]) -> Canvas:
         if step.node.type == "image.resize":

@@ -21,7 +21,9 @@ from core.records.model import Model
 from core.store import models, names
 from server.state import State
 
-ADAPTERS = frozenset({"lora", "embedding"})  # kinds that fit the checkpoints of their family
+ADAPTERS = frozenset(
+    {"lora", "embedding", "ip_adapter"}
+)  # kinds that fit the checkpoints of their family
 
 
 class _Use(NamedTuple):

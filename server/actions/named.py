@@ -17,7 +17,7 @@ from server.state import State
 
 _FORMAT_KINDS: dict[str, ModelKind] = {
     "checkpoint": "checkpoint", "lora": "lora", "vae": "vae", "controlnet": "controlnet",
-    "embedding": "embedding", "upscaler": "upscaler",
+    "ip_adapter": "ip_adapter", "embedding": "embedding", "upscaler": "upscaler",
 }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ JOBS = "/api/v1/jobs"
 SHELF = (
     ("ink", "lora", "sd1"), ("oil", "lora", "sd2"), ("any", "lora", "unknown"),
     ("tiny", "lora", "sd1"), ("other", "checkpoint", "sd2"), ("my-cat", "embedding", "sd1"),
-    ("wide", "embedding", "sd2"),
+    ("wide", "embedding", "sd2"), ("style", "ip_adapter", "sd1"), ("faces", "ip_adapter", "sd2"),
 )  # fmt: skip
 AXES = "/sweep/axes/0/values"
 
@@ -142,6 +142,34 @@ async def test_a_graph_is_looked_at_as_a_recipe_is(stocked: Studio) -> None:
         ("unknown_model", f"{at}/loras/1/model"), ("model_wrong_family", f"{at}/prompt"),
     ]  # fmt: skip
     assert answer.json()["errors"][0]["path"] == "$.settings.loras[1].model"
+
+
+async def test_pictures_are_prompts_in_a_graph_and_its_facts_stay(stocked: Studio) -> None:
+    made = await stocked.generate(negative_prompt="rain")
+    graph = (await stocked.client.get(f"/api/v1/batches/{made['batch']}")).json()["graph"]
+    nodes = {node["id"]: node for node in graph["nodes"]}
+    follow = {
+        "id": "follow", "type": "control.ip_adapter", "settings": {"adapter": "faces"},
+        "inputs": {"model": ["adapt", "model"], "positive": ["positive", "out"],
+                   "negative": ["negative", "out"], "image": ["image", "out"]},
+    }  # fmt: skip
+    image = {"id": "image", "type": "image.load", "settings": {"image": made["images"][0]["id"]}}
+    for port in ("model", "positive", "negative"):
+        nodes["sample"]["inputs"][port] = ["follow", port]
+    graph["nodes"] += [follow, image]
+    at = f"/graph/nodes/{len(graph['nodes']) - 2}/settings/adapter"
+    for name, code in (("faces", "model_wrong_family"), ("none", "unknown_model"),
+                       ("ink", "model_wrong_kind")):  # fmt: skip
+        follow["settings"] = {"adapter": name}
+        assert told(await stocked.client.post(JOBS, json={"graph": graph})) == [(code, at)]
+    follow["settings"] = {"adapter": "style", "weight": 0.5}
+    answer = await stocked.client.post(JOBS, json={"graph": graph})
+    assert answer.status_code == 201, answer.text
+    (job,) = answer.json()["jobs"]
+    ended = await stocked.ended(job if isinstance(job, str) else job["id"])
+    (found,) = ended["images"]
+    facts = (await stocked.client.get(f"/api/v1/images/{found}")).json()
+    assert (facts["prompt"], facts["negative_prompt"]) == ("a red fox", "rain")
 
 
 async def test_a_swept_weight_is_in_the_recipe_of_each_picture(stocked: Studio) -> None:

@@ -12,6 +12,7 @@ from torch import nn
 
 from core.engine.adapters import deltas
 from core.engine.adapters.files import AdapterFile, Layer, Names
+from core.engine.adapters.image_prompt import prompted
 from core.engine.adapters.twin import Twin, twin
 from core.engine.values import Handle
 from core.errors import ModelUnreadable
@@ -46,7 +47,8 @@ def adapt(handle: Handle, base: nn.Module) -> Twin:
     changes = {
         name: new for name in sorted(uses) if (new := _merged(modules[name], handle, uses[name]))
     }
-    return twin(base, changes)
+    made = twin(base, changes)
+    return prompted(handle, made) if handle.image_adapters else made
 
 
 def _merged(module: nn.Module, handle: Handle, uses: Uses) -> dict[str, torch.Tensor]:

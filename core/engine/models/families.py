@@ -10,6 +10,7 @@ from typing import NamedTuple
 from core.errors import ModelUnreadable
 
 MODEL, TEXT_ENCODER, VAE = "model", "text_encoder", "vae"
+IMAGE_ENCODER = "image_encoder"
 
 
 class Part(NamedTuple):
@@ -32,6 +33,7 @@ _SD_PARTS = {
     MODEL: Part("unet", "diffusers", "UNet2DConditionModel"),
     TEXT_ENCODER: Part("text_encoder", "transformers", "CLIPTextModel"),
     VAE: Part("vae", "diffusers", "AutoencoderKL"),
+    IMAGE_ENCODER: Part("image_encoder", "transformers", "CLIPVisionModelWithProjection"),
 }
 
 FAMILIES: dict[str, Family] = {

@@ -9,6 +9,7 @@ import torch
 from msgspec import Meta
 
 from core.engine import phase
+from core.engine.adapters import image_prompt
 from core.engine.context import Context
 from core.engine.diffusion import inpaint, noise, preview, rows, samplers
 from core.engine.diffusion.guidance import guided
@@ -76,6 +77,7 @@ class LatentSample(Node, tag="latent.sample"):
         table = _latent_map(ctx, model)
         with ctx.engine.residency.use(model, ctx.job) as network:
             _check_channels(network, latent)
+            image_prompt.check(network, positive, negative)
             telling = _Telling(ctx, table, len(latent.samples))
             batch = [
                 self._row(ctx, model, network, latent, positive, negative, telling, index)
