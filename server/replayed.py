@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from core.errors import HeliographError, Params
+from core.graph.prompts import named, tags
 from core.media import metadata
 from core.records.provenance import Provenance
 
@@ -41,7 +42,7 @@ class Replay(Struct, frozen=True, kw_only=True):
 def replay(data: bytes, models: list[dict[str, Any]]) -> Replay:
     """Read a picture's metadata; make the request that draws it again.
 
-    :param models: the server's checkpoints, as ``GET /models`` lists them.
+    :param models: the server's checkpoints, LoRAs and embeddings, as ``GET /models`` lists them.
     :raises HeliographError: no_metadata.
     """
     texts = metadata.read_text(data)
@@ -81,6 +82,10 @@ def _ours(made: metadata.Made, models: list[dict[str, Any]]) -> dict[str, Any]:
         for value, used in made.uses.items():
             if value in ids and node["settings"].get(used.kind) == value:
                 node["settings"][used.kind] = ids[value]
+            loras = node["settings"].get("loras")
+            for use in loras if isinstance(loras, list) and value in ids else ():
+                if used.kind == "lora" and isinstance(use, dict) and use.get("model") == value:
+                    use["model"] = ids[value]
     return {"graph": graph}
 
 
@@ -96,16 +101,47 @@ def _theirs(said: Provenance, models: list[dict[str, Any]]) -> Replay:
         remarks.append(Remark("model", {"name": said.model or said.model_hash or "?"}))
     if said.strength is not None:
         remarks.append(Remark("from_text"))
-    if said.loras:
-        remarks.append(Remark("loras", {"names": ", ".join(lora.name for lora in said.loras)}))
+    recipe, gone = _adapted(recipe, said, models)
+    if gone:
+        remarks.append(Remark("loras", {"names": ", ".join(gone)}))
     if said.source != "heliograph":
         remarks.append(Remark("noise", {"source": said.source}))
     return Replay(body={"recipe": recipe, "exact": True}, said=said, remarks=remarks)
 
 
+def _adapted(
+    recipe: dict[str, Any], said: Provenance, models: list[dict[str, Any]]
+) -> tuple[dict[str, Any], list[str]]:
+    """Keep the LoRAs that are here, in the prompt or as a field; list those that are not.
+
+    Marks of embeddings that are not here are left out as well, and their names stay as words.
+    """
+    here = {
+        kind: {model["name"] for model in models if model.get("kind") == kind}
+        for kind in ("lora", "embedding")
+    }
+    tagged: set[str] = set()
+    made = dict(recipe)
+    for field in {"prompt", "negative_prompt"} & recipe.keys():
+        text, found = tags.without(recipe[field], here["lora"])
+        tagged |= found
+        for name in named.unknown(text, here["embedding"]):
+            text = text.replace(f"embedding:{name}", name)
+        made[field] = text.strip()
+    used = {lora.name: 1.0 if lora.weight is None else lora.weight for lora in said.loras}
+    added = [
+        {"model": name, "weight": max(-10.0, min(10.0, weight))}
+        for name, weight in used.items()
+        if name in here["lora"] and name not in tagged
+    ]
+    gone = [name for name in dict.fromkeys([*used, *sorted(tagged)]) if name not in here["lora"]]
+    return made | ({"loras": added} if added else {}), gone
+
+
 def _model(said: Provenance, models: list[dict[str, Any]]) -> str | None:
     """Find the model by its hash, else by its name."""
     digits = (said.model_hash or "").lower()
+    models = [model for model in models if model.get("kind", "checkpoint") == "checkpoint"]
     for model in models:
         if len(digits) >= _DIGITS and (model["sha256"] or "").startswith(digits):
             return str(model["id"])

@@ -92,9 +92,13 @@ class _Offloaded(NamedTuple):
 
 
 def place_of(module: nn.Module) -> torch.device:
-    """Say where a module works, and its inputs belong: not where an offloaded one lies."""
-    offloaded = module.__dict__.get("_offloaded")
-    if offloaded is not None:
-        place: torch.device = offloaded.device
-        return place
+    """Say where a module works, and its inputs belong: not where an offloaded one lies.
+
+    A twin works where those do that its tensors are of.
+    """
+    for one in (module, *module.__dict__.get("_lent_by", ())):
+        offloaded = one.__dict__.get("_offloaded")
+        if offloaded is not None:
+            place: torch.device = offloaded.device
+            return place
     return next(module.parameters()).device

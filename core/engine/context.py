@@ -21,7 +21,7 @@ from core.engine.reserve import Reserve
 from core.engine.residency import Residency
 from core.engine.values import Handle, Image, Mask
 from core.errors import NotFound
-from core.graph.catalogue import Resource
+from core.graph.catalogue import Resource, known
 from core.ipc.messages import Degraded, EngineOptions, JobProgressed, SavedImage
 
 
@@ -178,12 +178,13 @@ class Context:
         ):
             yield module
 
-    def resource(self, name: str) -> Resource:
+    def resource(self, name: str, kind: str = "") -> Resource:
         """Give what a setting with the format of a model or image names: its path, its identity.
 
+        :param kind: the setting's format, where models of other kinds may have the same name.
         :raises NotFound: when the server resolved no such thing.
         """
-        found = self.job.resources.get(name)
+        found = known(self.job.resources, name, kind) if kind else self.job.resources.get(name)
         if found is None:
             raise NotFound("unknown_resource", name=name)
         return found

@@ -10,6 +10,7 @@ from typing import Protocol
 import torch
 from torch import nn
 
+from core.engine.adapters.twin import Twin
 from core.engine.values import SPANDREL, Handle
 
 
@@ -23,6 +24,12 @@ class Loader(Protocol):
         """Read the part into RAM; what is no weight hangs on the module as plain attributes.
 
         :raises ModelUnreadable: when files are missing or not of the family.
+        """
+
+    def adapt(self, handle: Handle, loaded: nn.Module) -> Twin:
+        """Merge the adapters of a handle with the loaded part that they are put on.
+
+        :raises ModelUnreadable: when one cannot be read, or is not for such a part.
         """
 
 
@@ -67,3 +74,11 @@ class LazyLoader:
 
             return upscalers.load(handle, dtype)
         return load(handle, dtype)
+
+    def adapt(self, handle: Handle, loaded: nn.Module) -> Twin:
+        """Merge the adapters of a handle with the loaded part that they are put on."""
+        from core.engine.adapters.merge import adapt
+
+        with self._lock:
+            pass
+        return adapt(handle, loaded)

@@ -28,8 +28,16 @@ def _format(name: str) -> Meta:
 # Settings that editors treat specially. A format is all they know; a node knows no editor.
 Seed = Annotated[int, Meta(ge=0, le=2**53 - 1, extra_json_schema={"format": "seed"})]
 Prompt = Annotated[str, Meta(max_length=16384, extra_json_schema={"format": "prompt"})]
+# A prompt whose text names models: the server looks them up, and they enter keys by content.
+LoraPrompt = Annotated[
+    str, Meta(max_length=16384, extra_json_schema={"format": "prompt", "names": "lora"})
+]
+EmbeddingPrompt = Annotated[
+    str, Meta(max_length=16384, extra_json_schema={"format": "prompt", "names": "embedding"})
+]
 Checkpoint = Annotated[str, _format("checkpoint")]
 Lora = Annotated[str, _format("lora")]
+IpAdapter = Annotated[str, _format("ip_adapter")]
 VaeFile = Annotated[str, _format("vae")]
 ControlNetFile = Annotated[str, _format("controlnet")]
 Upscaler = Annotated[str, _format("upscaler")]

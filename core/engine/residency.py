@@ -1,16 +1,18 @@
 """Residency: which weights sit on the device, in RAM or nowhere, least recently used out first.
 
 Knows parts by their handle and how to move them; how they are read from disk is the loader's
-knowledge. All moves to the device happen under the baton, reads from disk beside it.
+knowledge. All moves to the device happen under the baton, reads from disk beside it. A part with
+adapters is made from the one without, which stays where it is for as long as the other is used.
 """
 
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+import msgspec
 import torch
 from torch import nn
 
@@ -19,7 +21,10 @@ from core.engine.device import Device
 from core.engine.ladder import Rung, Shortage, climb
 from core.engine.loader import Loader
 from core.engine.memory import machine_memory
+from core.engine.part import Part, size_of
 from core.engine.values import Handle
+
+__all__ = ["Residency", "size_of"]
 
 log = logging.getLogger(__name__)
 
@@ -40,18 +45,6 @@ class _Holder(Protocol):
     def tell(self) -> Callable[[str], None]: ...
 
 
-class _Part:
-    def __init__(self, handle: Handle) -> None:
-        self.handle = handle
-        self.module: nn.Module | None = None
-        self.bytes = 0
-        self.on_device = False
-        self.offloaded = False  # its weights lie in RAM, and it works on the device
-        self.pins = 0
-        self.used = time.monotonic()
-        self.lock = threading.Lock()  # one loads, others wait for it
-
-
 class Residency:
     """Weights by handle: on the device, in RAM (within ``ram`` bytes), or absent."""
 
@@ -60,7 +53,7 @@ class Residency:
         self._baton = baton
         self._loader = loader
         self._ram = ram or machine_memory() // 2
-        self._parts: dict[Handle, _Part] = {}
+        self._parts: dict[Handle, Part] = {}
         self._lock = threading.Lock()
 
     @contextmanager
@@ -74,11 +67,20 @@ class Residency:
         :raises ModelUnreadable: when the loader cannot read it.
         :raises OutOfMemory: when it does not fit even so.
         """
+        if not handle.adapters and not handle.image_adapters:
+            with self._using(handle, job) as part:
+                yield self._there(part)
+            return
+        plain = msgspec.structs.replace(handle, adapters=(), image_adapters=())
+        with self._using(plain, job) as lender, self._using(handle, job, lender) as part:
+            yield self._there(part)
+
+    @contextmanager
+    def _using(self, handle: Handle, job: _Holder, lender: Part | None = None) -> Iterator[Part]:
         part = self._pin(handle)
         try:
-            self._load(part, job)
-            assert part.module is not None
-            yield part.module
+            self._load(part, job, lender)
+            yield part
         finally:
             with self._lock:
                 part.pins -= 1
@@ -120,11 +122,12 @@ class Residency:
         """
         with self._lock:
             part = next((p for p in self._parts.values() if p.module is module), None)
-            if part is None or not part.on_device or self._device.is_cpu:
+            moved = [p for p in (part, part and part.lender) if p is not None and p.on_device]
+            if not moved or self._device.is_cpu:
                 return False
-            self._device.carrier.take_away(module)
-            part.on_device = False
-            self._offload(part)
+            for one in moved:
+                self._take_away(one)
+                self._offload(one)
             return True
 
     def room(self) -> int:
@@ -135,16 +138,15 @@ class Residency:
         """Forget idle parts altogether: those of one checkpoint, or all."""
         with self._lock:
             for handle, part in list(self._parts.items()):
-                if part.pins or identity not in (None, handle.identity):
-                    continue
-                part.module = None
-                del self._parts[handle]
+                if not part.pins and (identity is None or identity in _identities(handle)):
+                    self._forget(part)
         self._device.empty_cache()
 
     def identities(self) -> list[str]:
         """Name the checkpoints of which something is in memory."""
         parts = list(self._parts.values())  # without the lock: heartbeats must not wait for a move
-        return sorted({part.handle.identity for part in parts if part.module is not None})
+        there = [_identities(part.handle) for part in parts if part.module is not None]
+        return sorted({identity for found in there for identity in found})
 
     def figures(self) -> tuple[int, int]:
         """Count the bytes of weights on the device and in RAM."""
@@ -152,13 +154,13 @@ class Residency:
         on_device = sum(part.bytes for part in parts if part.on_device)
         return on_device, sum(part.bytes for part in parts) - on_device
 
-    def _pin(self, handle: Handle) -> _Part:
+    def _pin(self, handle: Handle) -> Part:
         with self._lock:
-            part = self._parts.setdefault(handle, _Part(handle))
+            part = self._parts.setdefault(handle, Part(handle))
             part.pins += 1
             return part
 
-    def _load(self, part: _Part, job: _Holder) -> None:
+    def _load(self, part: Part, job: _Holder, lender: Part | None) -> None:
         while not part.lock.acquire(timeout=_SLICE):
             job.check()
         try:
@@ -169,30 +171,40 @@ class Residency:
             if part.module is None or not part.on_device:
                 job.tell("load")
             if part.module is None:
-                self._read(part)
+                self._read(part, job, lender)
             if not part.on_device:
                 self._move_in(part, job)
         finally:
             part.lock.release()
 
-    def _read(self, part: _Part) -> None:
-        expected = self._loader.size(part.handle, self._device.dtype)
-        self._trim(expected)
+    def _read(self, part: Part, job: _Holder, lender: Part | None) -> None:
         since = time.monotonic()
+        if lender is None:
+            self._trim(self._loader.size(part.handle, self._device.dtype))
         # Read in inference mode, weights would be inference tensors and could not be trained.
-        with self._baton.aside("load"), torch.inference_mode(False):
-            module = self._loader.load(part.handle, self._device.dtype)
+        with self._beside(lender, job), torch.inference_mode(False):
+            if lender is None:
+                module = own = self._loader.load(part.handle, self._device.dtype)
+            else:
+                module, own = self._loader.adapt(part.handle, self._there(lender))
         module.eval().requires_grad_(False)
-        part.bytes = size_of(module)
-        part.module = module
+        part.hold(module, own, lender)
+        if lender is not None:  # how much it would be was not known before
+            self._trim(0)
         log.info(
-            "Loaded %s of %s: %d MiB in %.2f s",
-            part.handle.part, part.handle.path, part.bytes >> 20, time.monotonic() - since,
+            "Loaded %s of %s with %d adapters: %d MiB in %.2f s",
+            part.handle.part, part.handle.path, len(part.handle.adapters), part.bytes >> 20,
+            time.monotonic() - since,
             extra={"action": "load"},
         )  # fmt: skip
 
-    def _move_in(self, part: _Part, job: _Holder) -> None:
-        assert part.module is not None
+    def _beside(self, lender: Part | None, job: _Holder) -> AbstractContextManager[object]:
+        """Say how a part is read: merging works on the device where the weights lie there."""
+        if lender is None or self._device.is_cpu:
+            return self._baton.aside("load")
+        return self._baton.hold(job.id, "load", check=job.check)
+
+    def _move_in(self, part: Part, job: _Holder) -> None:
         if self._device.is_cpu:
             part.on_device = True
             return
@@ -210,38 +222,42 @@ class Residency:
                 expected=lambda: part.bytes,
             )
 
-    def _bring(self, part: _Part) -> None:
+    def _bring(self, part: Part) -> None:
         if not part.offloaded:
-            assert part.module is not None
-            self._device.carrier.bring(part.module)
+            assert part.own is not None
+            self._device.carrier.bring(part.own)
             part.on_device = True
 
-    def _offload(self, part: _Part) -> bool:
-        assert part.module is not None
-        self._device.carrier.offload(part.module)
+    def _take_away(self, part: Part) -> None:
+        assert part.own is not None
+        self._device.carrier.take_away(part.own)
+        part.on_device = False
+
+    def _offload(self, part: Part) -> bool:
+        assert part.own is not None
+        self._device.carrier.offload(part.own)
         part.offloaded = True
         return True
 
-    def _restore(self, part: _Part) -> None:
-        assert part.module is not None
-        self._device.carrier.restore(part.module)
+    def _restore(self, part: Part) -> None:
+        assert part.own is not None
+        self._device.carrier.restore(part.own)
         part.offloaded = False
 
-    def _idle(self) -> list[_Part]:
+    def _idle(self) -> list[Part]:
         """List parts on the device that nobody uses, least recently used first."""
         with self._lock:
             parts = [p for p in self._parts.values() if p.on_device and not p.pins]
         return sorted(parts, key=lambda part: part.used)
 
-    def _evict(self, part: _Part) -> None:
+    def _evict(self, part: Part) -> None:
         with self._lock:
             if part.pins or part.module is None:
                 return
             if self._device.is_cpu:
                 self._forget(part)
                 return
-            self._device.carrier.take_away(part.module)
-            part.on_device = False
+            self._take_away(part)
         self._trim(0)
 
     def _trim(self, coming: int) -> None:
@@ -260,13 +276,18 @@ class Residency:
                 counted -= part.bytes
                 self._forget(part)
 
-    def _forget(self, part: _Part) -> None:
-        part.module = None
-        part.on_device = False
-        self._parts.pop(part.handle, None)
+    def _forget(self, part: Part) -> None:
+        """Let go of an idle part, and of what was made from it; those are idle as well."""
+        for one in [p for p in self._parts.values() if p is part or p.lender is part]:
+            one.drop()
+            self._parts.pop(one.handle, None)
+
+    def _there(self, part: Part) -> nn.Module:
+        assert part.module is not None
+        return part.module
 
 
-def size_of(module: nn.Module) -> int:
-    """Count the bytes of a module's parameters and buffers, shared ones once."""
-    tensors = {t.data_ptr(): t for t in (*module.parameters(), *module.buffers())}
-    return sum(t.nbytes for t in tensors.values())
+def _identities(handle: Handle) -> list[str]:
+    """Name what is in memory with a part: its checkpoint, and the adapters on top."""
+    adapters = (*handle.adapters, *handle.image_adapters)
+    return [handle.identity, *(identity for identity, *_ in adapters)]

@@ -87,6 +87,7 @@ class Conditioning(Value, frozen=True, kw_only=True):
     empty: torch.Tensor | None = None
     remarked: tuple[str, ...] = ()
     regions: tuple[Region, ...] = ()
+    heads: int = 0  # tokens at the beginning that are of pictures (``adapters.image_prompt``)
 
     def remarks(self) -> tuple[str, ...]:
         """Tell what was cut, was taken as text, or has no effect."""
@@ -96,8 +97,8 @@ class Conditioning(Value, frozen=True, kw_only=True):
 class Handle(Value, frozen=True, kw_only=True):
     """One part of a checkpoint, by name; its weights are had with ``ctx.use(handle, phase)``.
 
-    (identity, part, adapters) is the part's key in ``residency``. Handles compare and hash by
-    value.
+    (identity, part, both kinds of adapters) is the part's key in ``residency``. Handles compare and
+    hash by value.
     """
 
     identity: str  # of the checkpoint's content; enters cache keys
@@ -106,6 +107,7 @@ class Handle(Value, frozen=True, kw_only=True):
     part: str  # "model", "text_encoder", "vae"
     format: str = "diffusers"  # "diffusers" (a folder), "single" or "spandrel" (a file)
     adapters: tuple[tuple[str, str, float], ...] = ()  # (identity, path, weight) merged on top
+    image_adapters: tuple[tuple[str, str, int], ...] = ()  # (identity, path, number of pictures)
 
 
 class Model(Handle, frozen=True, kw_only=True):
@@ -118,6 +120,12 @@ class TextEncoder(Handle, frozen=True, kw_only=True):
     """The text towers of a checkpoint and their tokenizers."""
 
     part: str = "text_encoder"
+
+
+class ImageEncoder(Handle, frozen=True, kw_only=True):
+    """The encoder of pictures that an IP-Adapter was trained with."""
+
+    part: str = "image_encoder"
 
 
 class Vae(Handle, frozen=True, kw_only=True):

@@ -11,7 +11,9 @@ ANY = "any"  # an input that takes every type; an output of what comes in by suc
 
 # Setting formats (JSON Schema ``format``) whose value names something that the server resolves
 # before dispatch. Their values enter cache keys by content, not by name.
-MODEL_FORMATS = frozenset({"checkpoint", "lora", "vae", "controlnet", "embedding", "upscaler"})
+MODEL_FORMATS = frozenset(
+    {"checkpoint", "lora", "vae", "controlnet", "ip_adapter", "embedding", "upscaler"}
+)
 IMAGE_FORMATS = frozenset({"image"})
 EXTRAS = {"upscaler": "upscale"}  # format → extra of the distribution that a value of it needs
 
@@ -66,3 +68,12 @@ class Resource(Struct, frozen=True, kw_only=True):
 
 
 Resources = dict[str, Resource]  # setting value → what it names
+
+
+def known(resources: Resources, value: str, kind: str) -> Resource | None:
+    """Find what a setting of a format names; where kinds share a name, ``kind:name`` tells them."""
+    for name in (f"{kind}:{value}", value):
+        found = resources.get(name)
+        if found is not None and found.kind == kind:
+            return found
+    return None

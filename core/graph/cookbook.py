@@ -49,7 +49,8 @@ class Recipe(Struct, frozen=True, kw_only=True):
 
 
 _SHARED = {
-    "prompt": [("positive", "prompt")],
+    "prompt": [("positive", "prompt"), ("adapt", "prompt")],
+    "loras": [("adapt", "loras")],
     "negative_prompt": [("negative", "prompt")],
     "model": [("model", "checkpoint")],
     **{name: [("sample", name)] for name in wiring.SAMPLED},

@@ -20,6 +20,7 @@ class Details(NamedTuple):
     clip_skip: int | None = None
     width: int | None = None  # pixels
     height: int | None = None
+    loras: tuple[tuple[str, float], ...] = ()  # what settings name, and weights; no tags of prompts
 
 
 def describe(graph: Graph, sink: str | None = None) -> ImageFacts:
@@ -37,8 +38,8 @@ def describe(graph: Graph, sink: str | None = None) -> ImageFacts:
     sample = _nearest(nodes, start, *_SAMPLERS)
     if sample is None:
         return ImageFacts()
-    positive = _nearest(nodes, _source(nodes, sample, "positive"), "prompt.encode")
-    negative = _nearest(nodes, _source(nodes, sample, "negative"), "prompt.encode")
+    positive = _words(nodes, sample, "positive")
+    negative = _words(nodes, sample, "negative")
     model = _nearest(nodes, _source(nodes, sample, "model"), "model.load")
     return ImageFacts(
         prompt=_text(positive, "prompt"),
@@ -61,7 +62,7 @@ def details(graph: Graph, sink: str | None = None) -> Details:
     sample = _nearest(nodes, start, *_SAMPLERS)
     if sample is None:
         return Details()
-    positive = _nearest(nodes, _source(nodes, sample, "positive"), "prompt.encode")
+    positive = _words(nodes, sample, "positive")
     latent = _source(nodes, sample, "latent")
     sized = next((node for node in _upstream(nodes, latent) if node.type in _SIZED), None)
     return Details(
@@ -70,17 +71,39 @@ def details(graph: Graph, sink: str | None = None) -> Details:
         clip_skip=_whole(positive, "clip_skip"),
         width=_whole(sized, "width"),
         height=_whole(sized, "height"),
+        loras=_loras(_nearest(nodes, _source(nodes, sample, "model"), "model.adapt")),
+    )
+
+
+def _loras(node: GraphNode | None) -> tuple[tuple[str, float], ...]:
+    found = _value(node, "loras")
+    return tuple(
+        (str(use.get("model", "")), float(use.get("weight", 1.0)))
+        for use in (found if isinstance(found, list) else ())
+        if isinstance(use, dict)
     )
 
 
 def _source(nodes: dict[str, GraphNode], node: GraphNode, port: str) -> GraphNode | None:
     link = node.inputs.get(port)
-    for _ in nodes:  # a region's node passes on what the whole picture follows
-        found = nodes.get(link[0]) if link else None
-        if found is None or found.type != "prompt.region":
-            return found
-        link = found.inputs.get("base")
-    return None
+    return nodes.get(link[0]) if link else None
+
+
+def _words(nodes: dict[str, GraphNode], sample: GraphNode, port: str) -> GraphNode | None:
+    """Find the prompt that all of the picture follows.
+
+    Through nodes that pass it on under one name, and through regions, which add to it.
+    """
+    link = sample.inputs.get(port)
+    for _ in range(len(nodes)):
+        source = nodes.get(link[0]) if link else None
+        if link is None or source is None:
+            break
+        passed = "base" if source.type == "prompt.region" else link[1]
+        if passed not in source.inputs:
+            break
+        link = source.inputs[passed]
+    return _nearest(nodes, nodes.get(link[0]) if link else None, "prompt.encode")
 
 
 def _nearest(nodes: dict[str, GraphNode], start: GraphNode | None, *types: str) -> GraphNode | None:

@@ -22,12 +22,10 @@ from core.records.graph import Graph, GraphNode, Json
 from core.records.model import ModelDefaults
 
 FALLBACK = ModelDefaults(width=512, height=512, steps=20, guidance_scale=7.5, sampler="default")
-NOT_YET = ("loras",)  # fields whose nodes are not there yet
 # Fields that any recipe takes: those of the job are the caller's to act on, and a strength has
 # nothing to be strong on where there is no picture.
 _ALWAYS = (
     "count", "board", "priority", "exact", "max_rows", "dynamic_prompts", "styles", "strength",
-    *NOT_YET,
 )  # fmt: skip
 
 _system_random = random.SystemRandom()
@@ -157,10 +155,6 @@ def _whole(values: Mapping[str, Json], source: tuple[int, int] | None) -> tuple[
 
 def _refused(recipe: Recipe, request: Generate, pointer: str) -> Iterator[Problem]:
     """List the fields that this recipe cannot honour: never take one and leave it unused."""
-    for field in NOT_YET:
-        if getattr(request, field):
-            at = flat.join(pointer, field)
-            yield Problem(code="not_supported_yet", pointer=at, params={"field": field})
     asked = msgspec.to_builtins(request.control)
     yield from controls.problems(asked, flat.join(pointer, "control"))
     own = msgspec.structs.fields(recipe.fields)

@@ -36,7 +36,7 @@ def nodes(values: Mapping[str, Json], picture: tuple[str, str] | None) -> list[G
         made += [
             GraphNode(
                 id=name, type="prompt.encode", settings=words,
-                inputs={"text_encoder": ("model", "text_encoder")},
+                inputs={"text_encoder": ("adapt", "text_encoder")},
             ),
             GraphNode(id=mask[0], type="mask.load", settings={"image": region["mask_image"]}),
         ]  # fmt: skip

@@ -57,6 +57,11 @@ class LoraUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     weight: Annotated[float, Meta(ge=-10, le=10)] = 1.0
 
 
+Loras = Annotated[
+    list[LoraUse], Meta(max_length=64, description="Adapters on the model, each with a weight.")
+]
+
+
 class ControlUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A ControlNet, and the picture that it steers by."""
 
@@ -122,6 +127,7 @@ class TextToImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     scheduler: Name | None = None
     seed: Seed | None = None
     clip_skip: ClipSkip = 0
+    loras: Loras = []
     control: Controls = []
     guidance_rescale: Rescale = 0.0
     guidance_start: GuidanceStart = 0.0
@@ -205,7 +211,6 @@ class Generate(TextToImage, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     init_image: ImageId | None = None
     mask_image: MaskId | None = None
     strength: Strength | None = None  # null is the recipe's own: 0.75, and 1 for new room
-    loras: Annotated[list[LoraUse], Meta(max_length=64)] = []
     board: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
     priority: Annotated[int, Meta(ge=-100, le=100)] = 0
     max_rows: MaxRows | None = None

@@ -15,6 +15,7 @@ from msgspec import Struct
 from core.errors import Params
 from core.graph import fields, schema
 from core.graph.catalogue import IMAGE_FORMATS, MODEL_FORMATS
+from core.graph.prompts import named
 from core.graph.reasons import BAD
 from core.records.graph import Json
 
@@ -38,11 +39,12 @@ class Fault(Struct, frozen=True):
 
 
 class Reference(Struct, frozen=True):
-    """A setting that names a model or a picture."""
+    """A setting that names a model or a picture, or a name in a prompt's text."""
 
     path: tuple[str | int, ...]  # where it stands: ("loras", 0, "model")
     format: str  # "checkpoint", "image", …
     value: str
+    within: bool = False  # it is a part of the setting's text
 
 
 class Settings:
@@ -60,7 +62,10 @@ class Settings:
         self._struct = schema.struct(
             str(document.get("title", "Settings")), self._types, self._defaults, self.required
         )
-        self._references = list(schema.formats(document, _RESOURCES))
+        self.formats = list(schema.formats(document, _RESOURCES))  # path, format
+        self.prompts = {
+            name: str(sub["names"]) for name, sub in self._properties.items() if "names" in sub
+        }  # whose texts name models → of which kind
         self._kinds = {name: schema.kinds(sub, document) for name, sub in self._properties.items()}
 
     def faults(self, values: Mapping[str, Json], wired: Collection[str] = ()) -> list[Fault]:
@@ -108,8 +113,13 @@ class Settings:
 
     def references(self, values: Mapping[str, Json]) -> Iterator[Reference]:
         """Find the settings that name a model or a picture, in lists and objects as well."""
-        for path, format_ in self._references:
+        for path, format_ in self.formats:
             yield from _walk(values, path, (), format_)
+        for setting, format_ in self.prompts.items():
+            text = values.get(setting)
+            if format_ == "lora" and isinstance(text, str):  # others depend on the library
+                for tag in named.loras(text):
+                    yield Reference((setting,), format_, tag.name, within=True)
 
     def names(self) -> frozenset[str]:
         """Return the names of all settings."""

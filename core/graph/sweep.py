@@ -6,7 +6,8 @@ A cell is one value for each axis. Cells are drawn one by one and the graph is s
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Literal
 
 import msgspec
@@ -14,7 +15,7 @@ from msgspec import Struct
 
 from core.errors import Invalid, Params, Problem
 from core.graph import axes as flat
-from core.graph import fields, settings, swaps
+from core.graph import fields, setting_path, settings, swaps
 from core.graph.axes import MAX_JOBS as MAX_JOBS
 from core.graph.axes import Placed
 from core.graph.catalogue import Catalogue
@@ -65,13 +66,18 @@ def bind(
     for axis in axes:
         targets, wrong = _targets(axis, nodes, bindings)
         for target in targets:
-            if (target, axis.replace) in taken:
+            if any(
+                replace == axis.replace
+                and node == target[0]
+                and setting_path.overlap(setting, target[1])
+                for (node, setting), replace in taken
+            ):
                 named: Params = {"setting": axis.setting}
                 at = f"{axis.at}/setting"
                 wrong.append(Problem(code="axis_twice", pointer=at, params=named))
             wrong += _unfit(target, axis, nodes, catalogue)
         taken.update((target, axis.replace) for target in targets)
-        problems += wrong
+        problems += _each_once(wrong)
         bound.append(
             BoundAxis(
                 label=axis.label, targets=targets, values=axis.values, group=axis.group,
@@ -79,7 +85,7 @@ def bind(
             )
         )  # fmt: skip
     if not problems:
-        problems += _unplaced(axes, bound, nodes, catalogue)
+        problems += _each_once(_unplaced(axes, bound, nodes, catalogue))
     if problems:
         raise Invalid(problems=tuple(problems[: fields.MAX_PROBLEMS]))
     return tuple(bound)
@@ -108,15 +114,17 @@ def apply(graph: Graph, axes: Sequence[BoundAxis], cell: Cell) -> Graph:
     """Return the graph of one cell. Nodes that the cell does not touch are shared."""
     changed: dict[str, dict[str, Json]] = {}
     swapped: dict[Target, dict[str, str]] = {}
+    known = {node.id: node.settings for node in graph.nodes} if axes else {}
     for axis, value in zip(axes, cell, strict=True):
         for node, setting in axis.targets:
             if axis.replace is None:
-                changed.setdefault(node, {})[setting] = value
+                new = changed.setdefault(node, {})
+                whole = setting_path.put({**known[node], **new}, setting, value)
+                new[setting_path.split(setting)[0]] = whole
             else:
                 swapped.setdefault((node, setting), {})[axis.replace] = str(value)
     if not changed and not swapped:
         return graph
-    known = {node.id: node.settings for node in graph.nodes} if swapped else {}
     for (owner, name), by in swapped.items():
         own = changed.setdefault(owner, {})
         own[name] = swaps.swapped(str(own.get(name, known[owner].get(name, ""))), by)
@@ -136,11 +144,11 @@ def asked(recipe: Mapping[str, Json], axes: Sequence[BoundAxis], cell: Cell) -> 
     made = dict(recipe)
     swapped: dict[str, dict[str, str]] = {}
     for axis, value in zip(axes, cell, strict=True):
-        if axis.field is None:
-            continue
-        if axis.replace is None:
-            made[axis.field] = value
-        else:
+        head = setting_path.split(axis.label)[0]
+        if axis.replace is None and head in made:
+            with suppress(LookupError):  # a node's setting, where a field is called like the node
+                made[head] = setting_path.put(made, axis.label, value)
+        elif axis.replace is not None and axis.field is not None:
             swapped.setdefault(axis.field, {})[axis.replace] = str(value)
     for field, by in swapped.items():
         made[field] = swaps.swapped(str(made.get(field, "")), by)
@@ -175,16 +183,27 @@ def _targets(
             return ((axis.node, axis.setting),), []
         params: Params = {"id": axis.node}
         return (), [Problem(code="unknown_node_id", pointer=f"{axis.at}/node", params=params)]
-    if axis.setting in bindings:
-        return tuple((node, setting) for node, setting in bindings[axis.setting]), []
-    return (), [_unknown(axis.setting, axis.at)]
+    field = axis.setting if axis.setting in bindings else setting_path.split(axis.setting)[0]
+    if field not in bindings:
+        return (), [_unknown(axis.setting, axis.at)]
+    within = axis.setting if field != axis.setting else ""
+    return tuple(
+        (node, setting_path.moved(within, setting) if within else setting)
+        for node, setting in bindings[field]
+    ), []
+
+
+def _each_once(problems: Iterable[Problem]) -> list[Problem]:
+    """Leave out what is said twice of one place: a field may fill several settings."""
+    return list({(one.code, one.pointer): one for one in problems}.values())
 
 
 def _unfit(
     target: Target, axis: Placed, nodes: Mapping[str, GraphNode], catalogue: Catalogue | None
 ) -> Iterator[Problem]:
     node, setting = nodes[target[0]], target[1]
-    if setting in node.inputs:
+    head = setting_path.split(setting)[0]
+    if head in node.inputs:
         yield Problem(
             code="setting_wired",
             pointer=f"{axis.at}/setting",
@@ -195,7 +214,11 @@ def _unfit(
     if spec is None:
         return
     compiled = settings.compiled(spec.settings)
-    if setting not in compiled.names():
+    try:
+        whole = [setting_path.put(node.settings, setting, value) for value in axis.values]
+    except LookupError:
+        whole = []
+    if head not in compiled.names() or len(whole) != len(axis.values):
         yield _unknown(setting, axis.at, node.id)
         return
     for place, value in enumerate(axis.values):
@@ -203,7 +226,7 @@ def _unfit(
         if axis.replace is not None and not isinstance(value, str):
             yield Problem(code="wrong_type", pointer=at, params={"expected": "str"})
             continue
-        for fault in compiled.value_faults(setting, value):
+        for fault in compiled.value_faults(head, whole[place]):
             yield Problem(
                 code=fault.code,
                 pointer=at,

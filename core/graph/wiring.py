@@ -151,9 +151,13 @@ def _enlarged(values: Values, settings: dict[str, Json]) -> GraphNode:
 
 
 def _prompts(values: Values) -> list[GraphNode]:
-    encoder, clip_skip = ("model", "text_encoder"), values["clip_skip"]
+    encoder, clip_skip = ("adapt", "text_encoder"), values["clip_skip"]
     return [
         _node("model", "model.load", {"checkpoint": values["model"]}),
+        _node(
+            "adapt", "model.adapt", {"loras": values["loras"], "prompt": values["prompt"]},
+            model=("model", "model"), text_encoder=("model", "text_encoder"),
+        ),
         _node(
             "positive", "prompt.encode",
             {"prompt": values["prompt"], "clip_skip": clip_skip}, text_encoder=encoder,
@@ -183,7 +187,7 @@ def _drawn(values: Values, strength: Json, cut: tuple[str, str] | None = None) -
                 "schedule": values["scheduler"],
                 "strength": strength,
             },
-            model=("model", "model"), positive=regional.followed(values),
+            model=("adapt", "model"), positive=regional.followed(values),
             negative=("negative", "out"), latent=("start", "out"), **steered,
         ),
         _node(

@@ -16,7 +16,7 @@ from core import staged
 from core.errors import HeliographError, Invalid, ModelUnreadable, NodeFailed, Params
 from core.graph import settings, sizes
 from core.graph.branches import stages
-from core.graph.catalogue import IMAGE_FORMATS, PLAIN_TYPES, Catalogue, Resources
+from core.graph.catalogue import IMAGE_FORMATS, PLAIN_TYPES, Catalogue, Resources, known
 from core.graph.check import check
 from core.graph.comparisons import COMPARISONS
 from core.graph.plan import Step
@@ -24,9 +24,10 @@ from core.ipc.messages import RunGraph, SavedImage
 from core.jobs import fake_picture
 
 _PHASES = {"load": "load", "encode": "encode", "decode": "decode", "save": "save"}
-_PASSED = {  # node → input that it passes on
-    "latent.encode": "image", "latent.decode": "latent", "inpaint.encode": "image",
-    "restore.faces": "image",
+_PASSED = {  # node → output → input that it passes on there
+    "latent.encode": {"out": "image"}, "latent.decode": {"out": "latent"},
+    "inpaint.encode": {"out": "image"}, "restore.faces": {"out": "image"},
+    "control.ip_adapter": {"positive": "positive", "negative": "negative"},
 }  # fmt: skip
 _ENLARGED = {"latent.resize": "latent", "upscale.model": "image"}  # node → what it enlarges
 _SAMPLERS = ("latent.sample", "latent.sample_tiled")
@@ -162,7 +163,7 @@ class FakeRun:
         wired = {name for name in step.node.inputs if name in compiled.names()}
         filled = compiled.fill(step.node.settings, wired)
         for reference in compiled.references(filled):
-            if reference.value not in resources:
+            if known(resources, reference.value, reference.format) is None:
                 raise Failed(ModelUnreadable(model=reference.value), step.node.id)
         for name in wired:
             value = self._values[step.node.inputs[name]]
@@ -199,7 +200,7 @@ class FakeRun:
     ) -> dict[str, Any]:
         node, kind = step.node, step.node.type
         if kind in _PASSED:
-            return {"out": self._input(step, _PASSED[kind])}
+            return self._passed(step, _PASSED[kind])
         if kind in _DRAWN:
             return {"out": self._drawn(step, values)}
         if kind in _PLAIN:
@@ -214,6 +215,9 @@ class FakeRun:
             case "inpaint.crop" | "outpaint.extend":
                 return {"image": self._resized(step, values)}
         return {}
+
+    def _passed(self, step: Step, ports: Mapping[str, str]) -> dict[str, Any]:
+        return {output: self._input(step, port) for output, port in ports.items()}
 
     def _computed(self, step: Step, values: Mapping[str, Any]) -> Any:
         if step.node.type in ("number.value", "number.integer"):

@@ -4,7 +4,7 @@ import re
 
 import core
 from core.graph import sweep
-from core.graph.catalogue import Resources
+from core.graph.catalogue import Resources, known
 from core.graph.describe import details
 from core.jobs.flight import Flight
 from core.jobs.queue import Claimed
@@ -41,8 +41,13 @@ def _parameters(flight: Flight, facts: ImageFacts, uses: dict[str, Used]) -> Par
     assert flight.graph is not None
     rest = details(flight.graph)
     file = next((used for used in uses.values() if used.name == facts.model and used.sha256), None)
+    tags = [
+        f"<lora:{named.name if named else value}:{weight:g}>"
+        for value, weight in rest.loras
+        for named in [known(flight.resources, value, "lora")]
+    ]
     return Parameters(
-        prompt=facts.prompt or "",
+        prompt=" ".join([facts.prompt or "", *tags]),
         negative_prompt=facts.negative_prompt or "",
         steps=facts.steps,
         sampler=facts.sampler,

@@ -10,11 +10,12 @@ from pathlib import Path
 from core.blobs import Blobs
 from core.errors import NotFound, Problem
 from core.graph import settings
-from core.graph.catalogue import IMAGE_FORMATS, Catalogue, Resource, Resources
+from core.graph.catalogue import IMAGE_FORMATS, Catalogue, Resource, Resources, known
+from core.graph.prompts import named
 from core.jobs.loaded import Identities
 from core.paths import Layout
 from core.records.graph import Graph
-from core.store import images, models
+from core.store import images, models, names
 
 _KINDS = frozenset(
     {"checkpoint", "lora", "vae", "controlnet", "ip_adapter", "embedding", "upscaler"}
@@ -45,12 +46,13 @@ class Resolver:
         """
         found: Resources = {}
         problems: list[Problem] = []
+        self._embeddings(connection, graph, catalogue, found)
         for place, node in enumerate(graph.nodes):
             for reference in settings.references(
                 catalogue.nodes[node.type].settings, node.settings
             ):
                 value, format_ = reference.value, reference.format
-                if value in found and found[value].kind == format_:
+                if known(found, value, format_) is not None:
                     continue
                 resource = (
                     self._image(connection, value, format_)
@@ -58,7 +60,9 @@ class Resolver:
                     else self._model(connection, value, format_)
                 )
                 if resource is not None:
-                    found[value] = resource
+                    # Kinds may share a name; a tag's is never one that a setting has.
+                    taken = reference.within or value in found
+                    found[f"{format_}:{value}" if taken else value] = resource
                     continue
                 steps = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in reference.path)
                 pointer = "/".join(str(step) for step in reference.path)
@@ -72,6 +76,26 @@ class Resolver:
                     )
                 )
         return found, problems
+
+    def _embeddings(
+        self, connection: sqlite3.Connection, graph: Graph, catalogue: Catalogue, found: Resources
+    ) -> None:
+        """Find the embeddings that prompts name; what is none of the library's is text."""
+        texts = [
+            text
+            for node in graph.nodes
+            for setting, kind in settings.compiled(
+                catalogue.nodes[node.type].settings
+            ).prompts.items()
+            if kind == "embedding" and isinstance(text := node.settings.get(setting), str)
+        ]
+        library = names.of(connection, "embedding") if any(texts) else []
+        for text in texts:
+            for span in named.spans(text, library):
+                key = f"embedding:{span.name}"
+                if key not in found:
+                    resource = self._model(connection, span.name, "embedding")
+                    found |= {key: resource} if resource is not None else {}
 
     def _model(self, connection: sqlite3.Connection, value: str, format_: str) -> Resource | None:
         kind = format_ if format_ in _KINDS else None

@@ -12,12 +12,13 @@ from core.graph.fields import join
 from core.records.graph import Graph, Json
 from core.records.model import Model, ModelKind
 from core.store import boards, images, models
+from server.actions.adapting import ADAPTERS
 from server.principal import Principal
 from server.state import State
 
 _FORMAT_KINDS: dict[str, ModelKind] = {
     "checkpoint": "checkpoint", "lora": "lora", "vae": "vae", "controlnet": "controlnet",
-    "embedding": "embedding", "upscaler": "upscaler",
+    "ip_adapter": "ip_adapter", "embedding": "embedding", "upscaler": "upscaler",
 }  # fmt: skip
 
 
@@ -139,7 +140,7 @@ async def unknown_in(
         if reference.format in IMAGE_FORMATS:
             known: Any = await image(state, principal, reference.value)
             code = "unknown_image"
-        elif reference.format in MODEL_FORMATS:
+        elif reference.format in MODEL_FORMATS - ADAPTERS:
             known, code = await model(state, reference.value, reference.format), "unknown_model"
         else:
             continue

@@ -10,7 +10,7 @@ from core.graph.axes import Placed
 from core.graph.fields import MAX_PROBLEMS, join
 from core.graph.sweep import BoundAxis, Cell
 from core.records.graph import Graph, GraphNode, Json
-from server.actions import extras, named
+from server.actions import adapting, extras, named
 from server.principal import Principal
 from server.state import State
 
@@ -41,6 +41,8 @@ async def expand(
             problems += await _unknown(state, principal, axis, nodes, at)
     cells = list(sweep.cells(axes, "product", runs))
     problems += _too_large(state, axes, cells, nodes, pointers)
+    if not problems:
+        problems += await adapting.of_cells(state, graph, axes, cells, pointers)
     if problems:
         raise Invalid(problems=tuple(problems[:MAX_PROBLEMS]))
     return axes, cells

@@ -11,15 +11,16 @@ from msgspec import Meta, Struct
 
 from core.errors import Invalid, Problem
 from core.graph import axes as flat
-from core.graph import check, controls, recipes
+from core.graph import check, controls, recipes, setting_path
 from core.graph.axes import Placed
-from core.graph.fields import pointer_of
+from core.graph.fields import join, pointer_of
 from core.graph.sweep import BoundAxis, Cell
 from core.records.graph import Graph, Json
 from core.records.job import Sweep
 from core.records.model import Model
 from core.store import models
 from server.actions import (
+    adapting,
     carried,
     controlled,
     dynamic,
@@ -112,7 +113,7 @@ async def of_recipe(
         )
     except Invalid as error:
         raise Invalid(problems=request.pointed([*error.problems, *problems], pointer)) from error
-    problems += _of_built(state, built, pointer)
+    problems += await _of_built(state, built, pointer)
     problems += named.too_large(state, built.graph, f"{pointer}/width")
     if source is not None and any(built.fields.get(side) for side in recipes.ROOM):
         wide, high = recipes.extended(built.fields, source)
@@ -190,6 +191,10 @@ async def of_graph(
             )
         ]  # fmt: skip
         problems += await named.unknown(state, principal, graph)
+        problems += [
+            msgspec.structs.replace(problem, pointer=f"/graph{problem.pointer}")
+            for problem in await adapting.problems(state, graph)
+        ]
     problems += await named.no_boards(state, principal, {"/board": board})
     if problems:
         raise Invalid(problems=tuple(problems))
@@ -242,7 +247,7 @@ async def _picture(
     return found
 
 
-def _of_built(state: State, built: recipes.Built, pointer: str) -> list[Problem]:
+async def _of_built(state: State, built: recipes.Built, pointer: str) -> list[Problem]:
     """List what keeps a recipe's graph from running, at the fields that it comes from."""
     bound = {**built.bindings, **controls.bindings(built.fields.get("control", ()))}
     at = {target: field for field, targets in bound.items() for target in targets}
@@ -250,18 +255,20 @@ def _of_built(state: State, built: recipes.Built, pointer: str) -> list[Problem]
         *check.check(built.graph, state.nodes),
         *named.unlisted(state.nodes, built.graph),
         *extras_of.lacking(state.nodes, built.graph),
+        *await adapting.problems(state, built.graph),
     ]
     return [_to_field(problem, at, pointer) for problem in found]
 
 
 def _to_field(problem: Problem, at: Mapping[tuple[str, str], str], pointer: str) -> Problem:
     """Point a problem of a built graph at the field that the setting came from."""
-    setting = (problem.path or "").removeprefix("$.settings.").partition(".")[0].partition("[")[0]
+    place = (problem.path or "").removeprefix("$.settings.")
+    setting, steps = setting_path.split(place)
     field = at.get((problem.node or "", setting))
     if field is None:
         return msgspec.structs.replace(problem, pointer=pointer)
-    at_field = pointer + pointer_of(f".{field}")
-    return msgspec.structs.replace(problem, pointer=at_field, node=None, path=None)
+    here = join(pointer + pointer_of(f".{field}"), *steps)
+    return msgspec.structs.replace(problem, pointer=here, node=None, path=None)
 
 
 def _seeds(

@@ -18,6 +18,8 @@ from server import cli, replayed
 from server.client import Client
 from server.commands import drawing
 
+_PAGES = 50  # of 200 models
+
 
 def arguments(command: argparse.ArgumentParser) -> None:
     """Add the picture, the file to write, and where it is drawn."""
@@ -41,8 +43,7 @@ async def _replay(parsed: argparse.Namespace, config: Config) -> int:
     replayed.replay(data, [])  # a picture that says nothing starts no server
     async with drawing.server(parsed, config) as client:
         try:
-            found = await client.call("GET", "/models?kind=checkpoint&limit=200")
-            again = replayed.replay(data, found["items"])
+            again = replayed.replay(data, await _models(client))
             for problem in again.said.remarks:
                 cli.remark(problem.code, "errors", problem.params)
             _tell(again.remarks)
@@ -56,6 +57,20 @@ async def _replay(parsed: argparse.Namespace, config: Config) -> int:
         except OSError as error:
             raise HeliographError("server_gone", reason=str(error)) from error
     return 1 if any(job["status"] != "succeeded" for job in jobs) else 0
+
+
+async def _models(client: Client) -> list[dict[str, Any]]:
+    """List the models that a picture may have been made with; 10,000 of a kind at most."""
+    found: list[dict[str, Any]] = []
+    for kind in ("checkpoint", "lora", "embedding"):
+        after = ""
+        for _ in range(_PAGES):
+            page = await client.call("GET", f"/models?kind={kind}&limit=200{after}")
+            found += page["items"]
+            if page["next"] is None:
+                break
+            after = f"&cursor={page['next']}"
+    return found
 
 
 async def _read(file: anyio.Path) -> bytes:

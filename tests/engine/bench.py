@@ -34,13 +34,14 @@ class Bench:
         self.engine = Engine(options, device, baton, residency, self.outbox)
         self.outbox.start()
 
-    def context(self, name: str = "job", **fields: Any) -> Context:
+    def context(self, name: str = "job", *more: Resource, **fields: Any) -> Context:
         found = Resource(
             id="m", kind="checkpoint", path=str(self._tiny.folder), identity="tiny", family="sd1",
             format="diffusers",
         )  # fmt: skip
         self.outbox.begin(name)
-        return Context(self.engine, Job(name, resources={"m": found}, **fields), "node")
+        resources = {"m": found, **{f"{one.kind}:{one.name}": one for one in more}}
+        return Context(self.engine, Job(name, resources=resources, **fields), "node")
 
     def reports(self) -> list[Any]:
         self.outbox.drain(5)

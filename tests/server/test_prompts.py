@@ -38,7 +38,6 @@ DRAWN: dict[str, tuple[str, list[str]]] = {  # prompt → what the job says was 
     "weighted": ("a (red:1.3) fox++ [on blue:in snow:0.5] BREAK (sky)", []),
     "blended": ('("a fox", "an owl").blend(0.7, 0.3)', []),
     "weighted, unbalanced": ("((fox:1.5), [red:(", LITERAL),
-    "with an adapter": ("a fox <lora:none:0.8>", ["loras_unused"]),
     "of the tokenizer's own words": ("<|startoftext|><|endoftext|> fox", []),
     "a command": ("'; DROP TABLE jobs; -- $(reboot) {{7*7}} %s %n", []),
 }
@@ -81,6 +80,18 @@ def test_a_strange_prompt_is_drawn_and_what_was_cut_is_told(
         file = server.client.get(f"/api/v1/images/{image['id']}/file")
         assert size_of(file.content) == (SMALL["width"], SMALL["height"])
         assert image["prompt"] == prompt
+
+
+def test_an_adapter_that_is_not_there_is_refused_and_in_a_negative_prompt_told(
+    server: RunningServer,
+) -> None:
+    body = SMALL | {"prompt": "a fox <lora:none:0.8>"}
+    answer = server.client.post("/api/v1/generate", json=body)
+    assert answer.status_code == 422
+    (problem,) = answer.json()["errors"]
+    assert (problem["code"], problem["pointer"]) == ("unknown_model", "/prompt")
+    made = server.generate(prompt="a fox", negative_prompt="rain <lora:none:0.8>", steps=1)
+    assert made["jobs"][0]["degraded"] == ["loras_unused"]
 
 
 def test_what_was_cut_of_a_negative_prompt_is_told_too(server: RunningServer) -> None:

@@ -91,6 +91,21 @@ def test_what_cannot_be_drawn_again_is_told() -> None:
     )
     again = replay(picture(parameters=text), HERE)
     assert [remark.name for remark in again.remarks] == ["from_text", "loras", "noise"]
+    assert again.remarks[1].params == {"names": "red"}
+    assert again.body["recipe"]["prompt"] == "a fox"
+
+
+def test_adapters_that_are_here_are_put_on_again() -> None:
+    shelf = [{"id": name, "name": name, "kind": kind, "sha256": None}
+             for name, kind in (("red", "lora"), ("cat", "embedding"))]  # fmt: skip
+    text = (
+        "a fox <lora:red:0.5> <lora:gone:1> embedding:cat embedding:owl\n"
+        "Steps: 9, Seed: 3, Size: 64x32, Model: tiny"
+    )
+    again = replay(picture(parameters=text), [*HERE, *shelf])
+    assert again.body["recipe"]["prompt"] == "a fox <lora:red:0.5>  embedding:cat owl"
+    assert "loras" not in again.body["recipe"]
+    assert again.remarks[0].params == {"names": "gone"}
 
 
 def test_a_picture_that_says_nothing_is_refused() -> None:

@@ -20,7 +20,10 @@ async def saved(studio: Studio, **fields: Any) -> dict[str, Any]:
     graph = (await studio.client.get(f"{API}/images/{image}/recipe")).json()["graph"]
     by_type = {node["type"]: node for node in graph["nodes"]}
     sampler, empty = by_type["latent.sample"], by_type["latent.empty"]
-    (prompt,) = (n for n in graph["nodes"] if n["settings"].get("prompt") == DRAW["prompt"])
+    (prompt,) = (
+        node for node in graph["nodes"]
+        if node["type"] == "prompt.encode" and node["settings"]["prompt"] == DRAW["prompt"]
+    )  # fmt: skip
     inputs = [
         {"name": "prompt", "node": prompt["id"], "setting": "prompt"},
         {"name": "steps", "node": sampler["id"], "setting": "steps"},

@@ -5,7 +5,7 @@ tokens and tensors; neither weights of models nor devices, and no notation
 (``core.graph.prompts.grammar`` does).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -16,6 +16,7 @@ from core.graph.prompts import reading
 MAX_CHUNKS = 32  # of one prompt; what comes after them is left out
 
 Ids = tuple[int, ...]  # of words, without start and end: T − 2 at most
+Cut = Callable[[str], Sequence["str | Ids"]]
 
 
 class Piece(NamedTuple):
@@ -58,21 +59,34 @@ def frame_of(tokenizer: Any) -> Frame:
 
 
 class Words:
-    """The ids of texts, each tokenized once, many at a time."""
+    """The ids of texts, each tokenized once, many at a time.
 
-    def __init__(self, tokenizer: Any) -> None:
+    :param cut: divides a text into words and what is no word, and has ids already.
+    """
+
+    def __init__(self, tokenizer: Any, cut: Cut = lambda text: (text,)) -> None:
         self._tokenizer = tokenizer
+        self._cut = cut
         self._known: dict[str, Ids] = {"": ()}
 
     def of(self, chunks: Sequence[reading.Chunk]) -> list[list[tuple[Ids, float]]]:
         """Give ids and weight of each fragment of each chunk."""
-        texts = {fragment.text for chunk in chunks for fragment in chunk} - self._known.keys()
-        if texts:
+        cut = {part.text: self._cut(part.text) for chunk in chunks for part in chunk}
+        said = {piece for pieces in cut.values() for piece in pieces if isinstance(piece, str)}
+        if texts := said - self._known.keys():
             ordered = sorted(texts)
             given = [readable(text) for text in ordered]
             found = self._tokenizer(given, add_special_tokens=False, verbose=False).input_ids
             self._known |= {text: tuple(ids) for text, ids in zip(ordered, found, strict=True)}
-        return [[(self._known[part.text], part.weight) for part in chunk] for chunk in chunks]
+        whole = {
+            text: tuple(
+                id_
+                for piece in pieces
+                for id_ in (self._known[piece] if isinstance(piece, str) else piece)
+            )
+            for text, pieces in cut.items()
+        }
+        return [[(whole[part.text], part.weight) for part in chunk] for chunk in chunks]
 
 
 def split(frame: Frame, chunks: Sequence[Sequence[tuple[Ids, float]]]) -> tuple[list[Piece], bool]:
@@ -84,12 +98,22 @@ def split(frame: Frame, chunks: Sequence[Sequence[tuple[Ids, float]]]) -> tuple[
     for chunk in chunks:
         ids = [id_ for some, _ in chunk for id_ in some]
         weights = [weight for some, weight in chunk for _ in some]
-        for at in range(0, max(1, len(ids)), frame.room):
+        at = 0
+        while not at or at < len(ids):
             if len(pieces) == MAX_CHUNKS:
                 return pieces, True
-            span = slice(at, at + frame.room)
-            pieces.append(Piece(tuple(ids[span]), tuple(weights[span])))
+            end = _end(ids, at, frame.room)
+            pieces.append(Piece(tuple(ids[at:end]), tuple(weights[at:end])))
+            at = max(end, 1)
     return pieces, False
+
+
+def _end(ids: Sequence[int], at: int, room: int) -> int:
+    """Give where a chunk that begins at ``at`` ends: not within what is one embedding."""
+    end = at + room
+    while at < end < len(ids) and ids[end] < 0 and ids[end] == ids[end - 1] - 1:
+        end -= 1
+    return end if at < end else at + room
 
 
 def assemble(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from core.errors import ModelUnreadable
 
 MODEL, TEXT_ENCODER, VAE, CONTROLNET = "model", "text_encoder", "vae", "controlnet"
+IMAGE_ENCODER = "image_encoder"
 
 
 class Part(NamedTuple):
@@ -38,6 +39,7 @@ _SD_PARTS = {
     MODEL: Part("unet", "diffusers", "UNet2DConditionModel"),
     TEXT_ENCODER: Part("text_encoder", "transformers", "CLIPTextModel"),
     VAE: Part("vae", "diffusers", "AutoencoderKL"),
+    IMAGE_ENCODER: Part("image_encoder", "transformers", "CLIPVisionModelWithProjection"),
 }
 # By heads: diffusers calls them ``attention_head_dim``.
 _SD1_CONTROL = Part("", "diffusers", "ControlNetModel", {"attention_head_dim": 8})

@@ -8,6 +8,7 @@ import torch
 from msgspec import Meta
 
 from core.engine import masks, phase
+from core.engine.adapters import image_prompt
 from core.engine.context import Context
 from core.engine.diffusion import inpaint, noise, preview, rows, samplers
 from core.engine.diffusion.control import Use
@@ -113,6 +114,7 @@ class LatentSample(Node, tag="latent.sample"):
             steering(ctx, control, model, network, latent) as controls,
         ):
             _check_channels(network, latent)
+            image_prompt.check(network, positive, negative)
             telling = Telling(ctx, table, len(latent.samples))
             batch = [
                 self._row(ctx, model, network, latent, positive, negative, controls, telling, index)

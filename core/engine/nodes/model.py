@@ -22,8 +22,15 @@ H = TypeVar("H", TextEncoder, Vae)
 
 
 def sibling(model: Model, kind: type[H]) -> H:
-    """Name another part of the checkpoint that the denoiser is of."""
-    return kind(identity=model.identity, path=model.path, family=model.family, format=model.format)
+    """Name another part of the checkpoint that the denoiser is of.
+
+    Adapters that the denoiser has are on the text encoder as well.
+    """
+    adapters = model.adapters if kind is TextEncoder else ()
+    return kind(
+        identity=model.identity, path=model.path, family=model.family, format=model.format,
+        adapters=adapters,
+    )  # fmt: skip
 
 
 class ModelLoad(Node, tag="model.load"):
@@ -33,7 +40,7 @@ class ModelLoad(Node, tag="model.load"):
 
     def run(self, ctx: Context) -> Parts:
         """Name the parts; nothing is read from disk yet."""
-        found = ctx.resource(self.checkpoint)
+        found = ctx.resource(self.checkpoint, "checkpoint")
         family = found.family or ""
         family_of(family, found.name or self.checkpoint)
         layout = found.format or "diffusers"

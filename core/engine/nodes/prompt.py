@@ -7,10 +7,13 @@ import torch
 from msgspec import Meta
 
 from core.engine import phase
+from core.engine.adapters import embeddings
+from core.engine.adapters.embeddings import Embeddings
 from core.engine.context import Context
-from core.engine.models import chunks, text
-from core.engine.node import Node, Prompt
+from core.engine.models import chunks
+from core.engine.node import EmbeddingPrompt, Node
 from core.engine.values import Conditioning, Later, TextEncoder
+from core.graph.catalogue import known
 from core.graph.prompts import grammar
 from core.graph.prompts.reading import Reading, Stage
 
@@ -18,7 +21,7 @@ from core.graph.prompts.reading import Reading, Stage
 class PromptEncode(Node, tag="prompt.encode"):
     """Encode a prompt, so that a sampler can follow it, or keep away from it."""
 
-    prompt: Annotated[Prompt, Meta(description="What the picture shows.")]
+    prompt: Annotated[EmbeddingPrompt, Meta(description="What the picture shows.")]
     clip_skip: Annotated[
         int, Meta(ge=0, le=12, description="Layers of the text encoder to leave out at the end.")
     ] = 0
@@ -34,12 +37,13 @@ def encode(ctx: Context, handle: TextEncoder, prompt: str, clip_skip: int = 0) -
     A prompt that stays as it is and fits one chunk is encoded as diffusers would.
     """
     read = grammar.read(prompt)
+    meant = embeddings.meant(ctx.job.resources.values(), handle, prompt)
     plan: _Plan | None = None
 
     def first(encoder: Any) -> torch.Tensor:
         nonlocal plan
-        plan = _Plan.of(read, encoder.tokenizer)
-        return text.forward(encoder, *plan.frame.filled(plan.ids[0]), clip_skip)
+        plan = _Plan.of(read, encoder.tokenizer, meant)
+        return meant.forward(encoder, *plan.frame.filled(plan.ids[0]), clip_skip)
 
     made = phase.run(ctx, handle, "encode", (), first)
     assert plan is not None
@@ -47,14 +51,15 @@ def encode(ctx: Context, handle: TextEncoder, prompt: str, clip_skip: int = 0) -
     for ids in plan.ids[1:]:
         filled = plan.frame.filled(ids)
         encoded[ids] = phase.run(
-            ctx, handle, "encode", (), partial(text.forward, ids=filled[0], mask=filled[1],
+            ctx, handle, "encode", (), partial(meant.forward, ids=filled[0], mask=filled[1],
                                                clip_skip=clip_skip)
         )  # fmt: skip
     tokens = [
         Later(stage=stage, tokens=chunks.assemble(plan.frame, members, encoded, plan.length))
         for stage, members in plan.stages
     ]
-    remarks = {"prompt_literal": read.literal, "loras_unused": read.loras, "prompt_cut": plan.cut}
+    unused = [tag for tag in read.loras if known(ctx.job.resources, tag.name, "lora") is None]
+    remarks = {"prompt_literal": read.literal, "loras_unused": unused, "prompt_cut": plan.cut}
     return Conditioning(
         tokens=tokens[0].tokens,
         later=tuple(tokens[1:]),
@@ -77,8 +82,8 @@ class _Plan(NamedTuple):
     cut: bool
 
     @classmethod
-    def of(cls, read: Reading, tokenizer: Any) -> "_Plan":
-        frame, words = chunks.frame_of(tokenizer), chunks.Words(tokenizer)
+    def of(cls, read: Reading, tokenizer: Any, meant: Embeddings) -> "_Plan":
+        frame, words = chunks.frame_of(tokenizer), chunks.Words(tokenizer, meant.cut)
         stages, cut = [], False
         for stage in read.stages():
             members = []

@@ -12,7 +12,7 @@ r"""The notation of prompts: weights, chunks, blends, schedules, adapters. Never
               | "[" sequence ":" moment "]"              nothing, then this
               | "[" sequence "::" moment "]"             this, then nothing
     moment    = number                                   below 1 a share, else a count of steps
-    adapter   = "<lora:" name [ ":" number ] ">"
+    adapter   = "<lora:" name [ ":" number ] ">"         and what else ``tags`` reads
     escape    = "\" ( "\" | "(" | ")" | "[" | "]" | "<" | ">" | ":" | "+" | "-" )
 
 Weights in each other are multiplied. ``.and`` is a chunk for each text, with a weight; ``.blend``
@@ -40,6 +40,7 @@ from core.graph.prompts.reading import (
     Weighted,
     product,
 )  # fmt: skip
+from core.graph.prompts.tags import NUMBER, adapter, summed
 
 MAX_DEPTH = 64
 MAX_NAMES = 64  # adapters of one prompt, and embeddings
@@ -47,10 +48,8 @@ MAX_MOMENTS = 8  # at which a prompt changes
 MAX_JOINED = 16  # texts of .and and .blend
 
 _ROUND, _SQUARE, _PLUS, _MINUS = 1.1, 1 / 1.1, 1.1, 0.9
-_NUMBER = r"[+-]?(?:\d{1,4}(?:\.\d{0,9})?|\.\d{1,9})"
-_WEIGHT = re.compile(rf"\s*({_NUMBER})\s*")
+_WEIGHT = re.compile(rf"\s*({NUMBER})\s*")
 _SIGNS = re.compile(r"(\++|-+)(?=[\s,.;!?:)\]]|$)")
-_LORA = re.compile(rf"<lora:([^<>:]{{1,512}})(?::({_NUMBER}))?(?::[^<>:]{{0,64}})?>")
 _EMBEDDING = re.compile(r"<([\w.\- ]{1,64})>|\bembedding:([\w.\-]{1,64})")
 _TOKEN = re.compile(
     r"(?P<escape>\\.)|(?P<mark>[\\()\[\]:<])|(?P<space>\s+)|(?P<word>[^\\()\[\]:<\s,]+)|(?P<other>,)",
@@ -59,7 +58,7 @@ _TOKEN = re.compile(
 _ESCAPED = frozenset(r"\()[]<>:+-")
 _QUOTED = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')\s*([,)])""", re.DOTALL)
 _QUOTE = re.compile(r"""\\(["'])""")
-_CALL = re.compile(rf"\.(and|blend)\(\s*((?:{_NUMBER}(?:\s*,\s*{_NUMBER})*)?)\s*\)\s*")
+_CALL = re.compile(rf"\.(and|blend)\(\s*((?:{NUMBER}(?:\s*,\s*{NUMBER})*)?)\s*\)\s*")
 
 
 class _Colon(NamedTuple):
@@ -115,15 +114,14 @@ def read(prompt: str) -> Reading:
 class _Reader:
     def __init__(self) -> None:
         self.literal = False
-        self.loras: dict[str, float] = {}
+        self.loras: dict[str, Lora] = {}
         self.moments: set[float] = set()
         self._stack: list[_Frame] = []
 
     def reading(self, prompt: str, *members: Member) -> Reading:
         """Put together what was read, with each embedding that is named once."""
-        loras = tuple(Lora(name, weight) for name, weight in self.loras.items())
         names = dict.fromkeys(found[1] or found[2] for found in _EMBEDDING.finditer(prompt))
-        return Reading(members, loras, tuple(names)[:MAX_NAMES], self.literal)
+        return Reading(members, tuple(self.loras.values()), tuple(names)[:MAX_NAMES], self.literal)
 
     def sequence(self, text: str) -> Parts:
         """Read what is no joined prompt, from one end to the other."""
@@ -145,19 +143,18 @@ class _Reader:
                 at = self._close(token, text, at)
             elif token == ":" and len(self._stack) > 1:
                 top.add(_Colon())
-            elif token == "<" and (lora := _LORA.match(text, found.start())):
-                at = lora.end()
-                self._lora(lora)
+            elif token == "<" and (tag := adapter(text, found.start())):
+                at = tag[1]
+                self._lora(tag[0])
             else:
                 top.say(token)
         while len(self._stack) > 1:
             self._give_up()
         return tuple(self._stack[0].divided()[0])
 
-    def _lora(self, found: re.Match[str]) -> None:
-        name, weight = found[1].strip(), float(found[2]) if found[2] else 1.0
-        if name and (name in self.loras or len(self.loras) < MAX_NAMES):
-            self.loras[name] = product(self.loras.get(name, 0.0) + weight, 1.0)
+    def _lora(self, tag: Lora) -> None:
+        if tag.name and (tag.name in self.loras or len(self.loras) < MAX_NAMES):
+            self.loras[tag.name] = summed(self.loras.get(tag.name), tag)
 
     def _open(self, mark: str) -> None:
         if len(self._stack) > MAX_DEPTH:

@@ -46,10 +46,14 @@ FIRST = Stage()
 
 
 class Lora(NamedTuple):
-    """An adapter that the prompt names, and how strongly it is applied."""
+    """An adapter that the prompt names, and how strongly it is applied.
+
+    ``text`` is its weight on the text encoder, where that is another.
+    """
 
     name: str
     weight: float
+    text: float | None = None
 
 
 class Fragment(NamedTuple):

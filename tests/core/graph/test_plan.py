@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from core.graph import sweep
-from core.graph.catalogue import Catalogue, Resource, Resources
+from core.graph.catalogue import Catalogue, NodeSpec, Resource, Resources
 from core.graph.key import SIZE, identified
 from core.graph.plan import Step, plan
 from core.records.graph import Graph, GraphNode
@@ -256,3 +256,35 @@ def test_the_steps_of_a_sweep_share_what_no_axis_touches(
     encodings = {step.key for steps in plans for step in steps if step.node.id == "positive"}
     samples = {step.key for steps in plans for step in steps if step.node.id == "sample"}
     assert (len(encodings), len(samples)) == (1, 3)
+
+
+class TestPromptsThatNameModels:
+    """What a prompt names enters a key by content, and what it says beside only where it counts."""
+
+    def made(self, kind: str, text: str, resources: Resources) -> Any:
+        settings = {
+            "type": "object",
+            "properties": {"prompt": {"type": "string", "names": kind, "default": ""}},
+        }
+        spec = NodeSpec(type="test.named", title="Named", category="test", settings=settings)
+        return identified(spec, {"prompt": text}, resources)["prompt"]
+
+    def shelf(self, kind: str, **identities: str) -> Resources:
+        return {
+            f"{kind}:{name}": Resource(id=name, kind=kind, path="", identity=identity, name=name)
+            for name, identity in identities.items()
+        }
+
+    def test_of_adapters_the_tags_alone_count_in_any_order(self) -> None:
+        shelf = self.shelf("lora", ink="1", oil="2")
+        made = self.made("lora", "a fox <lora:oil:0.5:1> <lora:ink:1>", shelf)
+        assert made == [["1", 1.0, 1.0], ["2", 1.0, 0.5]]
+        assert self.made("lora", "<lora:ink:1> an owl <lora:oil:0.5:1>", shelf) == made
+        other = self.shelf("lora", ink="1", oil="3")
+        assert self.made("lora", "<lora:ink:1><lora:oil:0.5:1>", other) != made
+        assert self.made("lora", "a fox", shelf) == self.made("lora", "an owl", shelf) == []
+
+    def test_of_embeddings_the_text_and_what_it_names(self) -> None:
+        shelf = self.shelf("embedding", cat="1", dog="2")
+        assert self.made("embedding", "a cat", shelf) == ["a cat", [("cat", "1")]]
+        assert self.made("embedding", "a fox", shelf) == "a fox"

@@ -73,7 +73,7 @@ class TestTextToImage:
     def test_the_nodes_have_readable_names(self) -> None:
         built = recipes.build("txt2img", FOX, NONE)
         assert [one.id for one in built.graph.nodes] == [
-            "model", "positive", "negative", "start", "sample", "decode", "save",
+            "model", "adapt", "positive", "negative", "start", "sample", "decode", "save",
         ]  # fmt: skip
 
     def test_every_field_reaches_its_setting(self) -> None:
@@ -369,15 +369,6 @@ class TestProblems:
             ("unknown_field", "/recipe/promt"),
             ("wrong_type", "/recipe/loras/1/weight"),
         ]
-
-    @pytest.mark.parametrize(
-        ("field", "value"),
-        [("loras", [{"model": "a"}])],
-    )
-    def test_a_field_without_nodes_is_refused_and_never_ignored(
-        self, field: str, value: Any
-    ) -> None:
-        assert problems("txt2img", {**FOX, field: value}) == [("not_supported_yet", f"/{field}")]
 
     def test_an_empty_list_or_null_asks_for_nothing(self) -> None:
         recipes.build("txt2img", {**FOX, "loras": [], "control": [], "mask_image": None}, NONE)

@@ -104,6 +104,49 @@ async def test_every_name_that_leads_nowhere_is_a_problem_with_its_place(
         ]
 
 
+async def test_kinds_that_share_a_name_and_names_in_prompts_are_told_apart(
+    house: House, layout: Layout
+) -> None:
+    resolver = Resolver(layout, {"mine": layout.models})
+    spec = msgspec.convert(
+        {
+            **msgspec.to_builtins(STACK),
+            "settings": {
+                "type": "object",
+                "properties": {
+                    **{k: v for k, v in STACK.settings["properties"].items() if k != "image"},
+                    "tagged": {"type": "string", "format": "prompt", "names": "lora"},
+                    "words": {"type": "string", "format": "prompt", "names": "embedding"},
+                },
+            },
+        },
+        NodeSpec,
+    )
+    asked = graph(
+        checkpoint="ink", loras=[{"model": "ink"}], tagged="<lora:oil:1><lora:none:1>",
+        words="an ink, embedding:cat, a Dog",
+    )  # fmt: skip
+
+    def fill(tx: Any) -> None:
+        for name, kind in (("ink", "lora"), ("ink", "checkpoint"), ("oil", "lora"),
+                           ("cat", "embedding"), ("dog", "embedding")):  # fmt: skip
+            file = f"{kind}/{name}.safetensors"
+            models.upsert(tx, model(name, kind, file=file, identity=f"{kind} {name}"))
+
+    async with house() as home:
+        await home.db.write(fill)
+        found, problems = await home.db.read(
+            lambda c: resolver.resolve(c, asked, Catalogue(nodes={"test.stack": spec}))
+        )
+    assert {key: one.identity for key, one in found.items()} == {
+        "ink": "checkpoint ink", "lora:ink": "lora ink", "lora:oil": "lora oil",
+        "embedding:cat": "embedding cat", "embedding:dog": "embedding dog",
+    }  # fmt: skip
+    assert [(p.code, p.path, p.params["name"]) for p in problems] == [
+        ("unknown_model", "$.settings.tagged", "none")
+    ]
+
+
 async def test_a_model_whose_folder_is_gone_is_unknown(house: House, layout: Layout) -> None:
     resolver = Resolver(layout, {})
     async with house() as home:

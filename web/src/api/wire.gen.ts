@@ -13,6 +13,7 @@ export type Generate = {
   scheduler?: string | null;
   seed?: number | null;
   clip_skip?: number;
+  loras?: LoraUse[];
   control?: ControlUse[];
   guidance_rescale?: number;
   guidance_start?: number;
@@ -25,7 +26,6 @@ export type Generate = {
   init_image?: string | null;
   mask_image?: string | null;
   strength?: number | null;
-  loras?: LoraUse[];
   board?: string | null;
   priority?: number;
   max_rows?: number | null;
@@ -54,6 +54,12 @@ export type Generate = {
   tile_overlap?: number | null;
 };
 
+/** A LoRA and how strongly it is applied. */
+export type LoraUse = {
+  model: string;
+  weight: number;
+};
+
 /** A ControlNet, and the picture that it steers by. */
 export type ControlUse = {
   model: string;
@@ -72,12 +78,6 @@ export type ControlUse = {
 export type RegionUse = {
   prompt: string;
   mask_image: string;
-  weight: number;
-};
-
-/** A LoRA and how strongly it is applied. */
-export type LoraUse = {
-  model: string;
   weight: number;
 };
 

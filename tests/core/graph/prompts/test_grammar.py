@@ -130,10 +130,25 @@ class TestSchedules:
 class TestNames:
     def test_of_adapters_leave_the_text(self) -> None:
         reading = read("a <lora:ink-2:0.8>fox <lora:soft> <lora:ink-2:0.1:x> <lora::1> <lora:a:b>")
-        assert [name for name, _ in reading.loras] == ["ink-2", "soft", "a"]
+        assert [lora.name for lora in reading.loras] == ["ink-2", "soft", "a"]
         assert reading.loras[1] == Lora("soft", 1.0)
         assert round(reading.loras[0].weight, 6) == 0.9
         assert "ink" not in str(reading.chunks())
+
+    @pytest.mark.parametrize(
+        ("tag", "weights"),
+        [
+            ("<lyco:ink:0.5>", (0.5, None)),
+            ("<lora:ink:0.5:0.25>", (0.25, 0.5)),
+            ("<lora:ink:te=0:unet=0.5>", (0.5, 0.0)),
+            ("<lora:ink:0.5:0.5><lora:ink:1>", (1.5, None)),
+            ("<lora:ink:0.5:0><lora:ink:1>", (1.0, 1.5)),
+        ],
+    )
+    def test_of_adapters_have_weights_for_both_networks(
+        self, tag: str, weights: tuple[float, float | None]
+    ) -> None:
+        assert read(f"a {tag} fox").loras == (Lora("ink", *weights),)
 
     def test_of_embeddings_stay_in_it(self) -> None:
         reading = read("a <my-cat> and embedding:ink, <my-cat>")
