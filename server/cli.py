@@ -19,6 +19,7 @@ COMMANDS = {  # name → help; the code of each is imported when it is asked for
     "serve": "start the server (the default)",
     "generate": "draw a picture and save it",
     "replay": "draw a picture again from its metadata, and say what differs",
+    "workflows": "list saved workflows, and run one by its name",
     "models": "list models",
     "token": "make, list and revoke tokens",
     "backup": "copy the database while the server runs",

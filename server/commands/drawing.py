@@ -8,6 +8,7 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -15,6 +16,7 @@ import msgspec
 
 from core.config import Config
 from core.errors import HeliographError, Problem
+from core.ids import new_id
 from core.paths import Layout
 from server import cli
 from server.client import Client
@@ -108,6 +110,14 @@ async def cells(client: Client, batch: str) -> list[dict[str, Any]]:
     return found
 
 
+async def save(client: Client, images: list[str], output: str) -> None:
+    """Write pictures into files, numbered where there are several, and print their names."""
+    for index, image in enumerate(images):
+        file = _file(output, image, index, len(images))
+        await anyio.Path(file).write_bytes(await client.picture(image))
+        cli.say(str(file))
+
+
 def told(jobs: list[dict[str, Any]]) -> None:
     """Print what is not as it was asked for, and why jobs failed."""
     for name in sorted({name for job in jobs for name in job["degraded"]}):
@@ -136,3 +146,11 @@ async def _follow(
             raise HeliographError("engine_unusable", reason=event["reason"])
         if not waiting:
             return
+
+
+def _file(output: str, image: str, index: int, count: int) -> Path:
+    if not output:
+        return Path(f"heliograph-{image or new_id()}.png")
+    path = Path(output)
+    path = path if path.suffix else path.with_suffix(".png")
+    return path if count == 1 else path.with_stem(f"{path.stem}-{index + 1}")

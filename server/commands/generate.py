@@ -5,14 +5,11 @@ What it uses to draw is ``drawing``'s.
 
 import argparse
 from contextlib import suppress
-from pathlib import Path
 
 import anyio
 
 from core.config import Config
 from core.errors import HeliographError
-from core.ids import new_id
-from server import cli
 from server.commands import drawing, grid
 
 _FIELDS = (
@@ -88,10 +85,7 @@ async def _generate(parsed: argparse.Namespace, config: Config) -> int:
         if parsed.sheet and images:
             await grid.sheet(client, jobs[0]["batch"], parsed.sheet)
         kept = images if parsed.output or not parsed.sheet else []
-        for index, image in enumerate(kept):
-            file = _file(parsed.output, image, index, len(images))
-            await anyio.Path(file).write_bytes(await client.picture(image))
-            cli.say(str(file))
+        await drawing.save(client, kept, parsed.output)
         drawing.told(jobs)
     return 1 if failed else 0
 
@@ -108,11 +102,3 @@ def _control(text: str) -> dict[str, str | float]:
             with suppress(ValueError):
                 fields[name] = float(value)
     return fields
-
-
-def _file(output: str, image: str, index: int, count: int) -> Path:
-    if not output:
-        return Path(f"heliograph-{image or new_id()}.png")
-    path = Path(output)
-    path = path if path.suffix else path.with_suffix(".png")
-    return path if count == 1 else path.with_stem(f"{path.stem}-{index + 1}")

@@ -117,6 +117,34 @@ def test_generate_uses_a_running_server_else_one_of_its_own(tmp_path: Path) -> N
         assert len(shown) == 3
 
 
+def test_a_workflow_is_listed_and_run_by_its_name(tmp_path: Path) -> None:
+    flags = ("--data-dir", str(tmp_path / "data"), "--fake-engine", "--quiet")
+    with RunningServer(tmp_path / "data", fake_engine="1") as server:
+        server.wait_for("/readyz", 20)
+        job = server.generate(prompt="a fox", steps=1)["jobs"][0]["id"]
+        batch = server.client.get(f"/api/v1/jobs/{job}").json()["batch"]
+        graph = server.client.get(f"/api/v1/batches/{batch}").json()["graph"]
+        inputs = [
+            {"name": name, "node": node["id"], "setting": name}
+            for node in graph["nodes"]
+            for name in ("steps", "seed")
+            if name in node["settings"]
+        ]
+        body = {"name": "Fox & co", "graph": graph, "inputs": inputs}
+        assert server.client.post("/api/v1/workflows", json=body).status_code == 201
+        listed = command("workflows", "list", *flags)
+        assert "Fox & co  (steps" in listed.stdout, listed.stderr
+        asked = ("Fox & co", "-i", "steps=2", "--runs", "2", "-o", str(tmp_path / "fox.png"))
+        done = command("workflows", "run", *asked, *flags)
+        assert done.returncode == 0, done.stderr
+        assert [Path(line).name for line in done.stdout.splitlines()] == ["fox-1.png", "fox-2.png"]
+        wrong = command("workflows", "run", "Fox & co", "-i", "steps=many", *flags)
+        assert (wrong.returncode, wrong.stdout) == (1, "")
+        assert "Traceback" not in wrong.stderr
+        gone = command("workflows", "run", "Owl", *flags)
+        assert (gone.returncode, len(gone.stderr.splitlines())) == (1, 1)
+
+
 def test_generate_says_why_no_engine_starts(tmp_path: Path) -> None:
     failed = command("generate", "a fox", "--device", "cuda:9", "--data-dir", str(tmp_path))
     assert failed.returncode == 1
