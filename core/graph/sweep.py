@@ -6,7 +6,8 @@ A cell is one value for each axis. Cells are drawn one by one and the graph is s
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Literal
 
 import msgspec
@@ -14,7 +15,7 @@ from msgspec import Struct
 
 from core.errors import Invalid, Params, Problem
 from core.graph import axes as flat
-from core.graph import fields, settings, swaps
+from core.graph import fields, setting_path, settings, swaps
 from core.graph.axes import MAX_JOBS as MAX_JOBS
 from core.graph.axes import Placed
 from core.graph.catalogue import Catalogue
@@ -31,7 +32,7 @@ MAX_TEXT = 65_536  # characters of a text in which parts were replaced
 class BoundAxis(Struct, frozen=True, kw_only=True):
     """An axis that knows which settings its values go to."""
 
-    label: str  # the field of a recipe, or "node.setting"; with ":text" where it is replaced
+    label: str  # field of a recipe (or a place in it), "node.setting"; ":text" if that is replaced
     targets: tuple[Target, ...]
     values: tuple[Json, ...]
     group: int | None = None  # axes of one number, side by side, advance together
@@ -39,9 +40,10 @@ class BoundAxis(Struct, frozen=True, kw_only=True):
 
     @property
     def field(self) -> str | None:
-        """Name the recipe's field that the axis changes."""
+        """Name the recipe's field, or the place in it, that the axis changes."""
         name = self.label if self.replace is None else self.label.removesuffix(f":{self.replace}")
-        return None if "." in name else name
+        of_a_node = any(name == ".".join(target) for target in self.targets)
+        return None if of_a_node else name
 
 
 def bind(
@@ -65,11 +67,16 @@ def bind(
     for axis in axes:
         targets, wrong = _targets(axis, nodes, bindings)
         for target in targets:
-            if (target, axis.replace) in taken:
+            if _is_taken(target, axis.replace, taken):
                 named: Params = {"setting": axis.setting}
                 at = f"{axis.at}/setting"
                 wrong.append(Problem(code="axis_twice", pointer=at, params=named))
-            wrong += _unfit(target, axis, nodes, catalogue)
+            told = {(problem.code, problem.pointer) for problem in wrong}
+            wrong += [
+                one
+                for one in _unfit(target, axis, nodes, catalogue)
+                if (one.code, one.pointer) not in told
+            ]
         taken.update((target, axis.replace) for target in targets)
         problems += wrong
         bound.append(
@@ -108,15 +115,17 @@ def apply(graph: Graph, axes: Sequence[BoundAxis], cell: Cell) -> Graph:
     """Return the graph of one cell. Nodes that the cell does not touch are shared."""
     changed: dict[str, dict[str, Json]] = {}
     swapped: dict[Target, dict[str, str]] = {}
+    known = {node.id: node.settings for node in graph.nodes} if axes else {}
     for axis, value in zip(axes, cell, strict=True):
         for node, setting in axis.targets:
             if axis.replace is None:
-                changed.setdefault(node, {})[setting] = value
+                new = changed.setdefault(node, {})
+                head = setting_path.split(setting)[0]
+                new[head] = setting_path.put({**known.get(node, {}), **new}, setting, value)
             else:
                 swapped.setdefault((node, setting), {})[axis.replace] = str(value)
     if not changed and not swapped:
         return graph
-    known = {node.id: node.settings for node in graph.nodes} if swapped else {}
     for (owner, name), by in swapped.items():
         own = changed.setdefault(owner, {})
         own[name] = swaps.swapped(str(own.get(name, known[owner].get(name, ""))), by)
@@ -139,7 +148,8 @@ def asked(recipe: Mapping[str, Json], axes: Sequence[BoundAxis], cell: Cell) -> 
         if axis.field is None:
             continue
         if axis.replace is None:
-            made[axis.field] = value
+            with suppress(LookupError):  # a graph may have a place that its recipe has not
+                made[setting_path.split(axis.field)[0]] = setting_path.put(made, axis.field, value)
         else:
             swapped.setdefault(axis.field, {})[axis.replace] = str(value)
     for field, by in swapped.items():
@@ -175,35 +185,53 @@ def _targets(
             return ((axis.node, axis.setting),), []
         params: Params = {"id": axis.node}
         return (), [Problem(code="unknown_node_id", pointer=f"{axis.at}/node", params=params)]
-    if axis.setting in bindings:
-        return tuple((node, setting) for node, setting in bindings[axis.setting]), []
+    field = axis.setting if axis.setting in bindings else setting_path.split(axis.setting)[0]
+    if field in bindings:
+        return tuple(
+            (node, setting_path.moved(axis.setting, setting) if field != axis.setting else setting)
+            for node, setting in bindings[field]
+        ), []
     return (), [_unknown(axis.setting, axis.at)]
+
+
+def _is_taken(
+    target: Target, replace: str | None, taken: Collection[tuple[Target, str | None]]
+) -> bool:
+    """Say whether an axis changes what another does: the same place, or one within it."""
+    if replace is not None:
+        return (target, replace) in taken
+    return any(
+        other is None and node == target[0] and setting_path.overlap(setting, target[1])
+        for (node, setting), other in taken
+    )
 
 
 def _unfit(
     target: Target, axis: Placed, nodes: Mapping[str, GraphNode], catalogue: Catalogue | None
 ) -> Iterator[Problem]:
     node, setting = nodes[target[0]], target[1]
-    if setting in node.inputs:
-        yield Problem(
-            code="setting_wired",
-            pointer=f"{axis.at}/setting",
-            node=node.id,
-            params={"setting": setting},
-        )
+    head, steps = setting_path.split(setting)
+    if head in node.inputs:
+        params: Params = {"setting": setting}
+        wired = f"{axis.at}/setting"
+        yield Problem(code="setting_wired", pointer=wired, node=node.id, params=params)
     spec = catalogue.nodes.get(node.type) if catalogue else None
     if spec is None:
         return
     compiled = settings.compiled(spec.settings)
-    if setting not in compiled.names():
+    try:
+        whole = [setting_path.put(node.settings, setting, value) for value in axis.values]
+    except LookupError:
+        whole = []
+    if head not in compiled.names() or not whole or (steps and axis.replace is not None):
         yield _unknown(setting, axis.at, node.id)
         return
-    for place, value in enumerate(axis.values):
+    for place, (value, made) in enumerate(zip(axis.values, whole, strict=True)):
         at = fields.join(axis.at, "values", place)
         if axis.replace is not None and not isinstance(value, str):
             yield Problem(code="wrong_type", pointer=at, params={"expected": "str"})
             continue
-        for fault in compiled.value_faults(setting, value):
+        for fault in compiled.value_faults(head, made):
             yield Problem(
                 code=fault.code,
                 pointer=at,

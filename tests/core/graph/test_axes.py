@@ -105,6 +105,7 @@ class TestSpans:
             (Span(start=0, stop=1, step=1e-300), "expansion_too_large"),
             (Span(start=-(10**400), stop=10**400), "expansion_too_large"),
             (Span(start=-1e308, stop=1e308), "expansion_too_large"),
+            (Span(start=1e308, stop=-1e308), "axis_empty"),
         ],
     )
     def test_a_span_that_is_none_is_refused(self, span: Span, code: str) -> None:
@@ -152,6 +153,45 @@ def test_any_sweep_is_drawn_or_refused_with_pointers(wanted: Sweep) -> None:
     for cell in cells:
         sweep.apply(graph, axes, cell)
         assert len(sweep.overrides(axes, cell)) == len(axes)
+
+
+class TestPlaces:
+    """A value within a setting: ``loras[0].weight``."""
+
+    GRAPH = Graph(
+        nodes=[
+            GraphNode(
+                id="model", type="model.load", settings={"loras": [{"weight": 1}, {"weight": 2}]}
+            )
+        ]
+    )
+
+    def test_each_place_is_changed_and_what_lies_beside_it_stays(self) -> None:
+        bindings = {"loras": [("model", "loras")]}
+        axes = sweep.bind(
+            self.GRAPH,
+            Sweep(axes=[axis("loras[0].weight", [5]), axis("loras[1].weight", [7, 8])]),
+            bindings,
+        )
+        cell = (5, 8)
+        made = sweep.apply(self.GRAPH, axes, cell).nodes[0].settings
+        assert made == {"loras": [{"weight": 5}, {"weight": 8}]}
+        recipe = {"loras": [{"weight": 1, "model": "a"}, {"weight": 1, "model": "b"}]}
+        assert sweep.asked(recipe, axes, cell) == {
+            "loras": [{"weight": 5, "model": "a"}, {"weight": 8, "model": "b"}]
+        }
+        assert recipe["loras"][0]["weight"] == 1
+
+    def test_a_node_that_is_called_like_a_field_changes_no_recipe(self) -> None:
+        axes = sweep.bind(self.GRAPH, Sweep(axes=[axis("loras", [[]], node="model")]), {})
+        assert sweep.asked({"model": "tiny"}, axes, ([],)) == {"model": "tiny"}
+
+    @pytest.mark.parametrize("one", ["loras", "loras[0]", "loras[0].weight"])
+    def test_two_axes_on_one_place_are_refused(self, one: str) -> None:
+        both = [axis(one, [[]], node="model"), axis("loras[0].weight", [1], node="model")]
+        with pytest.raises(Invalid) as caught:
+            sweep.bind(self.GRAPH, Sweep(axes=both), {})
+        assert [found.code for found in caught.value.problems] == ["axis_twice"]
 
 
 class TestReplacing:
