@@ -129,7 +129,9 @@ async def _grid(
     if mode != "off":
         placed = await dynamic.varied(state, mode, built.fields, placed, pointer)
     defaults = model.defaults if model else recipes.FALLBACK
-    placed = await carried.along(state, principal, placed, fields, built.fields, defaults)
+    placed = await carried.along(
+        state, principal, placed, fields, built.fields, defaults, built.bindings
+    )
     axes, cells = await swept.expand(
         state, principal, built.graph, placed, runs, built.bindings,
         starter=model.name if model else None,
