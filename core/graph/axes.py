@@ -169,7 +169,7 @@ def _size(values: list[Json] | Span) -> int:
         return MAX_JOBS + 1
     if not steps < MAX_JOBS:
         return MAX_JOBS + 1
-    return max(0, math.floor(steps + 1e-9) + 1)
+    return math.floor(steps + 1e-9) + 1 if steps >= 0 else 0
 
 
 def _values(values: list[Json] | Span) -> tuple[Json, ...]:

@@ -6,33 +6,27 @@ A cell is one value for each axis. Cells are drawn one by one and the graph is s
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Literal
 
 import msgspec
 from msgspec import Struct
 
-from core.errors import Invalid, Params, Problem
 from core.graph import axes as flat
-from core.graph import fields, setting_path, settings, swaps
+from core.graph import setting_path, swaps
 from core.graph.axes import MAX_JOBS as MAX_JOBS
-from core.graph.axes import Placed
-from core.graph.catalogue import Catalogue
-from core.records.graph import Graph, GraphNode, Json
-from core.records.job import Sweep
+from core.records.graph import Graph, Json
 
 Mode = Literal["product", "zip"]
 Target = tuple[str, str]  # (node id, setting)
-Bindings = Mapping[str, Sequence[Target]]  # a recipe's field → the settings that it fills
 Cell = tuple[Json, ...]
-MAX_TEXT = 65_536  # characters of a text in which parts were replaced
 
 
 class BoundAxis(Struct, frozen=True, kw_only=True):
     """An axis that knows which settings its values go to."""
 
-    label: str  # the field of a recipe, or "node.setting"; with ":text" where it is replaced
+    label: str  # field of a recipe (or a place in it), "node.setting"; ":text" if that is replaced
     targets: tuple[Target, ...]
     values: tuple[Json, ...]
     group: int | None = None  # axes of one number, side by side, advance together
@@ -40,55 +34,10 @@ class BoundAxis(Struct, frozen=True, kw_only=True):
 
     @property
     def field(self) -> str | None:
-        """Name the recipe's field that the axis changes."""
+        """Name the recipe's field, or the place in it, that the axis changes."""
         name = self.label if self.replace is None else self.label.removesuffix(f":{self.replace}")
-        return None if "." in name else name
-
-
-def bind(
-    graph: Graph,
-    sweep: Sweep | Sequence[Placed],
-    bindings: Bindings,
-    catalogue: Catalogue | None = None,
-    pointer: str = "/sweep",
-) -> tuple[BoundAxis, ...]:
-    """Find the settings that each axis fills, and check every value there.
-
-    :param bindings: of the recipe that made the graph; empty for a graph sent as it is.
-    :param catalogue: without it neither names nor values of settings are checked.
-    :raises Invalid: with every problem found; ``expansion_too_large`` before values are looked at.
-    """
-    axes = flat.placed(sweep, pointer) if isinstance(sweep, Sweep) else sweep
-    problems: list[Problem] = []
-    bound: list[BoundAxis] = []
-    taken: set[tuple[Target, str | None]] = set()
-    nodes = {node.id: node for node in graph.nodes}
-    for axis in axes:
-        targets, wrong = _targets(axis, nodes, bindings)
-        for target in targets:
-            if any(
-                replace == axis.replace
-                and node == target[0]
-                and setting_path.overlap(setting, target[1])
-                for (node, setting), replace in taken
-            ):
-                named: Params = {"setting": axis.setting}
-                at = f"{axis.at}/setting"
-                wrong.append(Problem(code="axis_twice", pointer=at, params=named))
-            wrong += _unfit(target, axis, nodes, catalogue)
-        taken.update((target, axis.replace) for target in targets)
-        problems += _each_once(wrong)
-        bound.append(
-            BoundAxis(
-                label=axis.label, targets=targets, values=axis.values, group=axis.group,
-                replace=axis.replace,
-            )
-        )  # fmt: skip
-    if not problems:
-        problems += _each_once(_unplaced(axes, bound, nodes, catalogue))
-    if problems:
-        raise Invalid(problems=tuple(problems[: fields.MAX_PROBLEMS]))
-    return tuple(bound)
+        of_a_node = any(name == ".".join(target) for target in self.targets)
+        return None if of_a_node else name
 
 
 def count(axes: Sequence[BoundAxis], mode: Mode, runs: int = 1) -> int:
@@ -119,8 +68,8 @@ def apply(graph: Graph, axes: Sequence[BoundAxis], cell: Cell) -> Graph:
         for node, setting in axis.targets:
             if axis.replace is None:
                 new = changed.setdefault(node, {})
-                whole = setting_path.put({**known[node], **new}, setting, value)
-                new[setting_path.split(setting)[0]] = whole
+                head = setting_path.split(setting)[0]
+                new[head] = setting_path.put({**known.get(node, {}), **new}, setting, value)
             else:
                 swapped.setdefault((node, setting), {})[axis.replace] = str(value)
     if not changed and not swapped:
@@ -144,11 +93,12 @@ def asked(recipe: Mapping[str, Json], axes: Sequence[BoundAxis], cell: Cell) -> 
     made = dict(recipe)
     swapped: dict[str, dict[str, str]] = {}
     for axis, value in zip(axes, cell, strict=True):
-        head = setting_path.split(axis.label)[0]
-        if axis.replace is None and head in made:
-            with suppress(LookupError):  # a node's setting, where a field is called like the node
-                made[head] = setting_path.put(made, axis.label, value)
-        elif axis.replace is not None and axis.field is not None:
+        if axis.field is None:
+            continue
+        if axis.replace is None:
+            with suppress(LookupError):  # a graph may have a place that its recipe has not
+                made[setting_path.split(axis.field)[0]] = setting_path.put(made, axis.field, value)
+        else:
             swapped.setdefault(axis.field, {})[axis.replace] = str(value)
     for field, by in swapped.items():
         made[field] = swaps.swapped(str(made.get(field, "")), by)
@@ -173,121 +123,3 @@ def _cells(axes: Sequence[BoundAxis], mode: Mode, runs: int) -> Iterator[Cell]:
     for _ in range(runs):
         for parts in itertools.product(*columns):
             yield tuple(itertools.chain.from_iterable(parts))
-
-
-def _targets(
-    axis: Placed, nodes: Mapping[str, GraphNode], bindings: Bindings
-) -> tuple[tuple[Target, ...], list[Problem]]:
-    if axis.node is not None:
-        if axis.node in nodes:
-            return ((axis.node, axis.setting),), []
-        params: Params = {"id": axis.node}
-        return (), [Problem(code="unknown_node_id", pointer=f"{axis.at}/node", params=params)]
-    field = axis.setting if axis.setting in bindings else setting_path.split(axis.setting)[0]
-    if field not in bindings:
-        return (), [_unknown(axis.setting, axis.at)]
-    within = axis.setting if field != axis.setting else ""
-    return tuple(
-        (node, setting_path.moved(within, setting) if within else setting)
-        for node, setting in bindings[field]
-    ), []
-
-
-def _each_once(problems: Iterable[Problem]) -> list[Problem]:
-    """Leave out what is said twice of one place: a field may fill several settings."""
-    return list({(one.code, one.pointer): one for one in problems}.values())
-
-
-def _unfit(
-    target: Target, axis: Placed, nodes: Mapping[str, GraphNode], catalogue: Catalogue | None
-) -> Iterator[Problem]:
-    node, setting = nodes[target[0]], target[1]
-    head = setting_path.split(setting)[0]
-    if head in node.inputs:
-        yield Problem(
-            code="setting_wired",
-            pointer=f"{axis.at}/setting",
-            node=node.id,
-            params={"setting": setting},
-        )
-    spec = catalogue.nodes.get(node.type) if catalogue else None
-    if spec is None:
-        return
-    compiled = settings.compiled(spec.settings)
-    try:
-        whole = [setting_path.put(node.settings, setting, value) for value in axis.values]
-    except LookupError:
-        whole = []
-    if head not in compiled.names() or len(whole) != len(axis.values):
-        yield _unknown(setting, axis.at, node.id)
-        return
-    for place, value in enumerate(axis.values):
-        at = fields.join(axis.at, "values", place)
-        if axis.replace is not None and not isinstance(value, str):
-            yield Problem(code="wrong_type", pointer=at, params={"expected": "str"})
-            continue
-        for fault in compiled.value_faults(head, whole[place]):
-            yield Problem(
-                code=fault.code,
-                pointer=at,
-                node=node.id,
-                path=f"$.settings{fault.path[1:]}",
-                params=fault.params,
-            )
-
-
-def _unplaced(
-    axes: Sequence[Placed],
-    bound: Sequence[BoundAxis],
-    nodes: Mapping[str, GraphNode],
-    catalogue: Catalogue | None,
-) -> Iterator[Problem]:
-    """Find searched texts that are nowhere, and texts that become too long by what replaces."""
-    replacing = [place for place, axis in enumerate(axes) if axis.replace is not None]
-    for target in dict.fromkeys(one for place in replacing for one in bound[place].targets):
-        node, setting = nodes[target[0]], target[1]
-        whole = [axis for axis in bound if axis.replace is None and target in axis.targets]
-        texts = [*map(str, whole[0].values if whole else (node.settings.get(setting, ""),))]
-        own = {
-            str(axes[place].replace): place for place in replacing if target in bound[place].targets
-        }
-        missing = [swaps.unfound(text, own) for text in texts]
-        for text, place in own.items():
-            if all(text in lacking for lacking in missing):
-                params: Params = {"text": text[:200], "setting": setting}
-                at = f"{axes[place].at}/replace"
-                yield Problem(code="replace_not_found", pointer=at, params=params)
-        longest = {text: str(max(axes[n].values, key=_length)) for text, n in own.items()}
-        if too_long := _too_long(node, setting, texts, longest, catalogue):
-            at = f"{axes[min(own.values())].at}/values"
-            yield msgspec.structs.replace(too_long, pointer=at)
-
-
-def _too_long(
-    node: GraphNode,
-    setting: str,
-    texts: Sequence[str],
-    by: Mapping[str, str],
-    catalogue: Catalogue | None,
-) -> Problem | None:
-    """Find the first text that with the longest of all replacements does not fit its setting."""
-    spec = catalogue.nodes.get(node.type) if catalogue else None
-    for text in texts:
-        if swaps.grown(text, by) > MAX_TEXT:
-            return Problem(code="too_long", node=node.id, params={"max": MAX_TEXT})
-        if spec is None:
-            continue
-        made = swaps.swapped(text, by)
-        for fault in settings.compiled(spec.settings).value_faults(setting, made):
-            return Problem(code=fault.code, node=node.id, params=fault.params)
-    return None
-
-
-def _length(value: Json) -> int:
-    return len(str(value))
-
-
-def _unknown(setting: str, at: str, node: str | None = None) -> Problem:
-    return Problem(
-        code="unknown_setting", pointer=f"{at}/setting", node=node, params={"setting": setting}
-    )

@@ -4,7 +4,7 @@ Only where the request leaves them open; then they are further axes that advance
 nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from core.graph import axes as flat
 from core.graph import recipes
@@ -27,12 +27,14 @@ async def along(
     open_: Mapping[str, Json],
     fields: Mapping[str, Json],
     defaults: ModelDefaults,
+    known: Container[str],
 ) -> list[Placed]:
     """Add an axis for each field that is open and that differs from value to value.
 
     :param open_: the fields as they were asked for.
     :param fields: the same with nothing left open.
     :param defaults: of the model that stands for ``starter``.
+    :param known: fields that may be swept: a recipe need not have every one of these.
     """
     made = list(axes)
     for place in reversed(range(len(made))):
@@ -46,7 +48,7 @@ async def along(
         others = [
             Placed(setting=name, values=found, at=axis.at)
             for name, found in values.items()
-            if len(set(found)) > 1 and not any(one.sweeps(name) for one in made)
+            if name in known and len(set(found)) > 1 and not any(one.sweeps(name) for one in made)
         ]
         if others:
             made = flat.beside(made, place, *others)

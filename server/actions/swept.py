@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from core.errors import Invalid, Problem
-from core.graph import sweep
+from core.graph import binding, sweep
 from core.graph.axes import Placed
 from core.graph.fields import MAX_PROBLEMS, join
 from core.graph.sweep import BoundAxis, Cell
@@ -31,7 +31,7 @@ async def expand(
     :param starter: the name of the model that ``starter`` stands for.
     :raises Invalid: with a problem for each value that does not fit or names nothing.
     """
-    axes = sweep.bind(graph, placed, bindings, state.nodes)
+    axes = binding.bind(graph, placed, bindings, state.nodes)
     nodes = {node.id: node for node in graph.nodes}
     axes = tuple(_by_name(state, axis, nodes, starter) for axis in axes)
     pointers = [f"{axis.at}/values" for axis in placed]

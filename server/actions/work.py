@@ -18,10 +18,10 @@ from core.graph.sweep import BoundAxis, Cell
 from core.records.graph import Graph, Json
 from core.records.job import Sweep
 from core.records.model import Model
-from core.store import models
 from server.actions import (
     adapting,
     carried,
+    chosen,
     controlled,
     dynamic,
     enlarged,
@@ -90,10 +90,10 @@ async def of_recipe(
     request = await laid.out(state, principal, fields, wanted)
     request = await styling.applied(state, principal, request, pointer)
     fields = request.fields
-    model, problems = await _model(state, name, fields, pointer)
+    model, problems = await chosen.model(state, name, fields, pointer)
     problems += [*request.problems, *await enlarged.unknown(state, fields, pointer)]
-    source = await _picture(state, principal, fields, "init_image", pointer, problems)
-    mask = await _picture(state, principal, fields, "mask_image", pointer, problems)
+    source = await chosen.picture(state, principal, fields, "init_image", pointer, problems)
+    mask = await chosen.picture(state, principal, fields, "mask_image", pointer, problems)
     boards = {"/board": board, f"{pointer}/board": fields.get("board")}
     problems += await named.no_boards(state, principal, boards)
     problems += await controlled.problems(state, principal, fields, model, pointer)
@@ -151,7 +151,9 @@ async def _grid(
     if mode != "off":
         placed = await dynamic.varied(state, mode, built.fields, placed, pointer)
     defaults = model.defaults if model else recipes.FALLBACK
-    placed = await carried.along(state, principal, placed, fields, built.fields, defaults)
+    placed = await carried.along(
+        state, principal, placed, fields, built.fields, defaults, built.bindings
+    )
     axes, cells = await swept.expand(
         state, principal, built.graph, placed, runs, built.bindings,
         starter=model.name if model else None,
@@ -201,50 +203,6 @@ async def of_graph(
     placed = flat.placed(await pictured.resolved(state, principal, wanted)) if wanted else []
     axes, cells = await swept.expand(state, principal, graph, placed, runs, bindings or {})
     return Work(graph=graph, axes=axes, cells=cells, cost=_cost(graph))
-
-
-async def default_model(state: State) -> Model | None:
-    """Choose the model for a request that names none: the starter, else the newest checkpoint."""
-    found = await state.db.read(lambda connection: models.page(connection, "checkpoint", limit=200))
-    starter = [model for model in found.items if model.source == STARTER]
-    return next(iter(starter or found.items), None)
-
-
-async def _model(
-    state: State, recipe: str, fields: Mapping[str, Json], pointer: str
-) -> tuple[Model | None, list[Problem]]:
-    """Look up the model that the fields name, or choose one for a recipe that takes one."""
-    if not recipes.takes(recipe, "model"):
-        return None, []
-    name = fields.get("model")
-    if name is None:
-        return await default_model(state), []
-    if not isinstance(name, str):
-        return None, []
-    model = await state.db.read(lambda connection: models.find(connection, name, "checkpoint"))
-    if model is None and name == STARTER:
-        model = await default_model(state)
-    if model is None:
-        return None, [named.missing("unknown_model", f"{pointer}/model", name)]
-    return model, []
-
-
-async def _picture(
-    state: State,
-    principal: Principal,
-    fields: Mapping[str, Json],
-    field: str,
-    pointer: str,
-    problems: list[Problem],
-) -> tuple[int, int] | None:
-    """Give the size of the picture that a field names; note where there is none."""
-    image = fields.get(field)
-    if not isinstance(image, str):
-        return None
-    found = await named.image(state, principal, image)
-    if found is None:
-        problems.append(named.missing("unknown_image", f"{pointer}/{field}", image))
-    return found
 
 
 async def _of_built(state: State, built: recipes.Built, pointer: str) -> list[Problem]:

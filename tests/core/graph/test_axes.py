@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.errors import Invalid
 from core.graph import axes as flat
-from core.graph import swaps, sweep
+from core.graph import binding, swaps, sweep
 from core.graph.catalogue import Catalogue
 from core.records.graph import Graph, GraphNode
 from core.records.job import Axis, Span, Sweep
@@ -28,13 +28,13 @@ def axis(setting: str, values: Any = (), **more: Any) -> Axis:
 
 
 def drawn(graph: Graph, *axes: Axis, mode: Any = "product") -> list[sweep.Cell]:
-    bound = sweep.bind(graph, Sweep(axes=list(axes), mode=mode), BINDINGS)
+    bound = binding.bind(graph, Sweep(axes=list(axes), mode=mode), BINDINGS)
     return [*sweep.cells(bound, "product")]
 
 
 def refused(graph: Graph, *axes: Axis, catalogue: Catalogue | None = None) -> list[Any]:
     with pytest.raises(Invalid) as caught:
-        sweep.bind(graph, Sweep(axes=list(axes)), BINDINGS, catalogue)
+        binding.bind(graph, Sweep(axes=list(axes)), BINDINGS, catalogue)
     return [(one.code, one.pointer) for one in caught.value.problems]
 
 
@@ -105,6 +105,7 @@ class TestSpans:
             (Span(start=0, stop=1, step=1e-300), "expansion_too_large"),
             (Span(start=-(10**400), stop=10**400), "expansion_too_large"),
             (Span(start=-1e308, stop=1e308), "expansion_too_large"),
+            (Span(start=1e308, stop=-1e308), "axis_empty"),
         ],
     )
     def test_a_span_that_is_none_is_refused(self, span: Span, code: str) -> None:
@@ -142,7 +143,7 @@ def test_any_sweep_is_drawn_or_refused_with_pointers(wanted: Sweep) -> None:
         ]
     )
     try:
-        axes = sweep.bind(graph, wanted, BINDINGS)
+        axes = binding.bind(graph, wanted, BINDINGS)
     except Invalid as error:
         assert error.problems
         assert all(one.pointer.startswith("/sweep") for one in error.problems)
@@ -154,10 +155,49 @@ def test_any_sweep_is_drawn_or_refused_with_pointers(wanted: Sweep) -> None:
         assert len(sweep.overrides(axes, cell)) == len(axes)
 
 
+class TestPlaces:
+    """A value within a setting: ``loras[0].weight``."""
+
+    GRAPH = Graph(
+        nodes=[
+            GraphNode(
+                id="model", type="model.load", settings={"loras": [{"weight": 1}, {"weight": 2}]}
+            )
+        ]
+    )
+
+    def test_each_place_is_changed_and_what_lies_beside_it_stays(self) -> None:
+        bindings = {"loras": [("model", "loras")]}
+        axes = binding.bind(
+            self.GRAPH,
+            Sweep(axes=[axis("loras[0].weight", [5]), axis("loras[1].weight", [7, 8])]),
+            bindings,
+        )
+        cell = (5, 8)
+        made = sweep.apply(self.GRAPH, axes, cell).nodes[0].settings
+        assert made == {"loras": [{"weight": 5}, {"weight": 8}]}
+        recipe = {"loras": [{"weight": 1, "model": "a"}, {"weight": 1, "model": "b"}]}
+        assert sweep.asked(recipe, axes, cell) == {
+            "loras": [{"weight": 5, "model": "a"}, {"weight": 8, "model": "b"}]
+        }
+        assert recipe["loras"][0]["weight"] == 1
+
+    def test_a_node_that_is_called_like_a_field_changes_no_recipe(self) -> None:
+        axes = binding.bind(self.GRAPH, Sweep(axes=[axis("loras", [[]], node="model")]), {})
+        assert sweep.asked({"model": "tiny"}, axes, ([],)) == {"model": "tiny"}
+
+    @pytest.mark.parametrize("one", ["loras", "loras[0]", "loras[0].weight"])
+    def test_two_axes_on_one_place_are_refused(self, one: str) -> None:
+        both = [axis(one, [[]], node="model"), axis("loras[0].weight", [1], node="model")]
+        with pytest.raises(Invalid) as caught:
+            binding.bind(self.GRAPH, Sweep(axes=both), {})
+        assert [found.code for found in caught.value.problems] == ["axis_twice"]
+
+
 class TestReplacing:
     def test_values_take_the_place_of_the_text_alone(self, drawing: Graph) -> None:
         fox = axis("prompt", ["fox", "owl"], replace="fox")
-        axes = sweep.bind(drawing, Sweep(axes=[fox]), BINDINGS)
+        axes = binding.bind(drawing, Sweep(axes=[fox]), BINDINGS)
         texts = []
         for cell in sweep.cells(axes, "product"):
             nodes = {one.id: one.settings for one in sweep.apply(drawing, axes, cell).nodes}
@@ -166,7 +206,7 @@ class TestReplacing:
         assert sweep.overrides(axes, ("owl",)) == {"prompt:fox": "owl"}
 
     def test_several_compose_and_none_finds_what_another_put_in(self, drawing: Graph) -> None:
-        axes = sweep.bind(
+        axes = binding.bind(
             drawing,
             Sweep(
                 axes=[

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import Invalid
-from core.graph import fields, recipes, sweep
+from core.graph import binding, fields, recipes, sweep
 from core.graph.catalogue import Catalogue
 from core.graph.check import check
 from core.graph.describe import describe
@@ -476,7 +476,7 @@ def test_a_sweep_over_fields_makes_graphs_that_fit(catalogue: Catalogue) -> None
             Axis(setting="width", values=[64, 128]),
         ]
     )
-    axes = sweep.bind(built.graph, asked, built.bindings, catalogue)
+    axes = binding.bind(built.graph, asked, built.bindings, catalogue)
     graphs = [sweep.apply(built.graph, axes, cell) for cell in sweep.cells(axes, "product")]
     assert len(graphs) == 12
     assert all(check(one, catalogue) == [] for one in graphs)

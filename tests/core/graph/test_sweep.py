@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import Invalid
-from core.graph import sweep
+from core.graph import binding, sweep
 from core.graph.catalogue import Catalogue
 from core.graph.check import check
 from core.records.graph import Graph
@@ -28,7 +28,7 @@ def problems(
     graph: Graph, catalogue: Catalogue | None, *axes: Axis, mode: Any = "product"
 ) -> list[tuple[str, str]]:
     with pytest.raises(Invalid) as caught:
-        sweep.bind(graph, Sweep(axes=list(axes), mode=mode), BINDINGS, catalogue)
+        binding.bind(graph, Sweep(axes=list(axes), mode=mode), BINDINGS, catalogue)
     return [(one.code, one.pointer) for one in caught.value.problems]
 
 
@@ -36,7 +36,9 @@ class TestBinding:
     def test_a_field_goes_to_every_setting_that_its_recipe_binds(
         self, drawing: Graph, catalogue: Catalogue
     ) -> None:
-        (bound,) = sweep.bind(drawing, Sweep(axes=[axis("clip_skip", [0, 1])]), BINDINGS, catalogue)
+        (bound,) = binding.bind(
+            drawing, Sweep(axes=[axis("clip_skip", [0, 1])]), BINDINGS, catalogue
+        )
         assert bound.label == "clip_skip"
         assert bound.targets == (("positive", "clip_skip"), ("negative", "clip_skip"))
         assert bound.values == (0, 1)
@@ -44,7 +46,9 @@ class TestBinding:
     def test_a_node_and_a_setting_make_the_label(
         self, drawing: Graph, catalogue: Catalogue
     ) -> None:
-        (bound,) = sweep.bind(drawing, Sweep(axes=[axis("steps", [1, 2], "sample")]), {}, catalogue)
+        (bound,) = binding.bind(
+            drawing, Sweep(axes=[axis("steps", [1, 2], "sample")]), {}, catalogue
+        )
         assert (bound.label, bound.targets) == ("sample.steps", (("sample", "steps"),))
 
     @pytest.mark.parametrize(
@@ -59,7 +63,7 @@ class TestBinding:
     def test_a_span_is_a_run_of_clean_numbers(
         self, span: Span, values: tuple[float, ...], drawing: Graph
     ) -> None:
-        (bound,) = sweep.bind(drawing, Sweep(axes=[axis("seed", span)]), BINDINGS)
+        (bound,) = binding.bind(drawing, Sweep(axes=[axis("seed", span)]), BINDINGS)
         assert bound.values == values
         assert [type(one) for one in bound.values] == [type(one) for one in values]
 
@@ -120,7 +124,7 @@ class TestProblems:
         ]
 
     def test_without_a_catalogue_values_are_left_to_the_check(self, drawing: Graph) -> None:
-        sweep.bind(drawing, Sweep(axes=[axis("anything", ["x"], "sample")]), {})
+        binding.bind(drawing, Sweep(axes=[axis("anything", ["x"], "sample")]), {})
 
 
 class TestCounting:
@@ -139,7 +143,7 @@ class TestCounting:
         self, axes: list[Axis], mode: Any, drawing: Graph
     ) -> None:
         with pytest.raises(Invalid) as caught:
-            sweep.bind(drawing, Sweep(axes=axes, mode=mode), BINDINGS)
+            binding.bind(drawing, Sweep(axes=axes, mode=mode), BINDINGS)
         assert caught.value.name == "expansion_too_large"
         assert [one.pointer for one in caught.value.problems] == ["/sweep"]
 
@@ -150,10 +154,10 @@ class TestCounting:
                 axis("steps", Span(start=1, count=100), "sample"),
             ]
         )
-        assert sweep.count(sweep.bind(drawing, wide, BINDINGS), "product") == 10_000
+        assert sweep.count(binding.bind(drawing, wide, BINDINGS), "product") == 10_000
 
     def test_runs_multiply_the_count(self, drawing: Graph) -> None:
-        axes = sweep.bind(drawing, Sweep(axes=[axis("seed", [1, 2])]), BINDINGS)
+        axes = binding.bind(drawing, Sweep(axes=[axis("seed", [1, 2])]), BINDINGS)
         assert sweep.count(axes, "product", runs=3) == 6
         with pytest.raises(Invalid):
             sweep.cells(axes, "product", runs=5_001)
@@ -166,7 +170,7 @@ class TestCounting:
 
 class TestCells:
     def test_the_last_axis_of_a_product_turns_fastest(self, drawing: Graph) -> None:
-        axes = sweep.bind(
+        axes = binding.bind(
             drawing,
             Sweep(axes=[axis("seed", [1, 2]), axis("steps", [5, 6], "sample")]),
             BINDINGS,
@@ -174,7 +178,7 @@ class TestCells:
         assert list(sweep.cells(axes, "product")) == [(1, 5), (1, 6), (2, 5), (2, 6)]
 
     def test_a_zip_takes_one_of_each(self, drawing: Graph) -> None:
-        axes = sweep.bind(
+        axes = binding.bind(
             drawing,
             Sweep(axes=[axis("seed", [1, 2]), axis("steps", [5, 6], "sample")], mode="zip"),
             BINDINGS,
@@ -182,7 +186,7 @@ class TestCells:
         assert list(sweep.cells(axes, "zip")) == [(1, 5), (2, 6)]
 
     def test_cells_are_drawn_and_not_listed(self, drawing: Graph) -> None:
-        axes = sweep.bind(drawing, Sweep(axes=[axis("seed", [1, 2])]), BINDINGS)
+        axes = binding.bind(drawing, Sweep(axes=[axis("seed", [1, 2])]), BINDINGS)
         drawn = sweep.cells(axes, "product")
         assert next(drawn) == (1,)
         assert next(drawn) == (2,)
@@ -191,7 +195,7 @@ class TestCells:
     def test_applying_a_cell_changes_its_targets_and_shares_the_rest(
         self, drawing: Graph, catalogue: Catalogue
     ) -> None:
-        axes = sweep.bind(
+        axes = binding.bind(
             drawing,
             Sweep(axes=[axis("seed", [9]), axis("clip_skip", [2])]),
             BINDINGS,
@@ -207,7 +211,7 @@ class TestCells:
 
     def test_the_given_graph_stays_as_it_is(self, drawing: Graph) -> None:
         before = msgspec.json.encode(drawing)
-        axes = sweep.bind(drawing, Sweep(axes=[axis("seed", [9])]), BINDINGS)
+        axes = binding.bind(drawing, Sweep(axes=[axis("seed", [9])]), BINDINGS)
         sweep.apply(drawing, axes, (9,))
         assert msgspec.json.encode(drawing) == before
 
@@ -215,7 +219,7 @@ class TestCells:
         assert sweep.apply(drawing, (), ()) is drawing
 
     def test_overrides_name_the_values_by_their_axes(self, drawing: Graph) -> None:
-        axes = sweep.bind(
+        axes = binding.bind(
             drawing,
             Sweep(axes=[axis("seed", [1]), axis("steps", [5], "sample")]),
             BINDINGS,

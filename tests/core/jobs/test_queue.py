@@ -9,7 +9,7 @@ import pytest
 
 from core.config import Settings
 from core.errors import Conflict, Invalid, NotFound, Problem, QueueFull
-from core.graph import sweep
+from core.graph import binding, sweep
 from core.ids import new_id
 from core.jobs.queue import Claimed, Finished, NewBatch, NewImage, Queue
 from core.paths import Layout, shipped
@@ -46,7 +46,7 @@ def queue(database: Database) -> Queue:
 
 def batch(count: int = 1, owner: str = "me", **changes: Any) -> NewBatch:
     axis = Axis(node="n", setting="seed", values=Span(start=100, count=count))
-    axes = sweep.bind(GRAPH, Sweep(axes=[axis]), {}) if count > 1 else ()
+    axes = binding.bind(GRAPH, Sweep(axes=[axis]), {}) if count > 1 else ()
     cells = sweep.cells(axes, "product")
     return NewBatch(owner=owner, graph=GRAPH, axes=axes, cells=cells, **{"cost": 1000, **changes})
 
@@ -473,7 +473,7 @@ async def test_pages_of_jobs_hold_each_once(queue: Queue) -> None:
 
 
 async def test_a_claimed_value_is_the_one_of_its_own_cell(queue: Queue) -> None:
-    axes = sweep.bind(
+    axes = binding.bind(
         GRAPH,
         Sweep(
             axes=[
