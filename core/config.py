@@ -14,10 +14,13 @@ import yaml
 from msgspec import Meta, Struct
 from platformdirs import user_config_path, user_data_path
 
+from core import naming
 from core.errors import ConfigRefused, Problem
 
 Source = Literal["default", "file", "environment", "flag", "runtime"]
-LIVE = frozenset({"log_level", "language", "preview_rate", "trash_days"})  # may change running
+LIVE = frozenset(
+    {"log_level", "language", "preview_rate", "trash_days", "download_name"}
+)  # may change running
 SECRET = frozenset({"token"})
 _PREFIX = "HELIOGRAPH_"
 
@@ -30,6 +33,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     data_dir: Annotated[str, Meta(description="Where the database, pictures and models live.")] = ""
     models_dirs: Annotated[
         list[str], Meta(description="Further folders that are scanned for models.")
+    ] = []
+    picture_dirs: Annotated[
+        list[str], Meta(description="Folders whose pictures an axis of a sweep may name.")
     ] = []
     device: Annotated[
         str,
@@ -93,6 +99,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     in_flight: Annotated[
         int, Meta(ge=1, le=16, description="Graph jobs the engine may hold at once.")
     ] = 8
+    max_rows: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=16,
+            description="Pictures that may share a step of the engine; 0: as many as are worth it.",
+        ),
+    ] = 0
     preview_rate: Annotated[
         float, Meta(ge=0, le=30, description="Previews a second and job; 0 turns them off.")
     ] = 8.0
@@ -118,6 +132,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     trash_days: Annotated[
         int, Meta(ge=0, le=3650, description="Days until deleted pictures are gone for good.")
     ] = 30
+    download_name: Annotated[
+        naming.Pattern,
+        Meta(description="Names of downloaded pictures, a pattern: {date} {prompt} {seed} {id} …"),
+    ] = "{id}"
     fact_retention: Annotated[
         int, Meta(ge=1000, description="Events that can be replayed after a reconnect.")
     ] = 200_000

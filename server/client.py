@@ -42,14 +42,17 @@ class Client:
         except httpx.HTTPError:
             return False
 
-    async def call(self, method: str, path: str, body: Any = None) -> Any:
+    async def call(
+        self, method: str, path: str, body: Any = None, *, seconds: float = TIMEOUT
+    ) -> Any:
         """Make one request.
 
+        :param seconds: until it is given up.
         :raises HeliographError: with the code and the words of the server's problem; ``bad_text``
             when the body holds halves of surrogate pairs: words of a terminal that are no UTF-8.
         """
         try:
-            answer = await self._http.request(method, f"/api/v1{path}", json=body)
+            answer = await self._http.request(method, f"/api/v1{path}", json=body, timeout=seconds)
         except UnicodeEncodeError as error:
             raise HeliographError("bad_text") from error
         except httpx.HTTPError as error:

@@ -184,7 +184,7 @@ def make_executor(settings: Settings, layout: Layout) -> Executor:
         dtype=settings.dtype, threads=settings.threads, preview_rate=settings.preview_rate,
         preview_size=settings.preview_size, cache_mb=settings.cache_mb, ram_mb=settings.ram_mb,
         memory_mb=settings.memory_mb, log_level=settings.log_level,
-        failpoints=settings.failpoints,
+        failpoints=settings.failpoints, max_rows=settings.max_rows,
     )  # fmt: skip
     if settings.fake_engine:
         from core.jobs.fake import FakeExecutor

@@ -18,7 +18,9 @@ _FIELDS = (
     "prompt", "negative_prompt", "seed", "steps", "sampler", "scheduler", "guidance_scale", "width",
     "height", "clip_skip",
 )  # fmt: skip
-_OF_THE_PLACE = frozenset({"board", "priority", "count", "exact"})  # no part of the picture
+_OF_THE_PLACE = frozenset(
+    {"board", "priority", "count", "exact", "max_rows"}
+)  # no part of the picture
 _DIGITS = 8  # of a hash that are enough to tell a model by
 
 

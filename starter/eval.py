@@ -17,7 +17,15 @@ from diffusers import StableDiffusionPipeline
 from starter.canvas import Canvas
 from starter.card import update_card, write_table
 from starter.export import measure_bytes
-from starter.judge import Judge, check_judge, narrow, train_judge
+from starter.judge import (
+    SHIPPED,
+    Judge,
+    check_judge,
+    narrow,
+    read_judge,
+    train_judge,
+    write_judge,
+)
 from starter.material import default_cache
 from starter.measures import (
     list_asked,
@@ -59,17 +67,17 @@ def load_judge(
 ) -> tuple[Judge, dict[str, float]]:
     """Load the judge of these subjects, and its own accuracy on them.
 
-    One judge of every subject lies in the cache, and is trained on the first call.
+    The one that ships knows every subject; where the table has others, one is trained and put
+    into the cache on the first call.
     """
     codes = [subject.code for subject in pick_trained(read_subjects(), LATEST)]
     canvas = Canvas(load_atlas(read_subjects(), SPRITE, cache), device)
-    path = cache / f"judge-{len(codes)}.pt"
-    if path.exists():
-        judge = Judge(len(codes)).to(device)
-        judge.load_state_dict(torch.load(path, weights_only=True, map_location=device))
-    else:
-        judge = train_judge(codes, canvas, steps=steps)
-        torch.save(judge.state_dict(), path)
+    judge, judged = read_judge(SHIPPED, device)
+    if judged != codes:
+        path = cache / f"judge-{len(codes)}.safetensors"
+        if not path.exists():
+            write_judge(train_judge(codes, canvas, steps=steps), codes, path)
+        judge, _ = read_judge(path, device)
     known = [subject.code for subject in subjects]
     judge = narrow(judge, [codes.index(code) for code in known])
     return judge, check_judge(judge, known, canvas)

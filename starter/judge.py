@@ -5,12 +5,16 @@ scenes. Does not know the model it judges.
 """
 
 import itertools
+import json
 import logging
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional
 
@@ -21,6 +25,7 @@ from starter.sprites import STYLES
 
 log = logging.getLogger(__name__)
 
+SHIPPED = Path(__file__).with_name("judge.safetensors")  # knows every subject that is trained on
 SIDE = 96  # pixels it looks at
 SINGLE = Mix(pair=0.0, small=0.1, gradient=0.0)
 
@@ -92,6 +97,24 @@ def narrow(judge: Judge, rows: Sequence[int]) -> Judge:
         narrowed.subject.weight.copy_(judge.subject.weight[kept])
         narrowed.subject.bias.copy_(judge.subject.bias[kept])
     return narrowed
+
+
+def write_judge(judge: Judge, codes: Sequence[str], path: Path) -> None:
+    """Write a judge in half precision, with the code points of its subjects."""
+    tensors = {
+        name: value.half() if value.is_floating_point() else value
+        for name, value in judge.state_dict().items()
+    }
+    save_file(tensors, path, {"codes": json.dumps(list(codes))})
+
+
+def read_judge(path: Path = SHIPPED, device: str = "cpu") -> tuple[Judge, list[str]]:
+    """Read a judge and the code points of its subjects."""
+    with safe_open(path, "pt", device) as file:
+        codes: list[str] = json.loads(file.metadata()["codes"])
+        judge = Judge(len(codes)).to(device)
+        judge.load_state_dict({name: file.get_tensor(name) for name in file.keys()})
+    return judge.eval(), codes
 
 
 def draw_batch(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from core.engine.node import (
         Checkpoint,
         Color,
+        ControlNetFile,
         ImageRef,
         Lora,
         Node,
@@ -36,11 +37,14 @@ if TYPE_CHECKING:
     from core.engine.values import (
         Area,
         Conditioning,
+        Control,
+        ControlNet,
         Handle,
         Image,
         Latent,
         Mask,
         Model,
+        NetUse,
         TextEncoder,
         Vae,
     )
@@ -49,20 +53,22 @@ _HOMES = {
     "baton": ["Cancelled"],
     "context": ["Context"],
     "node": [
-        "Checkpoint", "Color", "ImageRef", "Lora", "Node", "Prompt", "Sampler", "Schedule", "Seed",
-        "VaeFile",
+        "Checkpoint", "Color", "ControlNetFile", "ImageRef", "Lora", "Node", "Prompt", "Sampler",
+        "Schedule", "Seed", "VaeFile",
     ],
     "pictures": ["from_pillow", "to_pillow"],
     "values": [
-        "Area", "Conditioning", "Handle", "Image", "Latent", "Mask", "Model", "TextEncoder", "Vae",
+        "Area", "Conditioning", "Control", "ControlNet", "NetUse", "Handle", "Image", "Latent",
+        "Mask", "Model", "TextEncoder", "Vae",
     ],
 }  # fmt: skip
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "Area", "Cancelled", "Checkpoint", "Color", "Conditioning", "Context", "Handle", "Image",
-    "ImageRef", "Latent", "Lora", "Mask", "Model", "Node", "Prompt", "Sampler", "Schedule", "Seed",
-    "TextEncoder", "Vae", "VaeFile", "from_pillow", "to_pillow",
+    "Area", "Cancelled", "Checkpoint", "Color", "Conditioning", "Context", "Control", "ControlNet",
+    "ControlNetFile", "Handle", "Image", "ImageRef", "Latent", "Lora", "Mask", "Model", "NetUse",
+    "Node", "Prompt", "Sampler", "Schedule", "Seed", "TextEncoder", "Vae", "VaeFile", "from_pillow",
+    "to_pillow",
 ]  # fmt: skip
 
 

@@ -46,6 +46,7 @@ class Engine:
         outbox: Outbox,
     ) -> None:
         self.options = options
+        self.max_rows = options.max_rows
         self.device = device
         self.baton = baton
         self.residency = residency

@@ -9,6 +9,7 @@ import torch
 from msgspec import Struct
 
 from core.engine.node import Value
+from core.graph.controls import Mode
 from core.graph.prompts.reading import Stage
 
 
@@ -56,6 +57,17 @@ class Later(Struct, frozen=True, kw_only=True):
     tokens: torch.Tensor
 
 
+class Region(Struct, frozen=True, kw_only=True):
+    """A part of the picture that follows a prompt of its own: where ``mask`` is not 0.
+
+    ``mask`` (B or 1, 1, H, W), float32 in [0, 1], lies over the whole picture at any size.
+    """
+
+    conditioning: "Conditioning"
+    mask: torch.Tensor
+    weight: float = 1.0
+
+
 class Conditioning(Value, frozen=True, kw_only=True):
     """Encoded prompts: ``tokens`` (B, T, D), ``pooled`` (B, P), ``mask`` (B, T), 1 where valid.
 
@@ -72,6 +84,7 @@ class Conditioning(Value, frozen=True, kw_only=True):
     later: tuple[Later, ...] = ()
     empty: torch.Tensor | None = None
     remarked: tuple[str, ...] = ()
+    regions: tuple[Region, ...] = ()
     heads: int = 0  # tokens at the beginning that are of pictures (``adapters.image_prompt``)
 
     def remarks(self) -> tuple[str, ...]:
@@ -117,3 +130,29 @@ class Vae(Handle, frozen=True, kw_only=True):
     """The autoencoder of a checkpoint."""
 
     part: str = "vae"
+
+
+class ControlNet(Handle, frozen=True, kw_only=True):
+    """A ControlNet: a model of its own, made for denoisers of a family."""
+
+    part: str = "controlnet"
+
+
+class NetUse(Struct, frozen=True, kw_only=True):
+    """A ControlNet and what it sees: ``pixels`` (B or 1, 3, H, W), float32, RGB in [0, 1].
+
+    As large as what is drawn. It acts between the shares ``start`` and ``end`` of the steps.
+    """
+
+    net: ControlNet
+    pixels: torch.Tensor
+    weight: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
+    mode: Mode = "balanced"
+
+
+class Control(Value, frozen=True, kw_only=True):
+    """ControlNets that steer a sampler together, in order."""
+
+    uses: tuple[NetUse, ...]

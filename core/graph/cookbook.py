@@ -28,11 +28,9 @@ _SHARED = {
     "loras": [("adapt", "loras")],
     "negative_prompt": [("negative", "prompt")],
     "model": [("model", "checkpoint")],
-    "steps": [("sample", "steps")],
-    "guidance_scale": [("sample", "guidance_scale")],
-    "sampler": [("sample", "sampler")],
+    **{name: [("sample", name)] for name in wiring.SAMPLED},
+    "seamless": [("sample", "seamless"), ("decode", "seamless")],
     "scheduler": [("sample", "schedule")],
-    "seed": [("sample", "seed")],
     "clip_skip": [("positive", "clip_skip"), ("negative", "clip_skip")],
 }
 

@@ -4,12 +4,13 @@
 """
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
 
 from core.errors import Invalid, Params, Problem
+from core.graph import controls, regional
 from core.graph import fields as flat
 from core.graph.cookbook import RECIPES as RECIPES
 from core.graph.cookbook import ROOM as ROOM
@@ -22,10 +23,11 @@ from core.records.graph import Graph, Json
 from core.records.model import ModelDefaults
 
 FALLBACK = ModelDefaults(width=512, height=512, steps=20, guidance_scale=7.5, sampler="default")
-NOT_YET = ("control",)  # fields whose nodes are not there yet
 # Fields that any recipe takes: those of the job are the caller's to act on, and a strength has
 # nothing to be strong on where there is no picture.
-_ALWAYS = ("count", "board", "priority", "exact", "dynamic_prompts", "strength", *NOT_YET)
+_ALWAYS = (
+    "count", "board", "priority", "exact", "max_rows", "dynamic_prompts", "styles", "strength",
+)  # fmt: skip
 
 _system_random = random.SystemRandom()
 
@@ -54,6 +56,7 @@ def build(
     *,
     source: tuple[int, int] | None = None,
     mask: tuple[int, int] | None = None,
+    regions: Sequence[tuple[int, int] | None] = (),
     pointer: str = "",
 ) -> Built:
     """Make the graph of a recipe.
@@ -64,6 +67,7 @@ def build(
 
     :param source: width and height of ``init_image``, kept where no size is asked for.
     :param mask: width and height of ``mask_image``, which are to be the same.
+    :param regions: likewise of the mask of each region, of the shape of what is drawn.
     :param pointer: JSON pointer of the fields in the request, for problems.
     :raises Invalid: with every problem found; ``unknown_recipe`` for a name that is not there.
     """
@@ -74,8 +78,6 @@ def build(
         )
         raise Invalid(problems=(problem,))
     request = flat.decode_all(fields, Generate, pointer)
-    if problems := [*_refused(recipe, request, pointer), *_misfit(source, mask, pointer)]:
-        raise Invalid(problems=tuple(problems))
     values = {
         field: value
         for field, value in msgspec.to_builtins(request).items()
@@ -84,6 +86,13 @@ def build(
     if "strength" in values and values["strength"] is None:
         values["strength"] = _default(recipe.fields, "strength")
     _complete(values, defaults, _drawn_near(values, source))
+    whole = _whole(values, source)
+    if problems := [
+        *_refused(recipe, request, pointer),
+        *_misfit(source, mask, pointer),
+        *(regional.misfits(regions, whole, pointer) if whole else ()),
+    ]:
+        raise Invalid(problems=tuple(problems))
     graph = Graph(nodes=list(recipe.make(values)))
     return Built(graph=graph, bindings=recipe.bindings, fields=values)
 
@@ -92,6 +101,25 @@ def extended(fields: Mapping[str, Json], source: tuple[int, int]) -> tuple[int, 
     """Give the size of a picture with the new room that checked fields ask for."""
     left, right, top, bottom = (fields.get(side) or 0 for side in ROOM)
     return source[0] + left + right, source[1] + top + bottom
+
+
+def size_near(
+    asked: Mapping[str, Json], fields: Mapping[str, Json], source: tuple[int, int]
+) -> tuple[int, int] | None:
+    """Give the size at which one picture among several is drawn; None where that is not its own.
+
+    :param asked: the fields with what they leave open.
+    :param fields: the same, checked and complete.
+    """
+    near, width, height = _drawn_near(fields, source), asked.get("width"), asked.get("height")
+    return None if near is None else _size_near(near, width, height)
+
+
+def default(name: str, defaults: ModelDefaults) -> Json:
+    """Give what a field is for a model where it is left open."""
+    return next(
+        (found for one in (defaults, FALLBACK) if (found := getattr(one, name)) is not None), None
+    )
 
 
 def _drawn_near(
@@ -103,12 +131,17 @@ def _drawn_near(
     return extended(values, source)
 
 
+def _whole(values: Mapping[str, Json], source: tuple[int, int] | None) -> tuple[int, int] | None:
+    """Give the size of what masks of regions lie on: all of a picture, also if a part is drawn."""
+    if "mask_blur" not in values:
+        return values["width"], values["height"]
+    return None if source is None else extended(values, source)
+
+
 def _refused(recipe: Recipe, request: Generate, pointer: str) -> Iterator[Problem]:
     """List the fields that this recipe cannot honour: never take one and leave it unused."""
-    for field in NOT_YET:
-        if getattr(request, field):
-            at = flat.join(pointer, field)
-            yield Problem(code="not_supported_yet", pointer=at, params={"field": field})
+    asked = msgspec.to_builtins(request.control)
+    yield from controls.problems(asked, flat.join(pointer, "control"))
     if request.model is None:
         yield Problem(code="no_model", pointer=flat.join(pointer, "model"))
     own = msgspec.structs.fields(recipe.fields)
@@ -148,13 +181,15 @@ def _complete(
     values["width"] = width or defaults.width or FALLBACK.width
     values["height"] = height or defaults.height or FALLBACK.height
     for name in ("steps", "guidance_scale", "sampler"):
-        for origin in (defaults, FALLBACK):
-            if values[name] is None:
-                values[name] = getattr(origin, name)
+        if values[name] is None:
+            values[name] = default(name, defaults)
     if values["scheduler"] is None:
         values["scheduler"] = "default"
     if values["seed"] is None:
         values["seed"] = _system_random.randrange(2**32)  # short enough to be typed again
+    if values["variation_seed"] is None:
+        turned = values["variation_strength"] > 0
+        values["variation_seed"] = _system_random.randrange(2**32) if turned else 0
 
 
 def _size_near(source: tuple[int, int], width: int | None, height: int | None) -> tuple[int, int]:

@@ -3,11 +3,13 @@
 Structs only. Every door shows them: REST and socket as schemas, the command line as flags.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from core.graph.controls import MAX_CONTROLS, Mode, Preprocessor, Resize
 from core.graph.fields import MAX_INT
+from core.graph.regional import MAX_REGIONS
 
 MAX_SIDE = 4096  # pixels
 MAX_SEED = MAX_INT
@@ -24,9 +26,32 @@ Steps = Annotated[int, Meta(ge=1, le=500, description="Denoising steps.")]
 Guidance = Annotated[
     float, Meta(ge=0, le=100, description="How strongly the prompt is followed; 1 turns it off.")
 ]
+Rescale = Annotated[
+    float, Meta(ge=0, le=1, description="How far the washed-out look of a high guidance goes.")
+]
+GuidanceStart = Annotated[
+    float, Meta(ge=0, le=1, description="Share of the steps before which nothing is guided.")
+]
+GuidanceEnd = Annotated[
+    float, Meta(ge=0, le=1, description="Share of the steps after which nothing is guided.")
+]
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 Seed = Annotated[
     int, Meta(ge=0, le=MAX_SEED, description="Start of the noise; null draws one and keeps it.")
+]
+VariationSeed = Annotated[
+    int,
+    Meta(ge=0, le=MAX_SEED, description="Seed that the noise is turned towards; null draws one."),
+]
+VariationStrength = Annotated[
+    float, Meta(ge=0, le=1, description="How far the noise is turned: 1 is the other seed.")
+]
+Seamless = Annotated[
+    Literal["off", "x", "y", "both"],
+    Meta(
+        description="Sides at which the picture goes on at the other one, to be laid beside itself:"
+        " x is left and right, y is top and bottom."
+    ),
 ]
 ImageId = Annotated[
     str, Meta(min_length=1, max_length=64, description="Id of a picture in the gallery.")
@@ -37,6 +62,14 @@ MaskId = Annotated[
         min_length=1,
         max_length=64,
         description="Id of a picture as large as init_image: white is painted anew, black stays.",
+    ),
+]
+RegionMask = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        description="Id of a picture of the same shape: white follows the region's prompt.",
     ),
 ]
 Strength = Annotated[
@@ -65,6 +98,11 @@ Infill = Annotated[
 ]
 
 
+MaxRows = Annotated[
+    int, Meta(ge=1, le=10_000, description="How many of these jobs run at once; null: all.")
+]
+
+
 class LoraUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A LoRA and how strongly it is applied."""
 
@@ -75,6 +113,57 @@ class LoraUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 Loras = Annotated[
     list[LoraUse], Meta(max_length=64, description="Adapters on the model, each with a weight.")
 ]
+
+
+class ControlUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A ControlNet, and the picture that it steers by."""
+
+    model: Annotated[
+        str, Meta(min_length=1, max_length=512, description="ControlNet by name, id or SHA-256.")
+    ]
+    image: ImageId
+    weight: Annotated[float, Meta(ge=0, le=2, description="How strongly it steers.")] = 1.0
+    start: Annotated[
+        float, Meta(ge=0, le=1, description="Share of the steps from which on it steers.")
+    ] = 0.0
+    end: Annotated[
+        float, Meta(ge=0, le=1, description="Share of the steps until which it steers.")
+    ] = 1.0
+    mode: Annotated[
+        Mode,
+        Meta(description="balanced; prompt: the prompt counts more; control: the picture does."),
+    ] = "balanced"
+    resize: Annotated[
+        Resize,
+        Meta(description="stretch; crop: fill the size and cut off; fit: lie in it, bordered."),
+    ] = "crop"
+    preprocessor: Annotated[
+        Preprocessor,
+        Meta(description="What is made of the picture first; none: it is a map already."),
+    ] = "none"
+    low: (
+        Annotated[
+            float, Meta(ge=0, le=1, description="Threshold of canny and lineart; null is its own.")
+        ]
+        | None
+    ) = None
+    high: Annotated[float, Meta(ge=0, le=1, description="Upper threshold, likewise.")] | None = None
+
+
+Controls = Annotated[
+    list[ControlUse],
+    Meta(max_length=MAX_CONTROLS, description="ControlNets that steer the picture together."),
+]
+
+
+class RegionUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of the picture that follows a prompt of its own."""
+
+    prompt: Prompt
+    mask_image: RegionMask
+    weight: Annotated[
+        float, Meta(ge=0, le=10, description="How much it counts where regions overlap.")
+    ] = 1.0
 
 
 class TextToImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,6 +180,17 @@ class TextToImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     scheduler: Name | None = None
     seed: Seed | None = None
     clip_skip: ClipSkip = 0
+    control: Controls = []
+    guidance_rescale: Rescale = 0.0
+    guidance_start: GuidanceStart = 0.0
+    guidance_end: GuidanceEnd = 1.0
+    variation_seed: VariationSeed | None = None
+    variation_strength: VariationStrength = 0.0
+    seamless: Seamless = "off"
+    regions: Annotated[
+        list[RegionUse],
+        Meta(max_length=MAX_REGIONS, description="Parts that follow prompts of their own."),
+    ] = []
     loras: Loras = []
 
 
@@ -131,9 +231,9 @@ class Generate(TextToImage, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     init_image: ImageId | None = None
     mask_image: MaskId | None = None
     strength: Strength | None = None  # null is the recipe's own: 0.75, and 1 for new room
-    control: Annotated[list[dict[str, Any]], Meta(max_length=16)] = []
     board: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
     priority: Annotated[int, Meta(ge=-100, le=100)] = 0
+    max_rows: MaxRows | None = None
     exact: Annotated[bool, Meta(description="Run alone, for bit-identical replay.")] = False
     dynamic_prompts: Annotated[
         Literal["off", "random", "combinatorial"],
@@ -142,6 +242,10 @@ class Generate(TextToImage, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             " by its seed, or all there are, count pictures of each."
         ),
     ] = "off"
+    styles: Annotated[
+        list[Annotated[str, Meta(max_length=200)]],
+        Meta(max_length=16, description="Your presets by name: words around both prompts."),
+    ] = []
     mask_blur: MaskBlur = 4.0
     mask_grow: MaskGrow = 0
     mask_invert: MaskInvert = False

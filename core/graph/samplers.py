@@ -60,11 +60,15 @@ SAMPLERS: dict[str, Names] = {
 }
 SCHEDULES: dict[str, Names] = {
     "karras": Names("Karras"),
-    "exponential": Names("Exponential"),
+    "exponential": Names("Exponential", ("polyexponential",)),  # its exponent is 1 wherever it is
     "beta": Names("Beta"),
+    "lu": Names("Lu", ("lu_lambdas",)),
     "sgm_uniform": Names("SGM Uniform", ("trailing",)),
     "leading": Names("DDIM", ("ddim_uniform",)),
     "linspace": Names("Uniform", ("normal",)),
+    "simple": Names("Simple"),
+    "kl_optimal": Names("KL Optimal"),
+    "ays": Names("Align Your Steps", ("align_your_steps", "AlignYourStepsScheduler")),
 }
 _UNSAID = frozenset({"", "automatic", MODEL})  # of a schedule: what the sampler itself prefers
 # Samplers of others that have no equal here, and the nearest of ours: drawn, and told.

@@ -6,9 +6,14 @@ graph made here reads well in the editor.
 
 from collections.abc import Mapping
 
+from core.graph import controls, regional
 from core.records.graph import GraphNode, Json
 
 Values = Mapping[str, Json]
+SAMPLED = (  # fields that are settings of ``latent.sample``, by the same name
+    "seed", "steps", "guidance_scale", "sampler", "guidance_rescale", "guidance_start",
+    "guidance_end", "variation_seed", "variation_strength", "seamless",
+)  # fmt: skip
 
 
 def txt2img(values: Values) -> list[GraphNode]:
@@ -44,7 +49,7 @@ def inpaint(values: Values) -> list[GraphNode]:
         _node("grow", "mask.grow", {"pixels": values["mask_grow"]}, mask=("mask", "out")),
         _feather(values, ("grow", "out")),
         *_part(values, crop, ("image", "out")),
-        *_drawn(values, values["strength"]),
+        *_drawn(values, values["strength"], ("image", "out")),
         _paste({"match_colors": False}, ("image", "out"), ("feather", "out")),
         _save("paste"),
     ]
@@ -64,7 +69,7 @@ def outpaint(values: Values) -> list[GraphNode]:
         _node("extend", "outpaint.extend", extend, image=("image", "out")),
         _feather(values, ("extend", "mask")),
         *_part(values, {}, ("extend", "image")),
-        *_drawn(values, values["strength"]),
+        *_drawn(values, values["strength"], ("extend", "image")),
         _paste({"match_colors": True}, ("extend", "image"), ("extend", "mask")),
         _save("paste"),
     ]
@@ -89,23 +94,31 @@ def _prompts(values: Values) -> list[GraphNode]:
     ]  # fmt: skip
 
 
-def _drawn(values: Values, strength: Json) -> list[GraphNode]:
-    """Denoise the latents of ``start`` and decode them."""
+def _drawn(values: Values, strength: Json, cut: tuple[str, str] | None = None) -> list[GraphNode]:
+    """Denoise the latents of ``start``, steered by what was asked for, and decode them.
+
+    ``cut`` is what they are a part of.
+    """
+    part = {"source": ("image", "out"), "area": ("crop", "area")}
+    only = part if values.get("only_masked") else None
+    nets, steered = controls.wired(values["control"], ("start", "out"), only)
     return [
+        *regional.nodes(values, cut),
+        *nets,
         _node(
             "sample", "latent.sample",
             {
-                "seed": values["seed"],
-                "steps": values["steps"],
-                "guidance_scale": values["guidance_scale"],
-                "sampler": values["sampler"],
+                **{name: values[name] for name in SAMPLED},
                 "schedule": values["scheduler"],
                 "strength": strength,
             },
-            model=("adapt", "model"), positive=("positive", "out"), negative=("negative", "out"),
-            latent=("start", "out"),
+            model=("adapt", "model"), positive=regional.followed(values),
+            negative=("negative", "out"), latent=("start", "out"), **steered,
         ),
-        _node("decode", "latent.decode", {}, vae=("model", "vae"), latent=("sample", "out")),
+        _node(
+            "decode", "latent.decode", {"seamless": values["seamless"]},
+            vae=("model", "vae"), latent=("sample", "out"),
+        ),
     ]  # fmt: skip
 
 

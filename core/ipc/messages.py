@@ -31,6 +31,7 @@ class EngineOptions(Struct, frozen=True, kw_only=True):
     failpoints: str = ""  # see core.failpoint
     memory_mb: int = 0  # most of the device's memory it may take; 0: all
     log_level: str = "INFO"
+    max_rows: int = 0  # of one forward; 0: as many as are worth it
 
 
 class Command(Struct, frozen=True, kw_only=True, tag_field="do"):

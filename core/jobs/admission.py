@@ -1,8 +1,7 @@
-"""How jobs enter the queue: the callables of ``Queue.add`` and ``Queue.retry``."""
+"""How jobs enter the queue: the callable of ``Queue.add``."""
 
 from collections.abc import Callable, Sequence
 
-import msgspec
 from msgspec import Struct
 
 from core.errors import Conflict, Invalid, QueueFull
@@ -10,8 +9,8 @@ from core.graph.sweep import MAX_JOBS
 from core.ids import new_id
 from core.jobs import share
 from core.records.events import BatchQueued, JobQueued
-from core.records.job import ENDED
 from core.store import batches, clients, counters, designs, line
+from core.store.clients import Client
 from core.store.transaction import Transaction
 from core.store.work import Added, NewBatch
 
@@ -37,22 +36,14 @@ def accept(tx: Transaction, new: NewBatch, cells: Sequence[str], room: Room) -> 
         known = batches.known(tx, new.owner, new.idempotency[0])
         if known is not None:
             return _again(tx, known, new.idempotency[1])
-    waiting = counters.value(connection, "jobs.queued")
-    if waiting + len(cells) > room.total:
-        raise QueueFull(waiting=waiting, limit=room.total)
     client = clients.enter(connection, new.client or new.owner)
-    if client.queued + len(cells) > room.of_one:
-        raise QueueFull("client_queue_full", waiting=client.queued, limit=room.of_one)
+    make_sure(tx, client, len(cells), room)
     batch = new_id()
     row = batches.insert(tx, new, batch, client.row, len(cells))
     if new.idempotency is not None:
         batches.remember(tx, new.owner, *new.idempotency, row)
     ids = line.insert(tx, new, row, client.row, cells)
-    if client.queued == 0:
-        clock = counters.setting(connection, CLOCK, float) or 0.0
-        settle(tx, client.row, lambda start: share.entered(start, clock))
-    else:
-        settle(tx, client.row)
+    line_up(tx, client)
     if len(cells) > 1:
         tx.fact(BatchQueued(owner=new.owner, batch=batch, count=len(cells), priority=new.priority))
     else:
@@ -63,6 +54,30 @@ def accept(tx: Transaction, new: NewBatch, cells: Sequence[str], room: Room) -> 
         )
     tx.hit("accept.row")
     return Added(batch=batch, count=len(cells), jobs=ids)
+
+
+def make_sure(tx: Transaction, client: Client, count: int, room: Room) -> None:
+    """See that so many more jobs of a client may wait.
+
+    :raises QueueFull: for all, or ``client_queue_full`` for this client.
+    """
+    waiting = counters.value(tx.connection, "jobs.queued")
+    if waiting + count > room.total:
+        raise QueueFull(waiting=waiting, limit=room.total)
+    if client.queued + count > room.of_one:
+        raise QueueFull("client_queue_full", waiting=client.queued, limit=room.of_one)
+
+
+def line_up(tx: Transaction, client: Client) -> None:
+    """Give a client whose jobs were just added its place among the others.
+
+    :param client: as it was before.
+    """
+    if client.queued > 0:
+        settle(tx, client.row)
+        return
+    clock = counters.setting(tx.connection, CLOCK, float) or 0.0
+    settle(tx, client.row, lambda start: share.entered(start, clock))
 
 
 def checked(new: NewBatch) -> list[str]:
@@ -78,33 +93,6 @@ def checked(new: NewBatch) -> list[str]:
     if not drawn:
         raise Invalid("no_jobs")
     return designs.indices(new.axes, drawn)
-
-
-def again(tx: Transaction, job: str, owner: str | None, room: Room) -> Added:
-    """Ask for an ended job again: a new batch of one, with its graph and its one cell."""
-    old = line.get(tx.connection, job, owner)
-    if old.status not in ENDED:
-        raise Conflict("job_not_ended", status=old.status)
-    design = designs.get(tx.connection, old.batch)
-    cell = designs.values(design.axes, old.cell)
-    new = NewBatch(
-        owner=old.owner,
-        client=clients.name(tx.connection, old.client),
-        kind=old.kind,
-        graph=design.graph,
-        recipe=design.recipe,
-        axes=[
-            msgspec.structs.replace(axis, values=(value,))
-            for axis, value in zip(design.bound(), cell, strict=True)
-        ],
-        cells=[cell],
-        priority=old.priority,
-        board=design.board,
-        request_id=design.request_id,
-        exact=design.exact,
-        cost=old.cost,
-    )
-    return accept(tx, new, checked(new), room)
 
 
 def settle(

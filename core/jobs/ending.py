@@ -10,7 +10,7 @@ from core.jobs.admission import settle
 from core.jobs.eta import Pace
 from core.records.events import BatchEnded, JobEnded, JobRetried
 from core.records.job import ENDED
-from core.store import batches, counters, images, line
+from core.store import batches, cells, counters, images, line
 from core.store.batches import Head
 from core.store.line import Row
 from core.store.place import PACE
@@ -69,8 +69,10 @@ def end(
     """
     changed = line.end(tx, job, status, seconds=seconds, error=error, degraded=degraded)
     assert changed  # read in this very transaction
-    settle(tx, job.client, partial(share.ended, expected=job.charge, seconds=seconds or 0.0))
     batch = batch or batches.head(tx.connection, job.batch)
+    if batch.max_rows is not None and not job.held:
+        cells.let_go(tx, job.batch, 1)
+    settle(tx, job.client, partial(share.ended, expected=job.charge, seconds=seconds or 0.0))
     tx.fact(
         JobEnded(
             owner=job.owner,

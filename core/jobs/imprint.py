@@ -3,10 +3,9 @@
 import re
 
 import core
-from core.graph import setting_path
+from core.graph import sweep
 from core.graph.catalogue import Resources, known
 from core.graph.describe import details
-from core.graph.sweep import overrides
 from core.jobs.flight import Flight
 from core.jobs.queue import Claimed
 from core.media.metadata import Made, Parameters, Used, texts
@@ -24,11 +23,7 @@ def imprint(claimed: Claimed, flight: Flight) -> dict[str, str]:
     assert flight.graph is not None
     recipe = claimed.recipe
     if recipe is not None:
-        recipe = dict(recipe)
-        for name, value in overrides(claimed.axes, claimed.cell).items():
-            field = setting_path.split(name)[0]
-            if field in recipe:
-                recipe[field] = setting_path.put(recipe, name, value)
+        recipe = sweep.asked(recipe, claimed.axes, claimed.cell)
     made = Made(
         graph=flight.graph,
         recipe=recipe,

@@ -1,7 +1,8 @@
 """The durable queue: what may become of a job, and the facts that say so.
 
 Knows no engine and no SQL; every change is one transaction, whose callable stands in
-``admission``, ``taking`` or ``ending``. Facts are stored with the change and published after it.
+``admission``, ``renewal``, ``taking`` or ``ending``. Facts are stored with the change and
+published after it.
 """
 
 from collections.abc import Collection
@@ -10,7 +11,7 @@ from typing import Literal
 from core import failpoint
 from core.config import Settings
 from core.errors import Conflict, Params, Problem
-from core.jobs import admission, ending, taking
+from core.jobs import admission, ending, renewal, taking
 from core.jobs.meters import JobMeters
 from core.jobs.switch import Switch
 from core.records.events import QueueChanged
@@ -167,7 +168,22 @@ class Queue(Switch):
         """
         room = self._room()
         self.database.refuse_when_full()
-        added = await self.database.write(lambda tx: admission.again(tx, job, owner, room))
+        added = await self.database.write(lambda tx: renewal.again(tx, job, owner, room))
+        self.wake()
+        return added
+
+    async def retry_batch(self, batch: str, owner: str | None = None) -> Added:
+        """Ask for every cell of a batch again whose job failed or was canceled.
+
+        New jobs of the same batch stand for those cells; the old ones stay as they ended.
+
+        :raises NotFound: for an unknown batch, or somebody else's.
+        :raises Conflict: ``nothing_to_retry``.
+        :raises QueueFull: likewise.
+        """
+        room = self._room()
+        self.database.refuse_when_full()
+        added = await self.database.write(lambda tx: renewal.renew(tx, batch, owner, room))
         self.wake()
         return added
 

@@ -34,7 +34,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_BROKEN = (  # all that Pillow's parsers raise on broken bytes
+BROKEN = (  # all that Pillow's parsers raise on broken bytes
     OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, EOFError,
     AttributeError, AssertionError, RuntimeError, struct.error, zlib.error,
     Image.DecompressionBombError,
@@ -95,7 +95,7 @@ def normalise(data: bytes) -> Normalised:
         thumbnail = thumbs.thumbnail(image)
     except MemoryError as error:
         raise TooLarge("image_too_large", reason="memory") from error
-    except _BROKEN as error:
+    except BROKEN as error:
         raise Malformed("image_corrupt", reason="pixels") from error
     content = png.getvalue()
     return Normalised(
@@ -165,7 +165,7 @@ def _bare_png(data: bytes) -> bytes:
 def _orientation(image: Image.Image) -> int:
     try:
         value = image.getexif().get(_ORIENTATION, 1)
-    except _BROKEN:  # a broken EXIF block turns nothing
+    except BROKEN:  # a broken EXIF block turns nothing
         return 1
     return value if isinstance(value, int) else 1
 

@@ -83,6 +83,15 @@ class BatchEnded(Fact, frozen=True, kw_only=True, tag="batch.ended"):
     counts: dict[str, int]
 
 
+class BatchRetried(Fact, frozen=True, kw_only=True, tag="batch.retried"):
+    """What failed of a batch is tried again, by new jobs: one event, however many."""
+
+    topic: ClassVar[Topic] = "jobs"
+    batch: str
+    count: int
+    jobs: Annotated[list[str], Meta(description="Ids of the first 200.")] = []
+
+
 class QueueChanged(Fact, frozen=True, kw_only=True, tag="queue.changed"):
     """The queue was paused, resumed, cleared, or its order changed."""
 
@@ -236,6 +245,14 @@ class WorkflowChanged(Fact, frozen=True, kw_only=True, tag="workflow.changed"):
     deleted: bool = False
 
 
+class PresetChanged(Fact, frozen=True, kw_only=True, tag="preset.changed"):
+    """A preset was made, changed or deleted."""
+
+    topic: ClassVar[Topic] = "system"
+    preset: str
+    deleted: bool = False
+
+
 class EngineState(Fact, frozen=True, kw_only=True, tag="engine.state"):
     """The engine process changed its state."""
 
@@ -254,11 +271,12 @@ class ConfigChanged(Fact, frozen=True, kw_only=True, tag="config.changed"):
 
 
 AnyFact = (
-    JobQueued | BatchQueued | JobStarted | JobRetried | JobEnded | BatchEnded | QueueChanged
-    | ImageAdded | ImageChanged | ImageDeleted | BoardChanged
+    JobQueued | BatchQueued | JobStarted | JobRetried | JobEnded | BatchEnded | BatchRetried
+    | QueueChanged | ImageAdded | ImageChanged | ImageDeleted | BoardChanged
     | ModelInstall | ModelAdded | ModelChanged | ModelDeleted
     | TrainingStarted | TrainingLoss | TrainingSample | TrainingCheckpoint | TrainingPaused
-    | TrainingEnded | DatasetChanged | WorkflowChanged | EngineState | ConfigChanged
+    | TrainingEnded | DatasetChanged | WorkflowChanged | PresetChanged | EngineState
+    | ConfigChanged
 )  # fmt: skip
 
 

@@ -21,6 +21,9 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 }  # running → queued only by recovery
 
 
+MAX_AXES = 8  # of one sweep
+
+
 class Progress(Struct, frozen=True, kw_only=True):
     """How far a running job is."""
 
@@ -53,6 +56,9 @@ class Job(Struct, frozen=True, kw_only=True):
     ] = {}
     images: list[str] = []
     error: Problem | None = None
+    successor: Annotated[
+        str | None, Meta(description="Job that was asked for in its place, once it had ended.")
+    ] = None
     degraded: Annotated[
         list[str],
         Meta(
@@ -63,25 +69,58 @@ class Job(Struct, frozen=True, kw_only=True):
 
 
 class Axis(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One swept setting and its values."""
+    """One swept setting and its values; or, with ``zip`` alone, axes that advance together."""
 
-    setting: Annotated[str, Meta(min_length=1, max_length=128)]
+    setting: Annotated[str, Meta(max_length=128)] = ""
     node: Annotated[str | None, Meta(description="Node id; null for a recipe's field.")] = None
-    values: "list[Json] | Span"
+    values: "list[Json] | Span" = []
+    replace: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=1024,
+                description="A part of the setting's text: the values take the place of it alone.",
+            ),
+        ]
+        | None
+    ) = None
+    zip: Annotated[
+        list["Axis"],
+        Meta(max_length=MAX_AXES, description="Axes whose values are taken side by side."),
+    ] = []
+
+
+Count = Annotated[int, Meta(ge=1, le=10_000)]
+BoardId = Annotated[
+    str, Meta(min_length=1, max_length=64, description="Id of a board: its pictures, oldest first.")
+]
+Folder = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=1024,
+        description="Path on the server, below one of `picture_dirs`: its pictures by name.",
+    ),
+]
 
 
 class Span(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A run of numbers: start, start + step, …"""
+    """Values by rule: a run of numbers, seeds drawn by chance, pictures of a board or a folder."""
 
-    start: float | int
-    count: Annotated[int, Meta(ge=1, le=10_000)]
+    start: float | int | None = None
+    count: Count | None = None
+    stop: Annotated[float | int | None, Meta(description="The last, in place of count.")] = None
     step: float | int = 1
+    random: Annotated[Count | None, Meta(description="How many seeds are drawn.")] = None
+    board: BoardId | None = None
+    folder: Folder | None = None
 
 
 class Sweep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Axes and how they combine."""
 
-    axes: Annotated[list[Axis], Meta(max_length=8)]
+    axes: Annotated[list[Axis], Meta(max_length=MAX_AXES)]
     mode: Literal["product", "zip"] = "product"
 
 
@@ -90,7 +129,13 @@ class Batch(Struct, frozen=True, kw_only=True):
 
     id: str
     count: int
-    counts: Annotated[dict[str, int], Meta(description="Jobs by status.")]
+    counts: Annotated[
+        dict[str, int], Meta(description="Jobs by status; of a cell that was retried, the newest.")
+    ]
+    retried: Annotated[int, Meta(description="Jobs in whose place another was asked for.")] = 0
+    max_rows: Annotated[
+        int | None, Meta(description="How many of its jobs may run at once; null for no bound.")
+    ] = None
     axes: list[Axis] = []
     recipe: dict[str, Json] | None = None
     graph: Graph

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from core.errors import NotFound
+from core.graph import axes as flat
 from core.records.graph import Graph, Json
 from core.records.job import Axis, Batch
 from core.store import page as pages
@@ -32,6 +33,7 @@ class Head(Struct, frozen=True, kw_only=True):
     id: str
     count: int
     board: str | None
+    max_rows: int | None
 
 
 def insert(tx: Transaction, new: NewBatch, batch: str, client: int, count: int) -> int:
@@ -40,11 +42,11 @@ def insert(tx: Transaction, new: NewBatch, batch: str, client: int, count: int) 
         """
         INSERT INTO batches (
             id, kind, owner, client, request_id, board, exact, graph, recipe, axes, count, queued,
-            created
+            created, max_rows
         )
         VALUES (
             :id, :kind, :owner, :client, :request_id, :board, :exact, :graph, :recipe, :axes,
-            :count, :count, :created
+            :count, :count, :created, :max_rows
         )
         """,
         {
@@ -60,6 +62,7 @@ def insert(tx: Transaction, new: NewBatch, batch: str, client: int, count: int) 
             "axes": _text(list(new.axes)),
             "count": count,
             "created": tx.now,
+            "max_rows": new.max_rows,
         },
     ).lastrowid
     assert row is not None  # it was inserted
@@ -68,15 +71,15 @@ def insert(tx: Transaction, new: NewBatch, batch: str, client: int, count: int) 
 
 def head(connection: sqlite3.Connection, row: int) -> Head:
     """Read the little of a batch that its jobs' facts need."""
-    batch, count, board = connection.execute(
+    batch, count, board, max_rows = connection.execute(
         """
-        SELECT id, count, board
+        SELECT id, count, board, max_rows
         FROM batches
         WHERE row = :row
         """,
         {"row": row},
     ).fetchone()
-    return Head(id=batch, count=count, board=board)
+    return Head(id=batch, count=count, board=board, max_rows=max_rows)
 
 
 def end(tx: Transaction, row: int) -> dict[str, int] | None:
@@ -138,6 +141,14 @@ def row_of(connection: sqlite3.Connection, batch: str, owner: str | None = None)
     return int(found[0])
 
 
+def belongs(connection: sqlite3.Connection, row: int) -> tuple[str, int]:
+    """Read whose a batch is, and in which client's line its jobs stand."""
+    owner, client = connection.execute(
+        "SELECT owner, client FROM batches WHERE row = :row", {"row": row}
+    ).fetchone()
+    return str(owner), int(client)
+
+
 def get(
     connection: sqlite3.Connection, batch: str, owner: str | None = None, pace: float | None = None
 ) -> Batch:
@@ -147,9 +158,9 @@ def get(
     :raises NotFound: unknown, or somebody else's.
     """
     row = row_of(connection, batch, owner)
-    whose, graph, recipe, axes, count, created, ended, *counts = connection.execute(
+    whose, graph, recipe, axes, count, created, ended, retried, most, *counts = connection.execute(
         """
-        SELECT owner, graph, recipe, axes, count, created, ended,
+        SELECT owner, graph, recipe, axes, count, created, ended, retried, max_rows,
             queued, running, succeeded, failed, canceled, quarantined
         FROM batches
         WHERE row = :row
@@ -161,9 +172,11 @@ def get(
         owner=whose,
         count=count,
         counts=_counts(counts),
+        retried=retried,
+        max_rows=most,
         graph=_GRAPH.decode(graph),
         recipe=None if recipe is None else _RECIPE.decode(recipe),
-        axes=[_axis(axis) for axis in decode_axes(axes)],
+        axes=_axes(decode_axes(axes)),
         created=iso(created),
         ended=maybe(ended),
         eta_seconds=None if ended is not None else _eta(connection, row, pace),
@@ -222,11 +235,23 @@ def _eta(connection: sqlite3.Connection, row: int, pace: float | None) -> float 
     return places(connection, [last], pace)[last.row].eta_seconds
 
 
+def _axes(stored: Sequence[StoredAxis]) -> list[Axis]:
+    """Give the axes as they may be asked for again: what advanced together is zipped."""
+    found = []
+    for side in flat.sides([axis.group for axis in stored]):
+        made = [_axis(stored[place]) for place in side]
+        found += made if len(made) == 1 else [Axis(zip=made)]
+    return found
+
+
 def _axis(axis: StoredAxis) -> Axis:
     node, setting = None, axis.label
-    if len(axis.targets) == 1 and axis.label == ".".join(axis.targets[0]):
+    if axis.replace is not None:
+        setting = setting.removesuffix(f":{axis.replace}")
+    if len(axis.targets) == 1 and setting == ".".join(axis.targets[0]):
         node, setting = axis.targets[0]
-    return Axis(node=node, setting=setting, values=[_JSON.decode(value) for value in axis.values])
+    values = [_JSON.decode(value) for value in axis.values]
+    return Axis(node=node, setting=setting, values=values, replace=axis.replace)
 
 
 def _counts(found: Sequence[int]) -> dict[str, int]:

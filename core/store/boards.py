@@ -1,34 +1,36 @@
-"""Boards: named sets of pictures. How many each holds is a counter."""
+"""Boards: named sets of pictures. How many each holds is a counter.
+
+``owner=None`` means anybody's.
+"""
 
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from msgspec import Struct
+import msgspec
 
-from core.errors import NotFound
+from core.errors import Conflict, NotFound
 from core.ids import new_id
-from core.records.events import BoardChanged
+from core.records.board import Board
+from core.records.events import BoardChanged, ImageDeleted
 from core.store import counters
 from core.store import page as pages
 from core.store.page import Page
 from core.store.times import iso
 from core.store.transaction import Transaction
 
-
-class Board(Struct, frozen=True, kw_only=True):
-    """One board."""
-
-    id: str
-    name: str
-    count: int
-    cover: str | None = None  # id of its newest picture
-    created: str
-    owner: str
+MAX_BOARDS = 10_000  # of one owner
+PIECE = 500  # pictures that leave a board in one transaction
+_JSON = msgspec.json.Encoder()
 
 
 def create(tx: Transaction, name: str, owner: str) -> Board:
-    """Make a board."""
+    """Make a board.
+
+    :raises Conflict: ``list_full``.
+    """
+    if counters.value(tx.connection, f"boards.{owner}") >= MAX_BOARDS:
+        raise Conflict("list_full", limit=MAX_BOARDS)
     board = new_id()
     tx.connection.execute(
         """
@@ -59,6 +61,19 @@ def get(connection: sqlite3.Connection, board: str, owner: str | None = None) ->
     return _board(connection, found)
 
 
+def exists(connection: sqlite3.Connection, board: str, owner: str | None = None) -> bool:
+    """Say whether there is such a board."""
+    found = connection.execute(
+        """
+        SELECT 1
+        FROM boards
+        WHERE id = :id AND (:owner IS NULL OR owner = :owner)
+        """,
+        {"id": board, "owner": owner},
+    )
+    return found.fetchone() is not None
+
+
 def page(
     connection: sqlite3.Connection,
     owner: str | None = None,
@@ -69,11 +84,12 @@ def page(
 
     :raises Malformed: ``cursor_mismatch``.
     """
+    whose = "" if owner is None else "AND owner = :owner"  # a term of its own finds the index
     found = connection.execute(
-        """
+        f"""
         SELECT row, id, name, created, owner
         FROM boards
-        WHERE row < :before AND (:owner IS NULL OR owner = :owner)
+        WHERE row < :before {whose}
         ORDER BY row DESC
         LIMIT :limit
         """,
@@ -92,6 +108,8 @@ def rename(tx: Transaction, board: str, name: str, owner: str | None = None) -> 
     :raises NotFound: unknown, or somebody else's.
     """
     old = get(tx.connection, board, owner)
+    if name == old.name:
+        return old
     tx.connection.execute(
         """
         UPDATE boards
@@ -104,8 +122,52 @@ def rename(tx: Transaction, board: str, name: str, owner: str | None = None) -> 
     return get(tx.connection, board)
 
 
+def empty(tx: Transaction, board: str, owner: str | None = None, *, trash: bool = False) -> bool:
+    """Take a piece of a board's pictures off it, those in the trash too, newest last.
+
+    What stays in the gallery has no fact of its own: a million pictures would push everything
+    else out of the log, and the board's end says it of all.
+
+    :param trash: move those of the owner to the trash, each with its fact.
+    :returns: whether there may be more.
+    :raises NotFound: unknown, or somebody else's.
+    """
+    get(tx.connection, board, owner)
+    found = tx.connection.execute(
+        """
+        SELECT row, id, owner, deleted IS NULL AND lost = 0
+        FROM images INDEXED BY images_of_board
+        WHERE board = :board
+        ORDER BY row
+        LIMIT :limit
+        """,
+        {"board": board, "limit": PIECE},
+    ).fetchall()
+    tx.connection.execute(
+        """
+        UPDATE images
+        SET board = NULL,
+            deleted = CASE
+                WHEN :trash AND (:owner IS NULL OR owner = :owner) THEN COALESCE(deleted, :now)
+                ELSE deleted
+            END
+        WHERE row IN (SELECT value FROM json_each(:rows))
+        """,
+        {
+            "trash": trash,
+            "owner": owner,
+            "now": tx.now,
+            "rows": _JSON.encode([row for row, *_ in found]).decode(),
+        },
+    )
+    for _, image, whose, shown in found if trash else ():
+        if shown and owner in (None, whose):
+            tx.fact(ImageDeleted(owner=whose, image=image))
+    return len(found) == PIECE
+
+
 def delete(tx: Transaction, board: str, owner: str | None = None) -> None:
-    """Delete a board; its pictures stay.
+    """Delete a board; pictures that are still on it stay in the gallery.
 
     :raises NotFound: unknown, or somebody else's.
     """
@@ -120,7 +182,7 @@ def _board(connection: sqlite3.Connection, found: Sequence[Any]) -> Board:
     cover = connection.execute(
         """
         SELECT id
-        FROM images
+        FROM images INDEXED BY images_board
         WHERE board = :board AND deleted IS NULL AND lost = 0
         ORDER BY row DESC
         LIMIT 1

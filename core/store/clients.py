@@ -78,13 +78,13 @@ def waiting(connection: sqlite3.Connection, limit: int) -> list[Client]:
 
 
 def standing(connection: sqlite3.Connection, row: int) -> tuple[float, int]:
-    """Read a client's start, and the priority of the job at the head of its line, or 0."""
+    """Read a client's start, and the priority of its first job that may start, or 0."""
     start, priority = connection.execute(
         """
         SELECT start, (
             SELECT priority
-            FROM jobs INDEXED BY jobs_line
-            WHERE client = :row AND status = 'queued'
+            FROM jobs INDEXED BY jobs_ready
+            WHERE client = :row AND status = 'queued' AND held = 0
             ORDER BY turn, place, row
             LIMIT 1
         )
@@ -108,15 +108,15 @@ def place(connection: sqlite3.Connection, row: int, start: float, rank: float) -
     )
 
 
-def add(connection: sqlite3.Connection, row: int, queued: int, cost: int) -> None:
-    """Count jobs that entered a client's line."""
+def add(connection: sqlite3.Connection, row: int, queued: int, cost: int, held: int = 0) -> None:
+    """Count jobs that entered a client's line; ``held`` of them are held back."""
     connection.execute(
         """
         UPDATE clients
-        SET queued = queued + :queued, cost = cost + :cost
+        SET queued = queued + :queued, cost = cost + :cost, held = held + :held
         WHERE row = :row
         """,
-        {"row": row, "queued": queued, "cost": cost},
+        {"row": row, "queued": queued, "cost": cost, "held": held},
     )
 
 
@@ -127,18 +127,21 @@ def name(connection: sqlite3.Connection, row: int) -> str:
 
 
 def following(connection: sqlite3.Connection) -> Waiting | None:
-    """Read the job whose turn it is: the head of the line of the client with the lowest rank."""
+    """Read the job whose turn it is: of the client with the lowest rank, the first in its line.
+
+    What is held back is passed over, and so is who has nothing else.
+    """
     found = connection.execute(
         """
         SELECT row, client, turn, place, cost, suspect
         FROM jobs
         WHERE row = (
             SELECT row
-            FROM jobs INDEXED BY jobs_line
-            WHERE status = 'queued' AND client = (
+            FROM jobs INDEXED BY jobs_ready
+            WHERE status = 'queued' AND held = 0 AND client = (
                 SELECT row
-                FROM clients INDEXED BY clients_waiting
-                WHERE queued > 0
+                FROM clients INDEXED BY clients_ready
+                WHERE queued > held
                 ORDER BY rank
                 LIMIT 1
             )

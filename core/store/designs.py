@@ -25,6 +25,8 @@ class StoredAxis(Struct, frozen=True, kw_only=True):
     label: str
     targets: tuple[Target, ...]
     values: list[msgspec.Raw]
+    group: int | None = None
+    replace: str | None = None
 
 
 class Design(Struct, frozen=True, kw_only=True):
@@ -42,7 +44,14 @@ class Design(Struct, frozen=True, kw_only=True):
     def bound(self) -> tuple[BoundAxis, ...]:
         """Give the axes without their values."""
         return tuple(
-            BoundAxis(label=axis.label, targets=axis.targets, values=()) for axis in self.axes
+            BoundAxis(
+                label=axis.label,
+                targets=axis.targets,
+                values=(),
+                group=axis.group,
+                replace=axis.replace,
+            )
+            for axis in self.axes
         )
 
 
@@ -79,6 +88,11 @@ def indices(axes: Sequence[BoundAxis], cells: Iterable[Cell]) -> list[str]:
     return found
 
 
+def places(cell: str) -> tuple[int, ...]:
+    """Read a stored cell: for each axis the index of the value."""
+    return tuple(_JSON.decode(cell))
+
+
 def values(axes: Sequence[StoredAxis], cell: str) -> Cell:
     """Read the values of a stored cell."""
     places = _JSON.decode(cell)
@@ -111,6 +125,14 @@ def get(connection: sqlite3.Connection, row: int) -> Design:
         exact=bool(exact),
         board=board,
     )
+
+
+def of_job(connection: sqlite3.Connection, job: str) -> tuple[Design, str]:
+    """Read the design and the stored cell of a job; it must exist."""
+    batch, cell = connection.execute(
+        "SELECT batch, cell FROM jobs WHERE id = :id", {"id": job}
+    ).fetchone()
+    return get(connection, batch), cell
 
 
 def axes_of(

@@ -69,6 +69,23 @@ def some(
     return [made[image] for image in images if image in made]
 
 
+def on_board(
+    connection: sqlite3.Connection, board: str, owner: str | None, limit: int
+) -> list[tuple[str, ImageKind]]:
+    """Read ids and kinds of a board's pictures, oldest first."""
+    found = connection.execute(
+        f"""
+        SELECT id, kind
+        FROM images INDEXED BY images_board
+        WHERE board = :board AND (:owner IS NULL OR owner = :owner) AND {SHOWN}
+        ORDER BY row
+        LIMIT :limit
+        """,
+        {"board": board, "owner": owner, "limit": limit},
+    )
+    return found.fetchall()
+
+
 def file(connection: sqlite3.Connection, image: str, owner: str | None = None) -> ImageFile:
     """Read where a picture's bytes lie.
 

@@ -4,7 +4,6 @@ Knows names of files, never the files. ``owner=None`` means anybody's. Reading s
 ``image_reads`` and ``image_pages``, and is offered here under the same roof.
 """
 
-import sqlite3
 from typing import Any
 
 import msgspec
@@ -12,6 +11,7 @@ import msgspec
 from core.errors import NotFound
 from core.records.events import ImageAdded, ImageChanged, ImageDeleted
 from core.records.image import Image
+from core.store import boards
 from core.store.image_pages import ImageFilter, page, search
 from core.store.image_reads import (
     NAMES,
@@ -25,6 +25,7 @@ from core.store.image_reads import (
     get,
     image_of,
     known,
+    on_board,
     owner_of,
     some,
 )
@@ -33,8 +34,8 @@ from core.store.work import NewImage
 
 __all__ = [
     "ImageFile", "ImageFilter", "blob_used", "blobs_used", "by_sha256", "edit", "expired", "file",
-    "files", "get", "insert", "known", "owner_of", "page", "purge", "restore", "search", "set_lost",
-    "set_starred", "some", "trash",
+    "files", "get", "insert", "known", "on_board", "owner_of", "page", "purge", "restore", "search",
+    "set_lost", "set_starred", "some", "trash",
 ]  # fmt: skip
 
 
@@ -125,7 +126,7 @@ def edit(
     :raises NotFound: for the picture or the board.
     """
     old = get(tx.connection, image, owner)
-    if board and not _board_exists(tx.connection, board, owner):
+    if board and not boards.exists(tx.connection, board, owner):
         raise NotFound(what="board", id=board)
     tx.connection.execute(
         """
@@ -211,15 +212,3 @@ def _changed(tx: Transaction, image: str, old: Image) -> Image:
     if now != old:
         tx.fact(ImageChanged(owner=owner_of(tx.connection, image), image=now))
     return now
-
-
-def _board_exists(connection: sqlite3.Connection, board: str, owner: str | None) -> bool:
-    found = connection.execute(
-        """
-        SELECT 1
-        FROM boards
-        WHERE id = :id AND (:owner IS NULL OR owner = :owner)
-        """,
-        {"id": board, "owner": owner},
-    )
-    return found.fetchone() is not None

@@ -20,7 +20,7 @@ _RUNGS = msgspec.json.Decoder(list[str])
 _IDS = msgspec.json.Encoder()
 _SELECT = """
     SELECT row, id, batch, client, owner, kind, status, cell, priority, turn, place, cost,
-        suspect, attempt, created, started, ended, seconds, error, degraded
+        suspect, attempt, created, started, ended, seconds, error, degraded, successor, spot
     FROM jobs
 """
 
@@ -56,6 +56,8 @@ class _Found(Struct, frozen=True):
     seconds: float | None
     error: str | None
     degraded: str | None
+    successor: str | None
+    spot: int
 
 
 def oldest_waiting(connection: sqlite3.Connection) -> float | None:
@@ -133,6 +135,41 @@ def page(
     return Page(items=_dressed(connection, cut.items, pace), next=cut.next)
 
 
+def cells(
+    connection: sqlite3.Connection,
+    batch: str,
+    owner: str | None = None,
+    status: JobStatus | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[Job]:
+    """Read a page of a batch in the order of its cells: of each the job that stands for it now.
+
+    :raises Malformed: ``cursor_mismatch``.
+    :raises NotFound: for an unknown batch, or somebody else's.
+    """
+    terms = "batch = :batch AND successor IS NULL AND spot > :after"
+    terms += "" if status is None else " AND status = :status"
+    found = connection.execute(
+        f"""
+        {_SELECT} INDEXED BY jobs_spots
+        WHERE {terms}
+        ORDER BY spot
+        LIMIT :limit
+        """,
+        {
+            "batch": batches.row_of(connection, batch, owner),
+            "after": -1 if cursor is None else pages.decode(cursor, "cells", batch, status),
+            "status": status,
+            "limit": pages.clamp(limit) + 1,
+        },
+    ).fetchall()
+    made = [_Found(*each) for each in found]
+    keyed = [(each.spot, each) for each in made]
+    cut = pages.cut(keyed, limit, lambda each: each[1], "cells", batch, status)
+    return Page(items=_dressed(connection, cut.items, None), next=cut.next)
+
+
 def counts(connection: sqlite3.Connection) -> dict[str, int]:
     """Read the number of jobs in every status, without counting."""
     known = counters.under(connection, "jobs")
@@ -199,6 +236,7 @@ def _dressed(
                 images=drawn.get(job.id, []),
                 error=None if job.error is None else _PROBLEM.decode(job.error),
                 degraded=[] if job.degraded is None else _RUNGS.decode(job.degraded),
+                successor=job.successor,
             )
         )
     return made

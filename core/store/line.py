@@ -20,7 +20,7 @@ from core.store.work import LISTED, NewBatch
 _ENCODER = msgspec.json.Encoder()
 _COLUMNS = """
     row, id, batch, client, owner, kind, status, cell, priority, place, cost, attempt, crashes,
-    suspect, canceling, boot, generation, charge, started, created
+    suspect, canceling, boot, generation, charge, started, created, held
 """
 
 
@@ -47,6 +47,7 @@ class Row(Struct, frozen=True, kw_only=True):
     charge: float
     started: int | None
     created: int
+    held: bool  # back until a job of its batch ends
 
 
 def insert(
@@ -58,18 +59,23 @@ def insert(
     tx.connection.executemany(
         """
         INSERT INTO jobs (
-            row, id, batch, client, owner, kind, status, cell, priority, place, cost, created
+            row, id, batch, client, owner, kind, status, cell, priority, place, cost, created,
+            spot, held
         )
-        VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?)
+        VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?)
         """,
         (
-            (row, job, batch, client, new.owner, new.kind, cell, new.priority, row, new.cost, now)
-            for row, (job, cell) in enumerate(zip(ids, cells, strict=True), start=first)
+            (
+                first + spot, job, batch, client, new.owner, new.kind, cell, new.priority,
+                first + spot, new.cost, now, spot, spot >= (new.max_rows or len(ids)),
+            )
+            for spot, (job, cell) in enumerate(zip(ids, cells, strict=True))
         ),
-    )
+    )  # fmt: skip
     total = new.cost * len(ids)
     counters.add_all(tx.connection, {"jobs.queued": len(ids), "cost.queued": total})
-    clients.add(tx.connection, client, len(ids), total)
+    held = max(0, len(ids) - (new.max_rows or len(ids)))
+    clients.add(tx.connection, client, len(ids), total, held)
     return ids[:LISTED]
 
 

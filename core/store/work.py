@@ -34,6 +34,7 @@ class NewBatch(Struct, frozen=True, kw_only=True):
     idempotency: tuple[str, str] | None = None  # (key, hash of the body)
     exact: bool = False
     cost: int = 1  # of one job: rows x steps x pixels
+    max_rows: int | None = None  # jobs that may be in the line or running; the others are held
 
 
 class Added(Struct, frozen=True, kw_only=True):

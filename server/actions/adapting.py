@@ -71,8 +71,8 @@ class Shelf:
             return Problem(code="unknown_model", params=params)
         if found is None:
             assert other is not None
-            given: Params = {"name": use.name[:200], "kind": other.kind, "wanted": use.kind}
-            return Problem(code="model_wrong_kind", params=given)
+            given: Params = {"model": use.name[:200], "kind": other.kind, "wanted": use.kind}
+            return Problem(code="model_kind", params=given)
         under = self._found["checkpoint", use.checkpoint][0] if use.checkpoint else None
         if under is None or len({found.family, under.family} - {UNKNOWN}) < 2:
             return None
@@ -110,13 +110,19 @@ async def problems(state: State, graph: Graph, shelf: Shelf | None = None) -> li
 
 
 async def of_cells(
-    state: State, graph: Graph, axes: Sequence[BoundAxis], cells: Sequence[Cell]
+    state: State,
+    graph: Graph,
+    axes: Sequence[BoundAxis],
+    cells: Sequence[Cell],
+    pointers: Sequence[str],
 ) -> list[Problem]:
     """List what is wrong with the values of a sweep, each problem at its value.
 
     Each axis that names adapters is looked at with those of checkpoints, since nothing else bears
     on them; what comes together in several cells, once. Where checkpoint and adapter do not go
     together, the adapter's value is told, and the checkpoint's where the adapter is in no axis.
+
+    :param pointers: JSON pointers of the axes' values.
     """
     naming = [place for place, axis in enumerate(axes) if _names(state, graph, axis, ADAPTERS)]
     under = [place for place, axis in enumerate(axes) if _names(state, graph, axis, {"checkpoint"})]
@@ -131,7 +137,7 @@ async def of_cells(
             for problem in await problems(state, sweep.apply(graph, some, values), shelf):
                 blamed = _blamed(some, problem)
                 place, value = places[blamed], some[blamed].values.index(values[blamed])
-                pointer = join("/sweep/axes", place, "values", value)
+                pointer = join(pointers[place], value)
                 found.setdefault((pointer, problem.code), _at(problem, pointer))
     return list(found.values())
 

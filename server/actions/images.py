@@ -1,27 +1,23 @@
 """Verbs of the gallery: list, star, move, trash, restore, link, and how a picture was made."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from core.errors import HeliographError, Invalid, NotFound, Problem
+from core.errors import NotFound
 from core.graph import sweep
-from core.graph.recipes import RECIPES
 from core.records.graph import Graph, Json
 from core.records.image import Image, ImageKind
-from core.store import batches, images, jobs
+from core.store import designs, images
 from core.store.images import ImageFilter
 from core.store.page import Page
-from core.store.transaction import Transaction
-from core.store.work import NewImage
 from server import files
+from server.actions import named
 from server.actions.jobs import Cursor, Id, Limit
+from server.actions.uploads import upload as upload
 from server.principal import Principal
 from server.state import State
-
-if TYPE_CHECKING:
-    from core.media.decode import Normalised
 
 LINK_MINUTES = 7 * 24 * 60
 LOOKS = 10  # stretches of the gallery that are looked through until one holds a picture
@@ -97,20 +93,6 @@ class MadeBy(Struct, frozen=True, kw_only=True):
     graph: Graph
 
 
-class ImagesAction(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One action on many pictures."""
-
-    ids: Annotated[list[Id], Meta(min_length=1, max_length=1000)]
-    action: Literal["star", "unstar", "delete", "delete_forever", "restore", "move"]
-    board: Annotated[str, Meta(max_length=64)] | None = None
-
-
-class Done(Struct, frozen=True, kw_only=True):
-    """Which pictures it worked for; the others are gone, or not yours."""
-
-    done: list[str]
-
-
 async def page(state: State, principal: Principal, ask: ListImages) -> Page[Image]:
     """List pictures, newest first; `q` searches.
 
@@ -137,11 +119,14 @@ async def get(state: State, principal: Principal, ask: ImageId) -> Image:
 
 async def change(state: State, principal: Principal, ask: ChangeImage) -> Image:
     """Star a picture, move it to a board, write a note."""
-    return await state.db.write(
-        lambda tx: images.edit(
-            tx, ask.image, principal.sees, starred=ask.starred, board=ask.board, note=ask.note
-        )
-    )
+    edit = partial(
+        images.edit, image=ask.image, owner=principal.sees, starred=ask.starred, board=ask.board,
+        note=ask.note,
+    )  # fmt: skip
+    try:
+        return await state.db.write(edit)
+    except NotFound as error:
+        raise named.no_board(error) from error
 
 
 async def star(state: State, principal: Principal, ask: Star) -> Image:
@@ -177,86 +162,10 @@ async def made_by(state: State, principal: Principal, ask: ImageId) -> MadeBy:
     image = await get(state, principal, ask)
     if image.job is None or image.batch is None:
         raise NotFound("no_recipe")
-    job_id, batch_id = image.job, image.batch
-    job = await state.db.read(lambda connection: jobs.get(connection, job_id))
-    batch = await state.db.read(lambda connection: batches.get(connection, batch_id))
-    recipe = batch.recipe
-    if recipe is not None:
-        known = {field: value for field, value in job.overrides.items() if "." not in field}
-        recipe = {**recipe, **known}
-    return MadeBy(recipe=recipe, graph=_applied(batch.graph, recipe, job.overrides))
-
-
-async def act(state: State, principal: Principal, ask: ImagesAction) -> Done:
-    """Do one thing to many pictures; those that are not there are passed over."""
-    if ask.action == "move" and ask.board is None:
-        problem = Problem(code="missing_field", pointer="/board", params={"field": "board"})
-        raise Invalid(problems=(problem,))
-    done: list[str] = []
-    for image in dict.fromkeys(ask.ids):
-        try:
-            await _act(state, principal, ask, image)
-        except NotFound:
-            continue
-        done.append(image)
-    return Done(done=done)
-
-
-async def upload(
-    state: State, principal: Principal, data: bytes, kind: Literal["upload", "mask"] = "upload"
-) -> Image:
-    """Take a picture in: decode it apart, keep it by its content, show it in the gallery."""
-    state.refuse_when_stopping()
-    safe = await files.decode(data)
-    known = await state.db.read(
-        lambda connection: images.by_sha256(connection, safe.sha256, kind, principal.owner)
-    )
-    if known is not None:
-        return known
-    new = _new_image(safe, kind)
-    await files.keep(state, new, safe)
-    try:
-        return await state.db.write(lambda tx: _keep(tx, new, principal.owner))
-    except HeliographError:
-        await files.drop_thumbnail(state, new.id)
-        raise
-
-
-def _keep(tx: Transaction, new: NewImage, owner: str) -> Image:
-    tx.hit("upload.row")
-    return images.insert(tx, new, owner=owner)
-
-
-def _new_image(safe: "Normalised", kind: Literal["upload", "mask"]) -> NewImage:
-    return NewImage(
-        id=files.new_image_id(), width=safe.width, height=safe.height, bytes=len(safe.data),
-        sha256=safe.sha256, kind=kind, blob=True,
-    )  # fmt: skip
-
-
-async def _act(state: State, principal: Principal, ask: ImagesAction, image: str) -> None:
-    if ask.action in ("star", "unstar"):
-        await star(state, principal, Star(image=image, starred=ask.action == "star"))
-    elif ask.action in ("delete", "delete_forever"):
-        forever = ask.action == "delete_forever"
-        await delete(state, principal, DeleteImage(image=image, forever=forever))
-    elif ask.action == "restore":
-        await restore(state, principal, ImageId(image=image))
-    else:
-        await change(state, principal, ChangeImage(image=image, board=ask.board))
-
-
-def _applied(graph: Graph, recipe: dict[str, Json] | None, overrides: dict[str, Json]) -> Graph:
-    """Lay a job's cell over its batch's graph: labels are ``node.setting`` or a recipe's field."""
-    axes: list[sweep.BoundAxis] = []
-    bindings: dict[str, Any] = {}
-    if recipe is not None:
-        known = RECIPES.get(str(recipe.get("name")))
-        bindings = dict(known.bindings) if known else {}
-    for label, value in overrides.items():
-        node, _, setting = label.rpartition(".")
-        targets = bindings.get(label) or ([(node, setting)] if node else [])
-        present = {item.id for item in graph.nodes}
-        kept = tuple(target for target in targets if target[0] in present)
-        axes.append(sweep.BoundAxis(label=label, targets=kept, values=(value,)))
-    return sweep.apply(graph, axes, tuple(axis.values[0] for axis in axes))
+    job = image.job
+    design, cell = await state.db.read(lambda connection: designs.of_job(connection, job))
+    axes, values = design.bound(), designs.values(design.axes, cell)
+    recipe = None if design.recipe is None else sweep.asked(design.recipe, axes, values)
+    if recipe and await named.no_boards(state, principal, {"/board": recipe.get("board")}):
+        del recipe["board"]  # it is gone, and the rest is not asked for in vain
+    return MadeBy(recipe=recipe, graph=sweep.apply(design.graph, axes, values))

@@ -1,4 +1,4 @@
-"""Verbs of work: generate, enqueue, cancel, retry, reorder, and reading jobs and batches."""
+"""Verbs of work: generate, enqueue, cancel, retry, reorder, and reading jobs."""
 
 import hashlib
 import logging
@@ -12,11 +12,12 @@ from core.errors import Invalid, NotFound, Params, Problem
 from core.events.subscriber import Lagged, Subscriber
 from core.events.wire import Text
 from core.graph.recipes import Generate, choose
+from core.graph.requests import MaxRows
 from core.log import request_id
 from core.records.graph import Graph, Json
 from core.records.image import Image
-from core.records.job import ENDED, Batch, Job, JobStatus, Sweep
-from core.store import batches, images, jobs
+from core.records.job import ENDED, Job, JobStatus, Sweep
+from core.store import images, jobs
 from core.store.jobs import JobFilter
 from core.store.page import Page
 from core.store.work import LISTED, Added, NewBatch
@@ -46,6 +47,7 @@ class Enqueue(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     priority: Annotated[int, Meta(ge=-100, le=100)] = 0
     board: Id | None = None
     exact: bool = False
+    max_rows: MaxRows | None = None
 
 
 class Enqueued(Struct, frozen=True, kw_only=True):
@@ -68,12 +70,6 @@ class JobId(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One job."""
 
     job: Id
-
-
-class BatchId(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One batch."""
-
-    batch: Id
 
 
 class ListJobs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -99,12 +95,6 @@ class Canceled(Struct, frozen=True, kw_only=True):
     """What a cancel did: a running job leaves at its next step."""
 
     status: Literal["canceled", "canceling"]
-
-
-class BatchCanceled(Struct, frozen=True, kw_only=True):
-    """What the cancel of a batch did."""
-
-    canceling: Annotated[list[str], Meta(description="Jobs that run and leave soon.")]
 
 
 async def generate(
@@ -142,9 +132,11 @@ async def enqueue(
     state.refuse_when_stopping()
     if (ask.graph is None) == (ask.recipe is None):
         raise Invalid(problems=(Problem(code="graph_or_recipe"),))
-    priority, board, exact = ask.priority, ask.board, ask.exact
+    own = work.Extras()
     if ask.graph is not None:
-        made = await work.of_graph(state, principal, ask.graph, wanted=ask.sweep, runs=ask.runs)
+        made = await work.of_graph(
+            state, principal, ask.graph, wanted=ask.sweep, runs=ask.runs, board=ask.board
+        )
     else:
         fields = dict(ask.recipe or {})
         name = fields.pop("name", None)
@@ -154,17 +146,21 @@ async def enqueue(
             code = "missing_field" if name is None else "wrong_type"
             raise Invalid(problems=(Problem(code=code, pointer=at, params=params),))
         made = await work.of_recipe(
-            state, principal, name, fields, wanted=ask.sweep, runs=ask.runs, pointer="/recipe"
-        )
+            state, principal, name, fields, wanted=ask.sweep, runs=ask.runs, pointer="/recipe",
+            board=ask.board,
+        )  # fmt: skip
         own = work.extras(fields)
-        priority, board, exact = priority or own.priority, board or own.board, exact or own.exact
-    added = await _add(state, principal, made, ask, idempotency, priority, board, exact)
+    own = work.Extras(
+        priority=ask.priority or own.priority, board=ask.board or own.board,
+        exact=ask.exact or own.exact, max_rows=ask.max_rows or own.max_rows,
+    )  # fmt: skip
+    added = await add(state, principal, made, ask, idempotency, own)
     return Enqueued(batch=added.batch, count=added.count, jobs=added.jobs)
 
 
 async def get(state: State, principal: Principal, ask: JobId) -> Job:
     """Read one job."""
-    return _live(state, await _job(state, principal, ask.job))
+    return live(state, await _job(state, principal, ask.job))
 
 
 async def page(state: State, principal: Principal, ask: ListJobs) -> Page[Job]:
@@ -173,7 +169,7 @@ async def page(state: State, principal: Principal, ask: ListJobs) -> Page[Job]:
     found = await state.db.read(
         lambda connection: jobs.page(connection, wanted, ask.cursor, ask.limit)
     )
-    return Page(items=[_live(state, job) for job in found.items], next=found.next)
+    return Page(items=[live(state, job) for job in found.items], next=found.next)
 
 
 async def cancel(state: State, principal: Principal, ask: JobId) -> Canceled:
@@ -195,22 +191,7 @@ async def retry(state: State, principal: Principal, ask: JobId) -> Enqueued:
 async def reorder(state: State, principal: Principal, ask: Reorder) -> Job:
     """Move a waiting job."""
     await state.queue.reorder(ask.job, ask.priority, ask.position, principal.sees)
-    return _live(state, await _job(state, principal, ask.job))
-
-
-async def get_batch(state: State, principal: Principal, ask: BatchId) -> Batch:
-    """Read a batch: its graph, its axes, how many of its jobs are where."""
-    return await state.db.read(
-        lambda connection: batches.get(connection, ask.batch, principal.sees)
-    )
-
-
-async def cancel_batch(state: State, principal: Principal, ask: BatchId) -> BatchCanceled:
-    """Cancel every job of a batch that has not ended."""
-    running = await state.queue.cancel_batch(ask.batch, principal.sees)
-    for job in running:
-        state.dispatcher.cancel(job)
-    return BatchCanceled(canceling=running)
+    return live(state, await _job(state, principal, ask.job))
 
 
 async def _generate(
@@ -222,19 +203,19 @@ async def _generate(
         params: Params = {"limit": LISTED}
         problem = Problem(code="expansion_too_large", pointer="/dynamic_prompts", params=params)
         raise Invalid("expansion_too_large", problems=(problem,), **params)
-    return await _add(state, principal, made, ask, idempotency, ask.priority, ask.board, ask.exact)
+    own = work.extras(_to_fields(ask))
+    return await add(state, principal, made, ask, idempotency, own)
 
 
-async def _add(
+async def add(
     state: State,
     principal: Principal,
     made: work.Work,
     ask: Struct,
     idempotency: str | None,
-    priority: int,
-    board: str | None,
-    exact: bool,
+    own: work.Extras,
 ) -> Added:
+    """Put checked work into the queue; ``ask`` is what an idempotency key stands for."""
     key = None
     if idempotency is not None:
         body = _canonical.encode([type(ask).__name__, ask])
@@ -242,8 +223,9 @@ async def _add(
     added = await state.queue.add(
         NewBatch(
             owner=principal.owner, client=principal.client, graph=made.graph, recipe=made.recipe,
-            axes=made.axes, cells=made.cells, priority=priority, board=board,
-            request_id=request_id.get() or "", idempotency=key, exact=exact, cost=made.cost,
+            axes=made.axes, cells=made.cells, priority=own.priority, board=own.board,
+            request_id=request_id.get() or "", idempotency=key, exact=own.exact, cost=made.cost,
+            max_rows=own.max_rows,
         )
     )  # fmt: skip
     log.info("%d queued", added.count, extra={"action": "queue.added", "batch": added.batch})
@@ -275,7 +257,7 @@ async def _hear_ends(heard: Subscriber, waiting: set[str]) -> None:
 
 async def _jobs(state: State, wanted: list[str]) -> list[Job]:
     found = await state.db.read(lambda connection: jobs.some(connection, wanted))
-    return [_live(state, job) for job in found]
+    return [live(state, job) for job in found]
 
 
 async def _job(state: State, principal: Principal, job: str) -> Job:
@@ -285,7 +267,7 @@ async def _job(state: State, principal: Principal, job: str) -> Job:
     return found
 
 
-def _live(state: State, job: Job) -> Job:
+def live(state: State, job: Job) -> Job:
     """Lay over a running job what the engine last said of it."""
     progress = state.dispatcher.progress.get(job.id)
     if job.status != "running" or progress is None:

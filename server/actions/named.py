@@ -1,16 +1,17 @@
-"""What values of settings name: models, pictures, samplers, schedules. Writes nothing."""
+"""What values name: models, pictures, boards, samplers, schedules. Writes nothing."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
-from core.errors import NotFound, Params, Problem
+from core.errors import HeliographError, Invalid, NotFound, Params, Problem
 from core.graph import samplers, settings
 from core.graph.catalogue import IMAGE_FORMATS, MODEL_FORMATS, Catalogue
 from core.graph.fields import join
 from core.records.graph import Graph, Json
 from core.records.model import Model, ModelKind
-from core.store import images, models
+from core.store import boards, images, models
 from server.actions.adapting import ADAPTERS
 from server.principal import Principal
 from server.state import State
@@ -32,10 +33,44 @@ async def image(state: State, principal: Principal, image: str) -> tuple[int, in
     return found.width, found.height
 
 
+async def sizes(
+    state: State, principal: Principal, wanted: Iterable[Json]
+) -> dict[str, tuple[int, int]]:
+    """Give the sizes of pictures that the caller sees, by id."""
+    ids = list(dict.fromkeys(one for one in wanted if isinstance(one, str)))
+    found = await state.db.read(lambda connection: images.some(connection, ids, principal.sees))
+    return {one.id: (one.width, one.height) for one in found}
+
+
 async def model(state: State, name: str, format_: str) -> Model | None:
     """Find the model that a setting of this format names."""
     kind = _FORMAT_KINDS.get(format_)
     return await state.db.read(lambda connection: models.find(connection, name, kind))
+
+
+async def no_boards(state: State, principal: Principal, asked: Mapping[str, Json]) -> list[Problem]:
+    """List the boards that are not there; what is no text is for others to complain about.
+
+    :param asked: pointer → id.
+    """
+    boards_of = {pointer: board for pointer, board in asked.items() if isinstance(board, str)}
+    there = await state.db.read(
+        lambda connection: [
+            boards.exists(connection, board, principal.sees) for board in boards_of.values()
+        ]
+    )
+    return [
+        missing("unknown_board", pointer, board)
+        for (pointer, board), found in zip(boards_of.items(), there, strict=True)
+        if not found
+    ]
+
+
+def no_board(error: NotFound) -> HeliographError:
+    """Make what a transaction did not find a problem of the field, where it is the board."""
+    if error.params.get("what") != "board":
+        return error
+    return Invalid(problems=(missing("unknown_board", "/board", str(error.params["id"])),))
 
 
 def missing(code: str, pointer: str, name: str, **params: str) -> Problem:

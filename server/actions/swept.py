@@ -6,10 +6,10 @@ import msgspec
 
 from core.errors import Invalid, Problem
 from core.graph import sweep
+from core.graph.axes import Placed
 from core.graph.fields import MAX_PROBLEMS, join
 from core.graph.sweep import BoundAxis, Cell
 from core.records.graph import Graph, GraphNode, Json
-from core.records.job import Sweep
 from server.actions import adapting, named
 from server.principal import Principal
 from server.state import State
@@ -21,7 +21,7 @@ async def expand(
     state: State,
     principal: Principal,
     graph: Graph,
-    wanted: Sweep | None,
+    placed: Sequence[Placed],
     runs: int,
     bindings: Mapping[str, Sequence[tuple[str, str]]],
     starter: str | None = None,
@@ -31,18 +31,18 @@ async def expand(
     :param starter: the name of the model that ``starter`` stands for.
     :raises Invalid: with a problem for each value that does not fit or names nothing.
     """
-    if wanted is None:
-        wanted = Sweep(axes=[])
-    axes = sweep.bind(graph, wanted, bindings, state.nodes)
+    axes = sweep.bind(graph, placed, bindings, state.nodes)
     nodes = {node.id: node for node in graph.nodes}
     axes = tuple(_by_name(state, axis, nodes, starter) for axis in axes)
     problems: list[Problem] = []
-    for place, axis in enumerate(axes):
-        at = join("/sweep/axes", place, "values")
-        problems += await _unknown(state, principal, axis, nodes, at)
-    cells = list(sweep.cells(axes, wanted.mode, runs))
-    problems += _too_large(state, axes, cells, nodes)
-    problems += await adapting.of_cells(state, graph, axes, cells) if not problems else []
+    pointers = [f"{axis.at}/values" for axis in placed]
+    for axis, at in zip(axes, pointers, strict=True):
+        if axis.replace is None:
+            problems += await _unknown(state, principal, axis, nodes, at)
+    cells = list(sweep.cells(axes, "product", runs))
+    problems += _too_large(state, axes, cells, nodes, pointers)
+    if not problems:
+        problems += await adapting.of_cells(state, graph, axes, cells, pointers)
     if problems:
         raise Invalid(problems=tuple(problems[:MAX_PROBLEMS]))
     return axes, cells
@@ -102,7 +102,11 @@ async def _problem(
 
 
 def _too_large(
-    state: State, axes: Sequence[BoundAxis], cells: Sequence[Cell], nodes: Mapping[str, GraphNode]
+    state: State,
+    axes: Sequence[BoundAxis],
+    cells: Sequence[Cell],
+    nodes: Mapping[str, GraphNode],
+    pointers: Sequence[str],
 ) -> list[Problem]:
     """Find the first cell that asks for a larger picture than the server makes."""
     swept = [
@@ -115,7 +119,7 @@ def _too_large(
         for place, node, _ in swept:
             size = {name: nodes[node].settings.get(name) for name in ("width", "height")}
             size |= {setting: cell[axis] for axis, owner, setting in swept if owner == node}
-            at = join("/sweep/axes", place, "values", axes[place].values.index(cell[place]))
+            at = join(pointers[place], axes[place].values.index(cell[place]))
             found = named.too_many(state, size["width"], size["height"], at)
             if found is not None:
                 return [found]

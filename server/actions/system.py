@@ -17,8 +17,8 @@ from core.graph.fields import value_faults
 from core.graph.reasons import BAD
 from core.ipc.messages import Tune
 from core.records.events import TOPICS, ConfigChanged
-from core.store import models, tokens
-from server import codec
+from core.store import boards, models, presets, tokens, workflows
+from server import archive, codec
 from server.actions.jobs import Id
 from server.actions.queue import Nothing
 from server.principal import SCOPES, Principal
@@ -80,6 +80,7 @@ class ChangeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     language: Any = msgspec.UNSET
     preview_rate: Any = msgspec.UNSET
     trash_days: Any = msgspec.UNSET
+    download_name: Any = msgspec.UNSET
 
 
 class CreateToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -167,6 +168,11 @@ async def capabilities(state: State, principal: Principal, ask: Nothing) -> Capa
             "nodes": MAX_NODES,
             "links": MAX_EDGES,
             "page": 200,
+            "archive": archive.MAX_PICTURES,
+            "archive_bytes": archive.MAX_BYTES,
+            "boards": boards.MAX_BOARDS,
+            "presets": presets.MAX_PRESETS,
+            "workflows": workflows.MAX_WORKFLOWS,
         },
         languages=state.words.names(),
         language=state.settings.language,

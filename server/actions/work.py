@@ -10,19 +10,38 @@ import msgspec
 from msgspec import Meta, Struct
 
 from core.errors import Invalid, Problem
-from core.graph import check, recipes, setting_path
-from core.graph.fields import join
+from core.graph import axes as flat
+from core.graph import check, controls, recipes, setting_path
+from core.graph.axes import Placed
+from core.graph.fields import join, pointer_of
 from core.graph.sweep import BoundAxis, Cell
 from core.records.graph import Graph, Json
-from core.records.job import Axis, Span, Sweep
+from core.records.job import Sweep
 from core.records.model import Model
 from core.store import models
-from server.actions import adapting, dynamic, named, swept
+from server.actions import (
+    adapting,
+    carried,
+    controlled,
+    dynamic,
+    laid,
+    named,
+    pictured,
+    regional,
+    styling,
+    swept,
+)
 from server.actions.swept import STARTER
 from server.principal import Principal
 from server.state import State
 
-_OF_THE_JOB = ("count", "board", "priority", "exact")  # fields of generate that no graph holds
+_OF_THE_JOB = (
+    "count",
+    "board",
+    "priority",
+    "exact",
+    "max_rows",
+)  # fields of generate that no graph holds
 
 
 class Work(Struct, frozen=True, kw_only=True):
@@ -42,6 +61,7 @@ class Extras(Struct, frozen=True, kw_only=True):
     board: str | None = None
     priority: int = 0
     exact: bool = False
+    max_rows: int | None = None
 
 
 def extras(fields: Mapping[str, Json]) -> Extras:
@@ -58,14 +78,24 @@ async def of_recipe(
     wanted: Sweep | None = None,
     runs: int = 1,
     pointer: str = "",
+    board: str | None = None,
 ) -> Work:
     """Build a recipe's graph, complete it from the model's defaults, and check it.
 
+    :param board: of the request, beside that of the fields.
     :raises Invalid: with every problem, pointing at the recipe's fields.
     """
+    request = await laid.out(state, principal, fields, wanted)
+    request = await styling.applied(state, principal, request, pointer)
+    fields = request.fields
     model, problems = await _model(state, fields, pointer)
+    problems += request.problems
     source = await _picture(state, principal, fields, "init_image", pointer, problems)
     mask = await _picture(state, principal, fields, "mask_image", pointer, problems)
+    boards = {"/board": board, f"{pointer}/board": fields.get("board")}
+    problems += await named.no_boards(state, principal, boards)
+    problems += await controlled.problems(state, principal, fields, model, pointer)
+    regions = await regional.masks(state, principal, fields, pointer, problems)
     given = dict(fields)
     if model is not None and fields.get("model") in (None, STARTER):
         given["model"] = model.name
@@ -75,42 +105,73 @@ async def of_recipe(
             given,
             model.defaults if model else recipes.FALLBACK,
             source=source,
-            mask=mask,
+            mask=None if request.has_pictures else mask,  # each pair is looked at below
+            regions=regions,
             pointer=pointer,
         )
     except Invalid as error:
-        raise Invalid(problems=(*error.problems, *problems)) from error
-    at = {target: field for field, targets in built.bindings.items() for target in targets}
-    inside = check.check(built.graph, state.nodes) + named.unlisted(state.nodes, built.graph)
-    inside += await adapting.problems(state, built.graph)
-    problems += [_to_field(problem, at, pointer) for problem in inside]
+        raise Invalid(problems=request.pointed([*error.problems, *problems], pointer)) from error
+    bound = {**built.bindings, **controls.bindings(built.fields["control"])}
+    at = {target: field for field, targets in bound.items() for target in targets}
+    found = [*check.check(built.graph, state.nodes), *named.unlisted(state.nodes, built.graph)]
+    found += await adapting.problems(state, built.graph)
+    problems += [_to_field(problem, at, pointer) for problem in found]
     problems += named.too_large(state, built.graph, f"{pointer}/width")
     if source is not None and any(built.fields.get(side) for side in recipes.ROOM):
         wide, high = recipes.extended(built.fields, source)
-        found = named.too_many(state, wide, high, f"{pointer}/{recipes.ROOM[0]}")
-        problems += [found] if found else []
+        too_many = named.too_many(state, wide, high, f"{pointer}/{recipes.ROOM[0]}")
+        problems += [too_many] if too_many else []
     if problems:
-        raise Invalid(problems=tuple(problems))
-    count, mode = fields.get("count") or 1, fields.get("dynamic_prompts", "off")
-    swept_too = wanted is not None and bool(wanted.axes)
-    wanted, runs = _seeds(wanted, runs, built.fields, int(count), drawn=fields.get("seed") is None)
-    if mode != "off":
-        wanted = await dynamic.varied(
-            state, mode, built.fields, wanted, swept=swept_too, pointer=pointer
-        )
-    axes, cells = await swept.expand(
-        state, principal, built.graph, wanted, runs, built.bindings,
-        starter=model.name if model else None,
-    )  # fmt: skip
+        raise Invalid(problems=request.pointed(problems, pointer))
+    axes, cells = await _grid(state, principal, request, runs, built, model, pointer)
     recipe = {"name": name, **{k: v for k, v in fields.items() if k == "board"}, **built.fields}
     return Work(graph=built.graph, recipe=recipe, axes=axes, cells=cells, cost=_cost(built.graph))
 
 
+async def _grid(
+    state: State,
+    principal: Principal,
+    request: laid.Laid,
+    runs: int,
+    built: recipes.Built,
+    model: Model | None,
+    pointer: str,
+) -> tuple[tuple[BoundAxis, ...], Sequence[Cell]]:
+    """Add the axes that seeds, prompts, sizes and models make; bind all, and draw the cells.
+
+    :raises Invalid: with every problem of what is swept.
+    """
+    fields, placed = request.fields, request.axes
+    count, mode = fields.get("count") or 1, fields.get("dynamic_prompts", "off")
+    placed, runs = _seeds(placed, runs, built.fields, int(count), drawn=fields.get("seed") is None)
+    if mode != "off":
+        placed = await dynamic.varied(state, mode, built.fields, placed, pointer)
+    defaults = model.defaults if model else recipes.FALLBACK
+    placed = await carried.along(state, principal, placed, fields, built.fields, defaults)
+    axes, cells = await swept.expand(
+        state, principal, built.graph, placed, runs, built.bindings,
+        starter=model.name if model else None,
+    )  # fmt: skip
+    at_axes = [axis.at for axis in placed]
+    problems = await pictured.misfits(state, principal, axes, at_axes, cells, built.fields)
+    if problems:
+        raise Invalid(problems=tuple(problems))
+    return axes, cells
+
+
 async def of_graph(
-    state: State, principal: Principal, graph: Graph, *, wanted: Sweep | None = None, runs: int = 1
+    state: State,
+    principal: Principal,
+    graph: Graph,
+    *,
+    wanted: Sweep | None = None,
+    runs: int = 1,
+    board: str | None = None,
+    bindings: Mapping[str, Sequence[tuple[str, str]]] | None = None,
 ) -> Work:
     """Check a graph as it was sent.
 
+    :param bindings: names that axes may use: input of a workflow → the settings it fills.
     :raises Invalid: with every problem, pointing into ``/graph``.
     """
     problems = [
@@ -128,9 +189,11 @@ async def of_graph(
             msgspec.structs.replace(problem, pointer=f"/graph{problem.pointer}")
             for problem in await adapting.problems(state, graph)
         ]
+    problems += await named.no_boards(state, principal, {"/board": board})
     if problems:
         raise Invalid(problems=tuple(problems))
-    axes, cells = await swept.expand(state, principal, graph, wanted, runs, {})
+    placed = flat.placed(await pictured.resolved(state, principal, wanted)) if wanted else []
+    axes, cells = await swept.expand(state, principal, graph, placed, runs, bindings or {})
     return Work(graph=graph, axes=axes, cells=cells, cost=_cost(graph))
 
 
@@ -183,24 +246,22 @@ def _to_field(problem: Problem, at: Mapping[tuple[str, str], str], pointer: str)
     field = at.get((problem.node or "", setting))
     if field is None:
         return msgspec.structs.replace(problem, pointer=pointer)
-    here = join(f"{pointer}/{field}", *steps)
+    here = join(pointer + pointer_of(f".{field}"), *steps)
     return msgspec.structs.replace(problem, pointer=here, node=None, path=None)
 
 
 def _seeds(
-    wanted: Sweep | None, runs: int, fields: Mapping[str, Json], count: int, *, drawn: bool
-) -> tuple[Sweep | None, int]:
+    axes: list[Placed], runs: int, fields: Mapping[str, Json], count: int, *, drawn: bool
+) -> tuple[list[Placed], int]:
     """Turn ``count``, and runs of a seed that was drawn, into an axis of seeds: seed + i."""
-    axes = list(wanted.axes) if wanted else []
-    swept = any(axis.setting == "seed" for axis in axes)
-    zipped = wanted is not None and wanted.mode == "zip"
-    if swept or zipped:
-        return wanted, runs * count
+    if any(axis.sweeps("seed") for axis in axes):
+        return axes, runs * count
     seeds = count * (runs if drawn else 1)
     if seeds == 1:
-        return wanted, runs
-    axis = Axis(setting="seed", values=Span(start=int(fields["seed"]), count=seeds))
-    return Sweep(axes=[axis, *axes]), 1 if drawn else runs
+        return axes, runs
+    first = int(fields["seed"])
+    values = tuple(range(first, first + seeds))
+    return [Placed(setting="seed", values=values, at="/seed"), *axes], 1 if drawn else runs
 
 
 def _cost(graph: Graph) -> int:

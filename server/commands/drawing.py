@@ -84,6 +84,8 @@ async def watched(
         await anext(events)  # hello
         made = await client.call("POST", path, ask)
         jobs = [job["id"] if isinstance(job, dict) else job for job in made["jobs"]]
+        if made.get("count", 0) > len(jobs):
+            jobs = [job["id"] for job in await cells(client, made["batch"])]
         try:
             with bar:
                 await _follow(events, set(jobs), bar)
@@ -91,7 +93,19 @@ async def watched(
             with anyio.CancelScope(shield=True), contextlib.suppress(HeliographError):
                 await client.call("POST", f"/batches/{made['batch']}/cancel")
             raise
-    return [await client.call("GET", f"/jobs/{job}") for job in jobs]
+    return await cells(client, made["batch"])
+
+
+async def cells(client: Client, batch: str) -> list[dict[str, Any]]:
+    """Read the jobs of a batch, in the order of its cells."""
+    found: list[dict[str, Any]] = []
+    path = f"/batches/{batch}?limit=200"
+    page = await client.call("GET", path)
+    found += page["cells"]
+    while page["next"] is not None:
+        page = await client.call("GET", f"{path}&cursor={page['next']}")
+        found += page["cells"]
+    return found
 
 
 def told(jobs: list[dict[str, Any]]) -> None:

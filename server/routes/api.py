@@ -1,13 +1,30 @@
 """Every verb that has a route of its own: one line each, on one screen."""
 
-from server.actions import graphs, images, jobs, logs, models, queue, system
+from server.actions import (
+    batches,
+    boards,
+    graphs,
+    images,
+    jobs,
+    logs,
+    models,
+    presets,
+    queue,
+    runs,
+    selection,
+    sheets,
+    system,
+    workflows,
+)
 from server.route import Route, verb
 
 API = "/api/v1"
+BATCH = f"{API}/batches/{{batch}}"
 
 
 def routes() -> list[Route]:
     """Make the routes that are verbs; those that speak HTTP themselves are beside this file."""
+    flow = f"{API}/workflows"
     return [
         verb("POST", f"{API}/jobs", jobs.enqueue, "generate", tag="jobs", status=201),
         verb("GET", f"{API}/jobs", jobs.page, "read", tag="jobs"),
@@ -15,21 +32,40 @@ def routes() -> list[Route]:
         verb("PATCH", f"{API}/jobs/{{job}}", jobs.reorder, "generate", tag="jobs"),
         verb("POST", f"{API}/jobs/{{job}}/cancel", jobs.cancel, "generate", tag="jobs"),
         verb("POST", f"{API}/jobs/{{job}}/retry", jobs.retry, "generate", tag="jobs", status=201),
-        verb("GET", f"{API}/batches/{{batch}}", jobs.get_batch, "read", tag="jobs"),
-        verb("POST", f"{API}/batches/{{batch}}/cancel", jobs.cancel_batch, "generate", tag="jobs"),
+        verb("GET", BATCH, batches.get_batch, "read", tag="jobs"),
+        verb("POST", f"{BATCH}/cancel", batches.cancel_batch, "generate", tag="jobs"),
+        verb("POST", f"{BATCH}/retry", batches.retry_batch, "generate", tag="jobs", status=201),
+        verb("POST", f"{BATCH}/sheet", sheets.make_sheet, "generate", tag="jobs", status=201),
         verb("GET", f"{API}/queue", queue.look, "read", tag="jobs"),
         verb("POST", f"{API}/queue/pause", queue.pause, "admin", tag="jobs"),
         verb("POST", f"{API}/queue/resume", queue.resume, "admin", tag="jobs"),
         verb("POST", f"{API}/queue/clear", queue.clear, "generate", tag="jobs"),
         verb("GET", f"{API}/images", images.page, "read", tag="images"),
-        verb("POST", f"{API}/images/batch", images.act, "generate", tag="images"),
+        verb("POST", f"{API}/images/batch", selection.act, "generate", tag="images"),
         verb("GET", f"{API}/images/{{image}}", images.get, "read", tag="images"),
         verb("PATCH", f"{API}/images/{{image}}", images.change, "generate", tag="images"),
         verb("DELETE", f"{API}/images/{{image}}", images.delete, "generate", tag="images"),
         verb("POST", f"{API}/images/{{image}}/restore", images.restore, "generate", tag="images"),
         verb("GET", f"{API}/images/{{image}}/link", images.link, "read", tag="images"),
         verb("GET", f"{API}/images/{{image}}/recipe", images.made_by, "read", tag="images"),
+        verb("GET", f"{API}/boards", boards.page, "read", tag="boards"),
+        verb("POST", f"{API}/boards", boards.create, "generate", tag="boards", status=201),
+        verb("GET", f"{API}/boards/{{board}}", boards.get, "read", tag="boards"),
+        verb("PATCH", f"{API}/boards/{{board}}", boards.rename, "generate", tag="boards"),
+        verb("DELETE", f"{API}/boards/{{board}}", boards.delete, "generate", tag="boards"),
+        verb("GET", f"{API}/presets", presets.page, "read", tag="presets"),
+        verb("POST", f"{API}/presets", presets.create, "generate", tag="presets", status=201),
+        verb("GET", f"{API}/presets/{{preset}}", presets.get, "read", tag="presets"),
+        verb("PUT", f"{API}/presets/{{preset}}", presets.save, "generate", tag="presets"),
+        verb("DELETE", f"{API}/presets/{{preset}}", presets.delete, "generate", tag="presets"),
         verb("POST", f"{API}/graphs/check", graphs.check_graph, "read", tag="nodes"),
+        verb("GET", flow, workflows.page, "read", tag="workflows"),
+        verb("POST", flow, workflows.create, "generate", tag="workflows", status=201),
+        verb("POST", f"{flow}/import", workflows.load, "generate", tag="workflows", status=201),
+        verb("GET", f"{flow}/{{workflow}}", workflows.get, "read", tag="workflows"),
+        verb("PUT", f"{flow}/{{workflow}}", workflows.save, "generate", tag="workflows"),
+        verb("DELETE", f"{flow}/{{workflow}}", workflows.delete, "generate", tag="workflows"),
+        verb("POST", f"{flow}/{{workflow}}/run", runs.run, "generate", tag="workflows", status=201),
         verb("GET", f"{API}/models", models.page, "read", tag="models"),
         verb("POST", f"{API}/models/scan", models.scan, "admin", tag="models", status=202),
         verb("POST", f"{API}/models/unload", models.unload, "admin", tag="models", status=202),

@@ -6,9 +6,11 @@ import anyio.to_thread
 from msgspec import Meta, Struct
 from starlette.responses import Response
 
+from core import naming
 from core.errors import Forbidden, UnsupportedType
 from core.records.image import Image
-from server import archive, codec, files, render
+from core.store import images as image_rows
+from server import archive, codec, downloads, files, render
 from server.actions import images
 from server.actions.jobs import Id
 from server.route import Request, Route, door, permit
@@ -30,15 +32,18 @@ class FileQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         None
     )
     download: bool = False
+    name: Annotated[
+        naming.Pattern | None, Meta(description="Name to save it under; null: `download_name`.")
+    ] = None
 
 
 class ZipImages(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which pictures go into one archive, and how they are called there."""
 
-    ids: Annotated[list[Id], Meta(min_length=1, max_length=1000)]
+    ids: Annotated[list[Id], Meta(min_length=1, max_length=archive.MAX_PICTURES)]
     pattern: Annotated[
-        str, Meta(max_length=200, description="{id}, {index}, {seed}, {model}, {created}.")
-    ] = "{index}-{id}"
+        naming.Pattern | None, Meta(description="Their names; null: the setting `download_name`.")
+    ] = None
 
 
 def routes() -> list[Route]:
@@ -87,9 +92,14 @@ async def inspect(request: Request) -> Response:
 
 
 async def zipped(request: Request) -> Response:
-    """Pack pictures into one archive, names by pattern."""
+    """Pack pictures into one archive, names by pattern.
+
+    Names that are the same are numbered. `not-included.txt` in it lists pictures that are not
+    there, or not yours.
+    """
     ask = codec.decode(await codec.read_json(request), ZipImages)
-    return await archive.answer(request.studio, request.principal, ask.ids, ask.pattern)
+    pattern = ask.pattern or request.studio.settings.download_name
+    return await archive.answer(request.studio, request.principal, ask.ids, pattern)
 
 
 async def file(request: Request) -> Response:
@@ -105,7 +115,8 @@ async def file(request: Request) -> Response:
         owner = request.principal.sees
     held, path = await files.locate(request.studio, ask.image, owner)
     variant = f"{held.sha256[:32]}-{ask.format or 'png'}-{int(ask.metadata)}"
-    headers = _media_headers(f"{held.id}.{ask.format or 'png'}", ask.download) | {
+    name = await _name(request, ask, owner)
+    headers = _media_headers(f"{name}.{ask.format or 'png'}", ask.download) | {
         "etag": f'"{variant}"'
     }
     if codec.matches(request, headers["etag"]):
@@ -135,10 +146,18 @@ async def _picture(request: Request) -> bytes:
     return await codec.read_body(request, codec.IMAGE_CAP)
 
 
+async def _name(request: Request, ask: FileQuery, owner: str | None) -> str:
+    """Name the file by its pattern; most ask for the id alone, and nothing is read for it."""
+    pattern = ask.name or request.studio.settings.download_name
+    if pattern == "{id}":
+        return ask.image
+    held = await request.studio.db.read(lambda c: image_rows.get(c, ask.image, owner))
+    return downloads.name_of(held, 1, pattern)
+
+
 def _media_headers(name: str, download: bool = False) -> dict[str, str]:
-    kind = "attachment" if download else "inline"
     return {
         "cache-control": FOREVER,
         "content-security-policy": MEDIA_CSP,
-        "content-disposition": f"{kind}; filename*=UTF-8''{name}",
+        "content-disposition": downloads.disposition(name, attachment=download),
     }

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from tests.bench.report import table, write
 
-SECTIONS = ("start", "pictures", "graph", "rows", "load", "sockets", "gallery", "disk")
-NAMED = ("soak", "kills", "starter", "gpu")  # only when asked for by name
+SECTIONS = ("start", "pictures", "graph", "rows", "engine", "load", "sockets", "gallery", "disk")
+NAMED = ("soak", "kills", "starter", "judged", "gpu")  # only when asked for by name
 
 
 def main(arguments: list[str]) -> None:

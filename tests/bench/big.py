@@ -136,7 +136,8 @@ def _jobs(jobs: int, queued: int) -> Iterator[dict[str, Any]]:
         yield {
             "row": row + 1, "id": new_id("job", row), "batch": batch + 1, "client": client + 1,
             "owner": OWNERS[client], "kind": "graph", "status": status,
-            "cell": f"[{row % BATCH}]", "priority": 0, "place": row + 1, "cost": 4096,
+            "cell": f"[{row % BATCH}]", "spot": row % BATCH, "priority": 0,
+            "place": row + 1, "cost": 4096,
             "attempt": int(row < jobs - queued), "boot": "gone" if running else None,
             "generation": 1 if running else None, "created": _MILLISECOND + row,
             "started": started, "ended": _MILLISECOND + row if row < ended else None,

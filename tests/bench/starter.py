@@ -1,6 +1,6 @@
 """What the starter draws, judged: by itself, and through a server as a newcomer asks.
 
-The judge is trained on the first run, on pictures that the recipe fetches: an hour, and a network.
+The judge itself is measured on pictures that the recipe fetches: the first run needs a network.
 """
 
 import io

@@ -13,7 +13,7 @@ from core.engine.nodes.model import ModelLoad, Parts
 from core.engine.nodes.prompt import PromptEncode
 from core.engine.outbox import Outbox
 from core.engine.residency import Residency
-from core.engine.values import Conditioning, Latent
+from core.engine.values import Conditioning, Control, Latent
 from core.graph.catalogue import Resource
 from core.ipc import frames
 from core.ipc.messages import EngineOptions
@@ -64,6 +64,9 @@ def empty(ctx: Context, width: int = SIZE, height: int = SIZE) -> Latent:
     return LatentEmpty(width=width, height=height).run(ctx, parts(ctx).vae)
 
 
-def sample(ctx: Context, latent: Latent, **settings: Any) -> Latent:
+def sample(
+    ctx: Context, latent: Latent, *, control: Control | None = None, **settings: Any
+) -> Latent:
     node = LatentSample(**{"seed": 3, "steps": 4, "sampler": "euler"} | settings)
-    return node.run(ctx, parts(ctx).model, prompt(ctx, "a red fox"), latent, prompt(ctx, ""))
+    words = prompt(ctx, "a red fox"), prompt(ctx, "")
+    return node.run(ctx, parts(ctx).model, words[0], latent, words[1], control)

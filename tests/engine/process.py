@@ -41,7 +41,7 @@ class EngineProcess:
         assert self.child.stdin is not None
         frames.write(self.child.stdin, command)  # type: ignore[arg-type]
 
-    def wait(self, kind: type[R], job: str | None = None) -> R:
+    def wait(self, kind: type[R] | tuple[type[R], ...], job: str | None = None) -> R:
         """Take reports until one of ``kind`` comes; those before it are in ``seen``."""
         while True:
             report = self._reports.get(timeout=PATIENCE)

@@ -9,7 +9,7 @@ import torch
 
 from core.engine.baton import Baton
 from core.engine.device import Device
-from core.engine.diffusion import inpaint, noise, rows, samplers
+from core.engine.diffusion import guidance, inpaint, noise, rows, samplers
 from core.engine.loader import LazyLoader
 from core.engine.models import load, text
 from core.engine.reserve import Reserve
@@ -17,6 +17,7 @@ from core.engine.residency import Residency
 from core.engine.values import Model, TextEncoder, Vae
 
 SIZE = 32  # pixels
+WINDOW = ("rescale", "start", "end")  # of guidance
 START, END = "<|startoftext|>", "<|endoftext|>"
 BASE = {
     "_class_name": "PNDMScheduler",
@@ -96,12 +97,40 @@ def write_model(folder: Path, latents: int = 6, inputs: int | None = None) -> No
     )
 
 
+def write_controlnet(folder: Path, latents: int = 6, seed: int = 0, **config: Any) -> Path:
+    """Write a ControlNet for a model of ``write_model``; a fresh one would add nothing."""
+    from diffusers import ControlNetModel
+
+    torch.manual_seed(seed)
+    made = ControlNetModel(
+        **{
+            "in_channels": latents,
+            "block_out_channels": (16, 32),
+            "layers_per_block": 1,
+            "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
+            "cross_attention_dim": 24,
+            "attention_head_dim": 4,
+            "norm_num_groups": 8,
+            "conditioning_embedding_out_channels": (8, 16, 16),
+        }
+        | config
+    )
+    with torch.no_grad():
+        for name, weight in made.named_parameters():
+            if name.startswith(("controlnet_", "controlnet_cond_embedding.conv_out")):
+                weight.normal_(std=0.2)
+    made.save_pretrained(folder)
+    return folder
+
+
 def floor(device: Device | None = None) -> SimpleNamespace:
     """What the sampling loop needs of an engine."""
     device, baton = device or Device("cpu"), Baton()
     residency = Residency(device, baton, LazyLoader())
     reserve = Reserve(device, residency.make_room)
-    return SimpleNamespace(baton=baton, device=device, residency=residency, reserve=reserve)
+    return SimpleNamespace(
+        baton=baton, device=device, residency=residency, reserve=reserve, max_rows=0
+    )
 
 
 class Tiny:
@@ -120,7 +149,7 @@ class Tiny:
     def shape(self, size: int = SIZE) -> tuple[int, int, int, int]:
         return (1, self.channels, size // self.factor, size // self.factor)
 
-    def pipeline(self, kind: str, sampler: str, schedule: str = "default") -> Any:
+    def pipeline(self, kind: str, sampler: str, schedule: str = "default", **parts: Any) -> Any:
         import diffusers
 
         made = getattr(diffusers, kind)(
@@ -132,6 +161,7 @@ class Tiny:
             safety_checker=None,
             feature_extractor=None,
             requires_safety_checker=False,
+            **parts,
         )
         made.set_progress_bar_config(disable=True)
         return made
@@ -154,8 +184,8 @@ class Tiny:
         **options: Any,
     ) -> rows.Row:
         scheduler = samplers.make(sampler, schedule, self.network.scheduler_config, steps)
-        source = noise.generator(seed)
-        drawn = noise.draw(self.shape(size), source)
+        variation = options.pop("variation", noise.Variation())
+        drawn, source = noise.begin(self.shape(size), seed, variation=variation)
         begin, taken = 0, steps
         latents = rows.from_noise(scheduler, drawn)
         if clean is not None:
@@ -171,7 +201,9 @@ class Tiny:
             latents=latents,
             positive=text.encode(self.encoder, prompt),
             negative=text.encode(self.encoder, negative),
-            guidance_scale=guidance_scale,
+            guidance=guidance.Guidance(
+                guidance_scale, **{name: options.pop(name) for name in WINDOW if name in options}
+            ),
             source=source,
             begin=begin,
             steps=taken,

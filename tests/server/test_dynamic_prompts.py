@@ -96,21 +96,77 @@ async def test_a_template_that_cannot_be_expanded_is_refused_in_words(
     assert not {"{position}", "{excerpt}", "{limit}"} & set(message.split())
 
 
-@pytest.mark.parametrize(
-    ("mode", "sweep", "code"),
-    [
-        ("random", {"axes": [{"setting": "steps", "values": [1, 2]}]}, "not_supported_yet"),
-        (
-            "combinatorial",
-            {"mode": "zip", "axes": [{"setting": "steps", "values": [1, 2]}]},
-            "not_supported_yet",
-        ),
-        ("combinatorial", {"axes": [{"setting": "prompt", "values": ["x"]}]}, "axis_twice"),
-    ],
-)
-async def test_a_sweep_that_does_not_go_with_it_is_refused(
-    studio: Studio, mode: str, sweep: dict[str, Any], code: str
-) -> None:
+async def swept(studio: Studio, sweep: dict[str, Any], **fields: Any) -> list[dict[str, Any]]:
+    """Give what is each job's own."""
+    recipe = {"name": "txt2img", **DRAW, "prompt": TEMPLATE, **fields}
+    answer = await studio.client.post(JOBS, json={"recipe": recipe, "sweep": sweep})
+    assert answer.status_code == 201, answer.text
+    jobs = [(await studio.client.get(f"{JOBS}/{job}")).json() for job in answer.json()["jobs"]]
+    return [job["overrides"] for job in jobs]
+
+
+async def test_in_a_sweep_every_seed_draws_its_own_prompt(studio: Studio) -> None:
+    axes = [
+        {"setting": "seed", "values": {"start": 5, "count": 8}},
+        {"setting": "steps", "values": [1, 2]},
+    ]
+    cells = await swept(studio, {"axes": axes}, dynamic_prompts="random")
+    assert [(cell["seed"], cell["steps"]) for cell in cells] == [
+        (seed, steps) for seed in range(5, 13) for steps in (1, 2)
+    ]
+    by_seed = {cell["seed"]: cell["prompt"] for cell in cells}
+    assert all(cell["prompt"] == by_seed[cell["seed"]] for cell in cells)
+    assert len(set(by_seed.values())) > 1
+    alone = await drawn(studio, prompt=TEMPLATE, dynamic_prompts="random", seed=9)
+    assert alone == [(by_seed[9], 9)]
+
+
+async def test_one_seed_draws_one_prompt_for_a_whole_sweep(studio: Studio) -> None:
+    axes = [{"setting": "steps", "values": [1, 2]}]
+    cells = await swept(studio, {"axes": axes}, dynamic_prompts="random")
+    assert [cell["steps"] for cell in cells] == [1, 2]
+    assert len({cell["prompt"] for cell in cells} & set(ALL)) == 1
+
+
+async def test_every_combination_goes_with_axes_that_are_zipped(studio: Studio) -> None:
+    axes = [{"setting": "steps", "values": [1, 2]}, {"setting": "clip_skip", "values": [0, 1]}]
+    cells = await swept(studio, {"mode": "zip", "axes": axes}, dynamic_prompts="combinatorial")
+    assert [(c["prompt"], c["steps"], c["clip_skip"]) for c in cells] == [
+        (prompt, *pair) for prompt in ALL for pair in ((1, 0), (2, 1))
+    ]
+
+
+async def test_negative_prompts_are_chosen_too(studio: Studio) -> None:
+    negative = {"negative_prompt": "{blur|noise}"}
+    cells = await swept(studio, {"axes": []}, dynamic_prompts="combinatorial", **negative)
+    assert [(c["prompt"], c["negative_prompt"]) for c in cells] == [
+        (prompt, other) for prompt in ALL for other in ("blur", "noise")
+    ]
+    axes = [{"setting": "seed", "values": {"start": 0, "count": 12}}]
+    drawn_ = await swept(studio, {"axes": axes}, dynamic_prompts="random", **negative)
+    pairs = {(cell["prompt"], cell["negative_prompt"]) for cell in drawn_}
+    assert {other for _, other in pairs} == {"blur", "noise"}
+    assert len(pairs) > 2  # one does not follow from the other
+    plain = await swept(studio, {"axes": []}, dynamic_prompts="combinatorial", negative_prompt="x")
+    assert "negative_prompt" not in plain[0]
+
+
+async def test_parts_of_a_drawn_prompt_can_be_replaced(studio: Studio) -> None:
+    axis = {"setting": "prompt", "replace": "a ", "values": ["one ", "my "]}
+    cells = await swept(studio, {"axes": [axis]}, dynamic_prompts="combinatorial")
+    assert len(cells) == 8
+    assert cells[1] == {"prompt": "a red fox", "prompt:a ": "my "}
+
+
+@pytest.mark.parametrize("mode", ["random", "combinatorial"])
+async def test_a_sweep_of_prompts_is_refused_beside_a_template(studio: Studio, mode: str) -> None:
     recipe = {"name": "txt2img", **DRAW, "prompt": TEMPLATE, "dynamic_prompts": mode}
+    sweep = {"axes": [{"setting": "prompt", "values": ["x"]}]}
     found, pointer, _ = await refused(studio, JOBS, {"recipe": recipe, "sweep": sweep})
-    assert (found, pointer) == (code, "/recipe/dynamic_prompts")
+    assert (found, pointer) == ("axis_twice", "/recipe/dynamic_prompts")
+
+
+async def test_a_negative_template_that_cannot_be_expanded_is_named(studio: Studio) -> None:
+    body = DRAW | {"negative_prompt": "a {b", "dynamic_prompts": "random"}
+    found, pointer, _ = await refused(studio, GENERATE, body)
+    assert (found, pointer) == ("prompt_brace_open", "/negative_prompt")

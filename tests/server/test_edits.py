@@ -62,3 +62,21 @@ async def test_more_room_than_pixels_are_allowed_is_refused(studio: Studio) -> N
     assert 6096**2 > limit
     found = await problems(studio, init_image=picture, width=64, height=64, **rooms)
     assert found == [("too_many_pixels", "/extend_left")]
+
+
+async def test_regions_are_drawn_and_their_masks_are_looked_at_first(studio: Studio) -> None:
+    mask, narrow = await uploaded(studio, 64, 64, 255), await uploaded(studio, 64, 16, 255)
+    owl = {"prompt": "an owl", "mask_image": mask}
+    made = await studio.generate(regions=[owl, {**owl, "weight": 0.5}], width=64, height=64)
+    (image,) = made["images"]
+    assert image["prompt"] == DRAW["prompt"]
+    again = (await studio.client.get(f"/api/v1/images/{image['id']}/recipe")).json()
+    assert [one["mask_image"] for one in again["recipe"]["regions"]] == [mask, mask]
+    strange = {**owl, "mask_image": "01ARZ3NDEKTSV4RRFFQ69G5FAV"}
+    found = await problems(
+        studio, regions=[owl, {**owl, "mask_image": narrow}, strange], width=64, height=64
+    )
+    assert sorted(found) == [
+        ("mask_shape", "/regions/1/mask_image"), ("unknown_image", "/regions/2/mask_image"),
+    ]  # fmt: skip
+    assert await problems(studio, regions="all") == [("wrong_type", "/regions")]

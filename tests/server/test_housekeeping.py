@@ -79,6 +79,29 @@ async def test_the_trash_is_not_emptied_while_the_clock_is_not_believed(studio: 
     assert (await studio.client.get(f"/api/v1/images/{made['id']}")).status_code == 404
 
 
+async def test_the_trash_keeps_a_picture_for_thirty_days_and_no_longer(studio: Studio) -> None:
+    days = {29: png(8, 8, 1), 31: png(8, 8, 2), 0: png(8, 8, 3)}
+    ids = {age: (await upload(studio, data)).json()["id"] for age, data in days.items()}
+    for age, image in ids.items():
+        assert (await studio.client.delete(f"/api/v1/images/{image}")).status_code == 204
+        aged = partial(
+            lambda tx, image, by: tx.connection.execute(
+                "UPDATE images SET deleted = deleted - ? WHERE id = ?", (by, image)
+            ).rowcount,
+            image=image, by=age * 24 * 3600 * 1000,
+        )  # fmt: skip
+        assert await studio.state.db.write(aged) == 1
+    await housekeeping.tidy(studio.state)
+    params = {"trash": "true"}
+    left = (await studio.client.get("/api/v1/images", params=params)).json()["items"]
+    assert {image["id"] for image in left} == {ids[29], ids[0]}
+    assert not studio.state.layout.thumbnail(ids[31]).exists()
+    back = await studio.client.post(f"/api/v1/images/{ids[29]}/restore")
+    assert back.json()["deleted"] is None
+    await housekeeping.tidy(studio.state)
+    assert (await studio.client.get(f"/api/v1/images/{ids[29]}/file")).status_code == 200
+
+
 async def test_an_upload_that_nobody_needs_is_swept_and_one_in_the_trash_is_not(
     studio: Studio,
 ) -> None:

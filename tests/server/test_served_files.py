@@ -12,7 +12,7 @@ from statistics import median
 import pytest
 
 from core.records.image import Image
-from server.archive import name_of
+from server.downloads import name_of
 from tests.core.media.conftest import chunk
 from tests.core.media.corpus import flat
 from tests.server.studio import Opener, Studio
@@ -30,7 +30,8 @@ IDS = [
     "%7Broot%7D", "-rf", "*", "%0d%0aX:%20y",
 ]  # fmt: skip
 PLACES = ["images/{}", "images/{}/file", "images/{}/thumbnail", "images/{}/recipe", "jobs/{}",
-          "batches/{}", "models/{}"]  # fmt: skip
+          "batches/{}", "models/{}", "boards/{}",
+          "workflows/{}", "presets/{}"]  # fmt: skip
 
 
 async def test_every_id_that_is_none_gets_the_answer_of_one_that_is_unknown(
@@ -158,6 +159,10 @@ async def test_a_name_of_the_users_makes_no_header_and_no_path(studio: Studio) -
     for name in NAMES:
         asked = {"ids": [image["id"]], "pattern": name}
         answer = await studio.client.post(f"{API}/images/zip", json=asked)
+        alone = await studio.client.get(f"{image['url']}", params={"name": name, "download": "1"})
+        assert alone.status_code == answer.status_code
+        assert "set-cookie" not in alone.headers
+        assert alone.headers.get("content-disposition", "").isascii()
         assert answer.status_code == (422 if "\0" in name else 200), name
         assert "set-cookie" not in answer.headers
     fields = (await studio.client.get(f"{API}/images/{image['id']}")).json()

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from core import errors
 from core.errors import DataDirInUse, Invalid, Problem
-from server import archive, assets, codec, lock, problems, protocol
+from server import assets, codec, lock, problems, protocol
 from server.signing import Signer
 from server.state import is_loopback
 from server.words import Words
@@ -130,4 +130,3 @@ def test_what_is_loopback(host: str, expected: bool) -> None:
 
 def test_the_page_without_a_client_says_what_to_do() -> None:
     assert "make serve" in assets._MISSING
-    assert archive._UNSAFE.sub("-", "../a\x00b") == "..-a-b"

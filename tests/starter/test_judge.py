@@ -1,8 +1,18 @@
+from pathlib import Path
+
 import pytest
 import torch
 
 from starter.canvas import Canvas
-from starter.judge import Judge, check_judge, draw_batch, narrow, train_judge
+from starter.judge import (
+    Judge,
+    check_judge,
+    draw_batch,
+    narrow,
+    read_judge,
+    train_judge,
+    write_judge,
+)
 from starter.material import Material
 from starter.measures import (
     list_asked,
@@ -16,7 +26,7 @@ from starter.measures import (
 from starter.sampling import load_pipeline
 from starter.scenes import COLOURS, held_colour
 from starter.sprites import Atlas
-from starter.subjects import Subject, pick_trained, read_subjects
+from starter.subjects import LATEST, Subject, pick_trained, read_subjects
 from starter.train import export_now
 
 pytestmark = pytest.mark.timeout(120)
@@ -45,6 +55,23 @@ def test_a_narrowed_judge_scores_the_kept_subjects_as_before(atlas: Atlas) -> No
     whole, part = judge.look(pictures), narrow(judge, [2, 0]).look(pictures)
     assert torch.allclose(part.subject_scores, whole.subject_scores[:, [2, 0]], atol=1e-5)
     assert torch.equal(part.style, whole.style)
+
+
+def test_a_judge_that_was_written_sees_the_same_when_it_is_read(
+    atlas: Atlas, tmp_path: Path
+) -> None:
+    judge = Judge(3)
+    pictures, _ = draw_batch(1, 0, 4, CODES, Canvas(atlas))
+    write_judge(judge, CODES, tmp_path / "judge.safetensors")
+    again, codes = read_judge(tmp_path / "judge.safetensors")
+    assert codes == list(CODES)
+    whole, half = judge.look(pictures).subject_scores, again.look(pictures).subject_scores
+    assert torch.allclose(whole, half, atol=0.01)
+
+
+def test_the_judge_that_ships_knows_every_subject_of_the_table() -> None:
+    _, codes = read_judge()
+    assert codes == [subject.code for subject in pick_trained(read_subjects(), LATEST)]
 
 
 def test_seen_and_unseen_backgrounds_are_kept_apart(subjects: tuple[Subject, ...]) -> None:

@@ -1,45 +1,52 @@
 """The shared forward: rows at their own timesteps, through the network in one batch.
 
-Knows what rows give and what a prediction becomes; neither when they are stepped nor how.
+Knows what rows give; neither what they make of predictions, nor when or how they are stepped.
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import torch
 
-from core.engine.diffusion.guidance import combine
+from core.engine.diffusion import control
 from core.engine.diffusion.rows import Row
+from core.engine.diffusion.seamless import wrapped
 
 
 def predict(rows: Sequence[Row]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    """Run the network once for all rows; give each row's input and guided prediction.
+    """Run the network once for all rows; give each row's input and its prediction.
 
-    Both (1, C, h, w) float32. The batch holds the unconditional halves of guided rows first and
-    then every conditional half, so that a row alone is what diffusers' pipeline computes.
+    Both (1, C, h, w) float32. The entries of a row lie side by side in the batch, in the order
+    that a row alone has in diffusers' pipeline.
     """
     for row in rows:
         row.enter()
-    guided = [index for index, row in enumerate(rows) if row.negative is not None]
     inputs = [row.scaled() for row in rows]
     wide = [row.widened(scaled) for row, scaled in zip(rows, inputs, strict=True)]
-    order = [*guided, *range(len(rows))]
-    conditioning = [row.negative for row in rows if row.negative is not None]
-    conditioning += [row.positive for row in rows]
+    entries = [row.followed.entries() for row in rows]
+    order = [index for index, some in enumerate(entries) for _ in some]  # of E entries, their rows
     # Schedulers differ in the number format of timesteps; networks embed them in float32.
     timesteps = torch.stack([rows[index].timestep.to(torch.float32) for index in order])
-    output: torch.Tensor = (
-        rows[0]
-        .network(
-            torch.cat([wide[index] for index in order]).to(rows[0].dtype),  # (G + R, C + K, h, w)
-            timesteps.to(rows[0].device, non_blocking=True),
-            encoder_hidden_states=torch.cat(conditioning),
+    timesteps = timesteps.to(rows[0].device, non_blocking=True)
+    tokens = torch.cat([tokens for some in entries for tokens in some])
+    with wrapped(rows[0].seamless):
+        steered = {}
+        if rows[0].controls:  # whose nets see no channels for inpainting
+            narrow = torch.cat([inputs[index] for index in order]).to(rows[0].dtype)
+            following = [known for row in rows for known in row.followed.conditional()]
+            text_of = getattr(rows[0].network, "text_of", None)  # of one that reads pictures too
+            words = tokens if text_of is None else text_of(tokens)
+            steered = control.residuals(rows, order, following, narrow, timesteps, words)
+        output: torch.Tensor = rows[0].network(
+            torch.cat([wide[index] for index in order]).to(rows[0].dtype),  # (E, C + K, h, w)
+            timesteps,
+            encoder_hidden_states=tokens,
             return_dict=False,
+            **steered,
         )[0]
-        .to(torch.float32)
-    )
-    halves = output.tensor_split(len(order))
-    conditional = list(halves[len(guided) :])
-    for place, index in enumerate(guided):
-        scale = rows[index].guidance_scale
-        conditional[index] = combine(halves[place], conditional[index], scale)
-    return inputs, conditional
+    parts = output.to(torch.float32).tensor_split(len(order))
+    ends = list(accumulate(len(some) for some in entries))
+    return inputs, [
+        row.followed.combined(parts[end - len(some) : end])
+        for row, some, end in zip(rows, entries, ends, strict=True)
+    ]

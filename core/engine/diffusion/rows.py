@@ -1,19 +1,23 @@
 """Rows: one picture each on its way from noise, with a scheduler instance of its own.
 
-A row knows its latents, conditioning, guidance and where it stands. It knows neither other rows
-nor when it is stepped; ``sampler`` decides that.
+A row knows its latents, what it follows and where it stands. It knows neither other rows nor when
+it is stepped; ``sampler`` decides that.
 """
 
 import inspect
-import math
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
-from core.engine.diffusion.guidance import guided
+from core.engine.diffusion.control import Use
+from core.engine.diffusion.estimate import denoised
+from core.engine.diffusion.followed import Followed
+from core.engine.diffusion.guidance import Guidance
 from core.engine.diffusion.inpaint import Kept, level_after
+from core.engine.diffusion.regions import Regions
+from core.engine.diffusion.seamless import Seamless
 from core.engine.diffusion.turns import Turn
 from core.engine.ladder import Shortage, Tell
 
@@ -42,11 +46,15 @@ class Row:
     :param scheduler: one of diffusers', timesteps set on the CPU; used by this row only.
     :param latents: (1, C, h, w) float32, noised to where the row begins.
     :param positive: conditioning (1, T, D).
-    :param negative: likewise; needed where ``guidance_scale`` is above 1, else not used.
-    :param turns: what takes the place of both from a step on, in order; shaped as they are.
+    :param negative: likewise; needed where the row is guided at any step, else not used.
+    :param regions: parts of the picture that follow a prompt of their own.
+    :param turns: what takes the place of these from a step on, in order; shaped as they are.
+    :param guidance: how strongly, and at which of its steps, the row is guided.
     :param kept: what it keeps of a picture, brought back after every step.
     :param channels: (1, K, h, w), put beside the latents at every step: the mask and the masked
         picture, for a network that was made for inpainting.
+    :param controls: the ControlNets that steer it, each with the row's own picture.
+    :param seamless: at which sides the picture goes on at the other one; rows of one forward agree.
     :param source: generator of noise that the scheduler draws.
     :param begin: index into the scheduler's timesteps.
     :param check: raises ``Cancelled`` when the row's job is canceled.
@@ -63,10 +71,13 @@ class Row:
         latents: torch.Tensor,
         positive: torch.Tensor,
         negative: torch.Tensor | None = None,
+        regions: Regions | None = None,
         turns: Sequence[Turn] = (),
-        guidance_scale: float = 1.0,
+        guidance: Guidance = Guidance(),  # noqa: B008  (immutable)
         kept: Kept | None = None,
         channels: torch.Tensor | None = None,
+        controls: Sequence[Use] = (),
+        seamless: Seamless = "off",
         source: torch.Generator | None = None,
         begin: int = 0,
         steps: int | None = None,
@@ -78,20 +89,13 @@ class Row:
         on_rung: Tell = _untold,
         exact: bool = False,
     ) -> None:
-        if guided(guidance_scale) and negative is None:
-            raise ValueError("a guided row needs its negative conditioning")
-        for turn in (Turn(0, positive, negative), *turns):
-            for tokens in (turn.positive, turn.negative):
-                if tokens is not None and tokens.shape != positive.shape:
-                    raise ValueError(f"conditioning differs: {tokens.shape}, {positive.shape}")
         self.network = network
         self.scheduler = scheduler
         self.latents = latents
-        self.positive = positive
-        self.negative = negative if guided(guidance_scale) else None
-        self.guidance_scale = guidance_scale
         self.kept = kept
         self.channels = channels
+        self.controls = tuple(controls)
+        self.seamless = seamless
         self.job = job
         self.check = check
         self.on_step = on_step
@@ -99,20 +103,34 @@ class Row:
         self.alone = exact  # also set for a row that is suspected of failing a shared forward
         self.device = device or torch.device("cpu")
         self.dtype = next(network.parameters()).dtype
-        self.kind = (model, tuple(latents.shape), tuple(positive.shape[1:]), self.dtype)
-        self.group: Hashable = (id(network), self.kind)  # rows of one group can share a forward
+        nets = tuple(use.key for use in self.controls)
+        self.kind = (
+            model, tuple(latents.shape), tuple(positive.shape[1:]), self.dtype, seamless, nets,
+        )  # fmt: skip
+        same = tuple(id(one) for one in self.networks)
+        self.group: Hashable = (same, self.kind)  # rows of one group can share a forward
         self.since = 0  # the turn it was last stepped in; kept by the loop
         self.error: BaseException | None = None
         self._timesteps: torch.Tensor = scheduler.timesteps[begin:]
         self._steps = len(self._timesteps) if steps is None else steps
         self._index = 0
-        self._turns = list(turns)
+        self.followed = Followed(positive, negative, regions, turns, guidance, self._steps)
         self._extra = _extra(scheduler, source)
 
     @property
     def halves(self) -> int:
-        """Count the entries of a batch it takes: one, and its unconditional half."""
-        return 1 if self.negative is None else 2
+        """Count the entries of a batch that its next step takes."""
+        return len(self.followed.entries())
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        """List the denoiser and the ControlNets: what must stay where it is while it is stepped."""
+        return [self.network, *(use.network for use in self.controls)]
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Give how many evaluations of the network are done, of how many."""
+        return self._index, len(self._timesteps)
 
     @property
     def done(self) -> bool:
@@ -127,13 +145,13 @@ class Row:
     def enter(self) -> None:
         """Move what the row needs onto the device; does nothing when it is there."""
         self.latents = self.latents.to(self.device, torch.float32)
-        self.positive = self.positive.to(self.device, self.dtype)
-        if self.negative is not None:
-            self.negative = self.negative.to(self.device, self.dtype)
+        self.followed.enter(self.device, self.dtype)
         if self.kept is not None:
             self.kept.enter(self.device)
         if self.channels is not None:
             self.channels = self.channels.to(self.device, torch.float32)
+        for use in self.controls:
+            use.enter(self.device, self.dtype)
 
     def scaled(self) -> torch.Tensor:
         """Give the latents scaled for the network at this timestep, (1, C, h, w) float32."""
@@ -153,10 +171,7 @@ class Row:
         self._index += 1
         # Second-order samplers ask the network twice a step: count in the caller's steps.
         done = self._index * self._steps // len(self._timesteps)
-        while self._turns and self._turns[0].done <= done:
-            turn = self._turns.pop(0)
-            self.positive = turn.positive
-            self.negative = turn.negative if self.halves == 2 else None
+        self.followed.turn(done)
         if self.kept is not None:
             upcoming = None if self.done else self.timestep
             level = level_after(self.scheduler, upcoming)
@@ -205,29 +220,6 @@ def begin_at(scheduler: Any, begin: int) -> None:
     """Tell a scheduler at which index of its timesteps it is stepped first."""
     if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(begin)
-
-
-def denoised(
-    scheduler: Any, scaled: torch.Tensor, prediction: torch.Tensor, timestep: torch.Tensor
-) -> torch.Tensor:
-    """Estimate the clean latents from one prediction, (1, C, h, w); for previews.
-
-    x_0 of Ho et al. 2020 (https://arxiv.org/abs/2006.11239, eq. 15), or of Salimans and Ho 2022
-    (https://arxiv.org/abs/2202.00512, appendix D) for v. Every scheduler of the table gives the
-    network variance-preserving inputs, so one formula serves all.
-    """
-    table = getattr(scheduler, "alphas_cumprod", None)
-    if table is None:
-        return scaled
-    index = min(max(round(float(timestep)), 0), len(table) - 1)
-    share = float(table[index])  # of the signal; the table lies on the CPU
-    signal, rest = math.sqrt(max(share, 1e-8)), math.sqrt(1 - share)
-    kind = scheduler.config.prediction_type
-    if kind == "v_prediction":
-        return signal * scaled - rest * prediction
-    if kind == "epsilon":
-        return (scaled - rest * prediction) / signal
-    return prediction
 
 
 def _extra(scheduler: Any, source: torch.Generator | None) -> dict[str, Any]:

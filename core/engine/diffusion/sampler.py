@@ -19,7 +19,7 @@ from core.engine.device import Device
 from core.engine.diffusion.forward import predict
 from core.engine.diffusion.pace import Pace
 from core.engine.diffusion.rows import Row
-from core.engine.diffusion.width import Widths, WidthTable
+from core.engine.diffusion.width import BOUND, Widths, WidthTable
 from core.engine.faults import poisoned
 from core.engine.ladder import Rung, Shortage, climb
 from core.engine.reserve import Need, Reserve
@@ -52,12 +52,15 @@ class _Engine(Protocol):
     @property
     def reserve(self) -> Reserve: ...
 
+    @property
+    def max_rows(self) -> int: ...
+
 
 class SamplingLoop:
     """The one loop of an engine; ``engine.get(SamplingLoop)`` gives it."""
 
     def __init__(self, engine: _Engine) -> None:
-        self.widths = WidthTable()
+        self.widths = WidthTable(most=engine.max_rows or BOUND)
         self.seconds, self.counts = Histogram(SECONDS), Histogram(COUNTS)  # of turns: time, rows
         self._baton = engine.baton
         self._device = engine.device
@@ -186,7 +189,8 @@ class SamplingLoop:
 
         def tell(rung: str, shortage: Shortage) -> None:
             log.warning("%d rows lack memory: %s", len(company), rung)
-            sharing = [row for row in self._rows if row.network is rows[0].network]
+            moved = {id(network) for network in rows[0].networks}
+            sharing = [r for r in self._rows if any(id(n) in moved for n in r.networks)]
             for row in sharing if rung == "offload" else company:
                 row.on_rung(rung, shortage)
 
@@ -203,7 +207,11 @@ class SamplingLoop:
         yield Rung("evict_idle", lambda: self._residency.evict_idle() > 0)
         while len(rows) > 1:
             yield Rung("narrow_batch", lambda: _halve(rows))
-        yield Rung("offload", lambda: self._residency.offload(rows[0].network))
+        yield Rung("offload", lambda: self._offload(rows))
+
+    def _offload(self, rows: list[Row]) -> bool:
+        moved = [self._residency.offload(network) for network in rows[0].networks]
+        return any(moved)
 
     def _step(self, rows: list[Row]) -> None:
         learn = partial(self._learn, self.widths.of(rows[0].kind), len(rows))

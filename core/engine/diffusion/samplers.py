@@ -1,4 +1,4 @@
-"""Samplers and schedules: our names for diffusers' schedulers and their settings.
+"""Samplers: our names for diffusers' schedulers and their settings.
 
 A table; what other programs call its rows stands in ``core.graph.samplers``. Importing it loads
 neither torch nor diffusers, so a catalogue can list the names.
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
+from core.engine.diffusion.schedules import SCHEDULES, UNSHAPED, Schedule, follow
 from core.errors import Invalid
 from core.graph import samplers as names_of
 from core.graph.samplers import MODEL
@@ -21,13 +22,7 @@ class Sampler(NamedTuple):
     scheduler: str  # class in diffusers
     settings: Mapping[str, Any] = {}
     needs: str = ""  # a package that is no dependency of ours
-
-
-class Schedule(NamedTuple):
-    """One schedule: settings of a scheduler that shape its sigmas."""
-
-    settings: Mapping[str, Any] = {}
-    needs: str = ""
+    lender: str = ""  # class whose levels it takes for schedules that its own knows not
 
 
 _MULTISTEP = "DPMSolverMultistepScheduler"
@@ -41,7 +36,7 @@ _SA: dict[str, Any] = {"algorithm_type": "data_prediction"}
 
 SAMPLERS: dict[str, Sampler] = {
     "euler": Sampler("EulerDiscreteScheduler"),
-    "euler_a": Sampler("EulerAncestralDiscreteScheduler"),
+    "euler_a": Sampler("EulerAncestralDiscreteScheduler", lender="EulerDiscreteScheduler"),
     "heun": Sampler("HeunDiscreteScheduler"),
     "dpm2": Sampler("KDPM2DiscreteScheduler"),
     "dpm2_a": Sampler("KDPM2AncestralDiscreteScheduler"),
@@ -72,21 +67,6 @@ SAMPLERS: dict[str, Sampler] = {
     "tcd": Sampler("TCDScheduler"),
 }
 
-_SIGMAS: dict[str, Any] = {
-    "use_karras_sigmas": False,
-    "use_exponential_sigmas": False,
-    "use_beta_sigmas": False,
-    "use_lu_lambdas": False,
-}
-SCHEDULES: dict[str, Schedule] = {
-    "karras": Schedule({"use_karras_sigmas": True}),
-    "exponential": Schedule({"use_exponential_sigmas": True}),
-    "beta": Schedule({"use_beta_sigmas": True}, needs="scipy"),
-    "sgm_uniform": Schedule({"timestep_spacing": "trailing"}),
-    "leading": Schedule({"timestep_spacing": "leading"}),
-    "linspace": Schedule({"timestep_spacing": "linspace"}),
-}
-
 # Latents are not pictures: clipping them to [-1, 1], the default of some classes, would ruin them.
 _LATENT: dict[str, Any] = {"clip_sample": False}
 
@@ -101,29 +81,65 @@ def schedules() -> list[str]:
     return [MODEL, *(name for name, row in SCHEDULES.items() if _present(row.needs))]
 
 
-def make(sampler: str, schedule: str, base: Mapping[str, Any], steps: int) -> Any:
+def make(
+    sampler: str,
+    schedule: str,
+    base: Mapping[str, Any],
+    steps: int,
+    *,
+    family: str = "StableDiffusion",
+) -> Any:
     """Make a scheduler of diffusers' with its timesteps set, on the CPU.
 
     :param sampler: our name, or another program's; one that ends in a schedule brings it.
     :param base: the model's ``scheduler_config.json``: betas, prediction type, spacing.
+    :param family: whose aligned steps are taken, in diffusers' words.
     :raises Invalid: unknown_sampler, unknown_schedule, schedule_unsupported (this sampler has no
         such schedule), steps_unsupported (diffusers refuses that many).
     """
+    import diffusers
+
     found = names_of.find(sampler)
     if sampler != MODEL and found.sampler and found.exact:
         sampler = found.sampler
         schedule = found.schedule or MODEL if schedule == MODEL else schedule
     scheduler_class, settings = _resolve(sampler, base)
-    accepted = inspect.signature(scheduler_class.__init__).parameters
-    settings = settings | _shape(sampler, schedule, accepted)
-    merged = {**_LATENT, **base, **settings}
-    merged = {key: value for key, value in merged.items() if key in accepted}
-    scheduler = scheduler_class.from_config(merged)
+    row = _find(schedule)
+    lender = SAMPLERS[sampler].lender if sampler in SAMPLERS else ""
     try:
-        scheduler.set_timesteps(steps, device="cpu")
+        if lender and row.settings and not _takes(scheduler_class, row):
+            # The levels are made by a class that can, and are attributes of both.
+            scheduler = _set(scheduler_class, {**base, **settings}, Schedule(), steps, family)
+            lent = _set(getattr(diffusers, lender), base, row, steps, family)
+            scheduler.sigmas, scheduler.timesteps = lent.sigmas, lent.timesteps
+            return scheduler
+        if not _takes(scheduler_class, row):
+            raise Invalid("schedule_unsupported", sampler=sampler, schedule=schedule)
+        return _set(scheduler_class, {**base, **settings}, row, steps, family)
     except (ValueError, IndexError) as error:
         raise Invalid("steps_unsupported", sampler=sampler, steps=steps) from error
+
+
+def _set(
+    scheduler_class: type[Any], base: Mapping[str, Any], row: Schedule, steps: int, family: str
+) -> Any:
+    """Make an instance that follows a schedule, and set its timesteps."""
+    accepted = _accepted(scheduler_class)
+    shape = {**UNSHAPED, **row.settings} if row.settings else {}
+    merged = {**_LATENT, **base, **shape}
+    merged = {key: value for key, value in merged.items() if key in accepted}
+    scheduler = scheduler_class.from_config(merged)
+    follow(scheduler, row, family)
+    scheduler.set_timesteps(steps, device="cpu")
     return scheduler
+
+
+def _takes(scheduler_class: type[Any], row: Schedule) -> bool:
+    return row.settings.keys() <= _accepted(scheduler_class).keys()
+
+
+def _accepted(scheduler_class: type[Any]) -> Mapping[str, Any]:
+    return inspect.signature(scheduler_class.__init__).parameters
 
 
 def _resolve(sampler: str, base: Mapping[str, Any]) -> tuple[type[Any], dict[str, Any]]:
@@ -140,15 +156,13 @@ def _resolve(sampler: str, base: Mapping[str, Any]) -> tuple[type[Any], dict[str
     return getattr(diffusers, row.scheduler), dict(row.settings)
 
 
-def _shape(sampler: str, schedule: str, accepted: Mapping[str, Any]) -> dict[str, Any]:
+def _find(schedule: str) -> Schedule:
     if schedule == MODEL:
-        return {}
+        return Schedule()
     row = SCHEDULES.get(names_of.find_schedule(schedule) or "")
     if row is None or not _present(row.needs):
         raise Invalid("unknown_schedule", schedule=schedule)
-    if not row.settings.keys() <= accepted.keys():
-        raise Invalid("schedule_unsupported", sampler=sampler, schedule=schedule)
-    return {key: value for key, value in _SIGMAS.items() if key in accepted} | dict(row.settings)
+    return row
 
 
 def _present(package: str) -> bool:

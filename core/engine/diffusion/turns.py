@@ -3,6 +3,7 @@
 Knows conditioning; neither rows nor networks.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -17,6 +18,7 @@ class Turn(NamedTuple):
     done: int  # the steps that are taken before it
     positive: torch.Tensor
     negative: torch.Tensor | None
+    regions: tuple[torch.Tensor, ...] = ()
 
 
 def turns_of(
@@ -24,27 +26,25 @@ def turns_of(
 ) -> list[Turn]:
     """Give the turns of the picture ``index`` of a batch, from step 0 on.
 
-    A prompt that is shorter than the other is lengthened by the empty one.
+    Prompts that are shorter than the longest are lengthened by the empty one.
     """
+    prompts = [positive, *([] if negative is None else [negative])]
+    own = len(prompts)
+    prompts += [region.conditioning for region in positive.regions]
     found: list[Turn] = []
-    last: tuple[Stage, Stage] | None = None
+    last: list[Stage] = []
     for done in range(max(1, steps)):
-        stages = (_stage(positive, done, steps), _stage(negative, done, steps))
+        stages = [_stage(prompt, done, steps) for prompt in prompts]
         if stages != last:
-            first, second = _tokens(positive, index, stages[0]), None
-            if negative is not None:
-                second = _tokens(negative, index, stages[1])
-                first, second = (
-                    _lengthened(first, second, negative), _lengthened(second, first, positive)
-                )  # fmt: skip
-            found.append(Turn(done, first, second))
+            pairs = zip(prompts, stages, strict=True)
+            tokens = _lengthened([_tokens(each, index, stage) for each, stage in pairs], prompts)
+            second = None if negative is None else tokens[1]
+            found.append(Turn(done, tokens[0], second, tuple(tokens[own:])))
             last = stages
     return found
 
 
-def _stage(conditioning: Conditioning | None, done: int, steps: int) -> Stage:
-    if conditioning is None:
-        return FIRST
+def _stage(conditioning: Conditioning, done: int, steps: int) -> Stage:
     stages = (each.stage for each in conditioning.later if begun(each.stage, done, steps))
     return max(stages, default=FIRST)
 
@@ -55,10 +55,18 @@ def _tokens(conditioning: Conditioning, index: int, stage: Stage) -> torch.Tenso
     return tokens[index : index + 1] if len(tokens) > index > 0 else tokens[:1]
 
 
-def _lengthened(short: torch.Tensor, long: torch.Tensor, source: Conditioning) -> torch.Tensor:
-    """Lengthen tokens to as many as ``long`` has, by the empty prompt of what it was made by."""
-    lacking, empty = long.shape[1] - short.shape[1], source.empty
-    if lacking <= 0 or empty is None or lacking % empty.shape[1]:
-        return short  # where they do not fit, the row refuses them
-    filler = empty.to(short.dtype)
-    return torch.cat([short, *[filler] * (lacking // empty.shape[1])], dim=1)
+def _lengthened(
+    prompts: Sequence[torch.Tensor], sources: Sequence[Conditioning]
+) -> list[torch.Tensor]:
+    """Lengthen tokens to the longest of them, by the empty prompt of what made that one."""
+    longest, source = max(
+        zip(prompts, sources, strict=True), key=lambda pair: int(pair[0].shape[1])
+    )
+    made = []
+    for tokens in prompts:
+        lacking, empty = longest.shape[1] - tokens.shape[1], source.empty
+        if lacking > 0 and empty is not None and not lacking % empty.shape[1]:
+            filler = empty.to(tokens.dtype)
+            tokens = torch.cat([tokens, *[filler] * (lacking // empty.shape[1])], dim=1)
+        made.append(tokens)  # where they do not fit, the row refuses them
+    return made

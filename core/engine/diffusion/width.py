@@ -19,8 +19,9 @@ _MARGIN = 1.03  # how much slower than the best is still as good
 class Widths:
     """Learned widths of one (model, shape)."""
 
-    def __init__(self) -> None:
-        self.cap = START
+    def __init__(self, most: int = BOUND) -> None:
+        self.cap = min(START, most)
+        self._most = most
         self._turns = 0
         self._seconds: dict[int, float] = {}  # width → a row's share of a turn, moving average
         self._samples: dict[int, int] = {}
@@ -62,19 +63,20 @@ class Widths:
 
     def _widen(self) -> None:
         if self._seconds[self.cap] < _GAIN * self._seconds[1]:
-            self.cap = min(self.cap * 2, BOUND)
+            self.cap = min(self.cap * 2, self._most)
 
 
 class WidthTable:
     """The learned widths of every (model, shape) that was sampled, the newest ``bound`` of them."""
 
-    def __init__(self, bound: int = 64) -> None:
+    def __init__(self, bound: int = 64, most: int = BOUND) -> None:
         self._bound = bound
+        self._most = most  # rows that any of them lets share a forward
         self._rows: dict[Hashable, Widths] = {}
 
     def of(self, key: Hashable) -> Widths:
         """Give the widths of ``key``; the one used longest ago makes room for a new one."""
-        found = self._rows.pop(key, None) or Widths()
+        found = self._rows.pop(key, None) or Widths(self._most)
         self._rows[key] = found  # last in order: newest
         while len(self._rows) > self._bound:
             del self._rows[next(iter(self._rows))]

@@ -9,16 +9,21 @@ from typing import NamedTuple
 
 from core.errors import ModelUnreadable
 
-MODEL, TEXT_ENCODER, VAE = "model", "text_encoder", "vae"
+MODEL, TEXT_ENCODER, VAE, CONTROLNET = "model", "text_encoder", "vae", "controlnet"
 IMAGE_ENCODER = "image_encoder"
 
 
 class Part(NamedTuple):
-    """A part of a checkpoint: its folder in diffusers' layout, and the class that reads it."""
+    """A part of a checkpoint: its folder in diffusers' layout, and the class that reads it.
+
+    A part without a folder is a model of its own. ``single`` says what the shapes in a single
+    file do not tell; ``None`` where such a file is not read.
+    """
 
     folder: str
     library: str  # "diffusers" or "transformers"
     kind: str
+    single: Mapping[str, object] | None = None
 
 
 class Family(NamedTuple):
@@ -27,6 +32,7 @@ class Family(NamedTuple):
     title: str
     size: int  # side of a picture, in pixels, where a checkpoint does not say
     parts: Mapping[str, Part]
+    aligned: str = "StableDiffusion"  # whose aligned steps suit it, in diffusers' words
 
 
 _SD_PARTS = {
@@ -35,10 +41,13 @@ _SD_PARTS = {
     VAE: Part("vae", "diffusers", "AutoencoderKL"),
     IMAGE_ENCODER: Part("image_encoder", "transformers", "CLIPVisionModelWithProjection"),
 }
+# By heads: diffusers calls them ``attention_head_dim``.
+_SD1_CONTROL = Part("", "diffusers", "ControlNetModel", {"attention_head_dim": 8})
+_SD2_CONTROL = _SD1_CONTROL._replace(single={"attention_head_dim": (5, 10, 20, 20)})
 
 FAMILIES: dict[str, Family] = {
-    "sd1": Family("Stable Diffusion 1", 512, _SD_PARTS),
-    "sd2": Family("Stable Diffusion 2", 768, _SD_PARTS),
+    "sd1": Family("Stable Diffusion 1", 512, {**_SD_PARTS, CONTROLNET: _SD1_CONTROL}),
+    "sd2": Family("Stable Diffusion 2", 768, {**_SD_PARTS, CONTROLNET: _SD2_CONTROL}),
 }
 
 

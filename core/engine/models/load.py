@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
+from core.engine.models import single
 from core.engine.models.families import MODEL, TEXT_ENCODER, Part, family_of
 from core.engine.values import Handle
 from core.errors import ModelUnreadable
@@ -49,11 +50,11 @@ def load(handle: Handle, dtype: torch.dtype) -> nn.Module:
     part = _part(handle)
     files = _weights(handle, part)
     try:
-        read = _LIBRARIES[part.library]
+        read = _LIBRARIES[part.library] if handle.format == "diffusers" else _read_single
         module = read(Path(handle.path) / part.folder, part, files, dtype)
         if handle.part == TEXT_ENCODER:
             object.__setattr__(module, "tokenizer", _tokenizer(handle))
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RuntimeError, SafetensorError) as error:
         raise _unreadable(handle, str(error)) from error
     if handle.part == MODEL:
         object.__setattr__(module, "scheduler_config", scheduler_config(handle))
@@ -65,7 +66,7 @@ def config_of(handle: Handle) -> Json:
 
     :raises ModelUnreadable: when it is missing or no JSON object.
     """
-    return _json(handle, f"{_part(handle).folder}/config.json")
+    return _json(handle, str(Path(_part(handle).folder, "config.json")))
 
 
 def scheduler_config(handle: Handle) -> Json:
@@ -88,9 +89,20 @@ def _read_diffusers(folder: Path, part: Part, files: list[Path], dtype: torch.dt
     config = json.loads((folder / "config.json").read_text("utf-8"))
     if config.get("_class_name") != part.kind:
         raise ValueError(f"{part.folder} is a {config.get('_class_name')}")
+    return _made(kind, config, {name: tensor.to(dtype) for name, tensor in _tensors(files)})
+
+
+def _read_single(folder: Path, part: Part, files: list[Path], dtype: torch.dtype) -> nn.Module:
+    import diffusers
+
+    config, tensors = single.controlnet(dict(_tensors(files)), part.single or {})
+    given = {name: tensor.to(dtype) for name, tensor in tensors.items()}
+    return _made(getattr(diffusers, part.kind), config, given)
+
+
+def _made(kind: Any, config: Json, tensors: dict[str, torch.Tensor]) -> nn.Module:
     with torch.device("meta"):  # a mode of this thread only; no memory, no random weights
         module: nn.Module = kind.from_config(config)
-    tensors = {name: tensor.to(dtype) for name, tensor in _tensors(files)}
     # Old checkpoints call the parts of an attention block otherwise; diffusers knows how.
     kind._fix_state_dict_keys_on_load(module, tensors)
     missing, _ = module.load_state_dict(tensors, assign=True, strict=False)
@@ -134,9 +146,10 @@ def _tokenizer(handle: Handle) -> Any:
 
 
 def _part(handle: Handle) -> Part:
-    if handle.format != "diffusers":
+    part = family_of(handle.family, _name(handle)).parts[handle.part]
+    if handle.format != "diffusers" and (handle.format != "single" or part.single is None):
         raise ModelUnreadable("format_unsupported", model=_name(handle), format=handle.format)
-    return family_of(handle.family, _name(handle)).parts[handle.part]
+    return part
 
 
 def _weights(handle: Handle, part: Part) -> list[Path]:
@@ -145,6 +158,8 @@ def _weights(handle: Handle, part: Part) -> list[Path]:
     :raises ModelUnreadable: model_pickle when there are only pickles, which may run code.
     """
     folder = Path(handle.path) / part.folder
+    if handle.format == "single":
+        return [folder]
     found = sorted(folder.glob("*.safetensors"))
     plain = [file for file in found if ".fp16." not in file.name and "non_ema" not in file.name]
     if files := plain or found:

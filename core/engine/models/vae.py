@@ -11,6 +11,7 @@ import torch
 
 from core.engine.carrier import place_of
 from core.engine.diffusion import noise, preview
+from core.engine.diffusion.seamless import Seamless, continued, margin, wrapped
 from core.engine.models.load import latent_size
 
 Coder = Callable[[torch.Tensor], torch.Tensor]
@@ -31,11 +32,22 @@ def encode(vae: Any, pixels: torch.Tensor) -> torch.Tensor:
     return scaled
 
 
-def decode(vae: Any, latents: torch.Tensor) -> torch.Tensor:
+def decode(vae: Any, latents: torch.Tensor, seamless: Seamless = "off") -> torch.Tensor:
     """Decode latents (B, C, h, w) as they were sampled: (B, 3, H, W) float32 in [0, 1].
 
-    What diffusers' ``VaeImageProcessor.postprocess`` gives for tensors.
+    What diffusers' ``VaeImageProcessor.postprocess`` gives for tensors. A tile must not go on at
+    its own other side: in tiles a seamless picture is decoded with a margin, which is cut off.
     """
+    if seamless != "off":
+        if not vae.use_tiling:
+            with wrapped(seamless):
+                return decode(vae, latents)
+        across, down = margin(latents, seamless)
+        wide = decode(vae, continued(latents, across, down))
+        scale = wide.shape[-1] // (latents.shape[-1] + 2 * across)
+        height, width = (side * scale for side in latents.shape[-2:])
+        left, top = across * scale, down * scale
+        return wide[..., top : top + height, left : left + width]
     unscaled = latents.to(place_of(vae), torch.float32) / vae.config.scaling_factor
     if vae.config.shift_factor:
         unscaled = unscaled + vae.config.shift_factor

@@ -1,6 +1,5 @@
 """Latents: where pictures start, how they are denoised, and how they become pixels."""
 
-import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
@@ -8,22 +7,32 @@ from typing import Annotated, Any
 import torch
 from msgspec import Meta
 
-from core.engine import phase
+from core.engine import masks, phase
 from core.engine.adapters import image_prompt
 from core.engine.context import Context
 from core.engine.diffusion import inpaint, noise, preview, rows, samplers
-from core.engine.diffusion.guidance import guided
+from core.engine.diffusion.control import Use
+from core.engine.diffusion.guidance import Guidance
+from core.engine.diffusion.regions import Regions
 from core.engine.diffusion.sampler import SamplingLoop
-from core.engine.diffusion.turns import turns_of
+from core.engine.diffusion.seamless import Seamless
+from core.engine.diffusion.turns import Turn, turns_of
 from core.engine.models import load
 from core.engine.models import vae as autoencoder
+from core.engine.models.families import family_of
 from core.engine.node import Node, Sampler, Schedule, Seed
+from core.engine.nodes.control import steering
 from core.engine.nodes.model import sibling
 from core.engine.nodes.prompt import encode
-from core.engine.values import Conditioning, Image, Latent, Model, TextEncoder, Vae
+from core.engine.telling import Telling
+from core.engine.values import Conditioning, Control, Image, Latent, Model, TextEncoder, Vae
 from core.errors import Invalid
 
 Side = Annotated[int, Meta(ge=8, le=4096, multiple_of=8, description="Pixels, a multiple of 8.")]
+Tiling = Annotated[
+    Seamless,
+    Meta(description="Where the picture goes on at its other side: x at left and right."),
+]
 
 
 class LatentEmpty(Node, tag="latent.empty"):
@@ -62,6 +71,28 @@ class LatentSample(Node, tag="latent.sample"):
     strength: Annotated[
         float, Meta(ge=0, le=1, description="How much of a given picture is painted anew.")
     ] = 1.0
+    guidance_rescale: Annotated[
+        float, Meta(ge=0, le=1, description="How far the washed-out look of a high guidance goes.")
+    ] = 0.0
+    guidance_start: Annotated[
+        float, Meta(ge=0, le=1, description="Share of the steps before which nothing is guided.")
+    ] = 0.0
+    guidance_end: Annotated[
+        float, Meta(ge=0, le=1, description="Share of the steps after which nothing is guided.")
+    ] = 1.0
+
+    variation_seed: Annotated[Seed, Meta(description="Seed that the noise is turned towards.")] = 0
+    variation_strength: Annotated[
+        float, Meta(ge=0, le=1, description="How far: 0 is the seed alone, 1 is the other one.")
+    ] = 0.0
+
+    seamless: Tiling = "off"
+
+    @property
+    def _guidance(self) -> Guidance:
+        return Guidance(
+            self.guidance_scale, self.guidance_rescale, self.guidance_start, self.guidance_end
+        )
 
     def run(
         self,
@@ -70,17 +101,23 @@ class LatentSample(Node, tag="latent.sample"):
         positive: Conditioning,
         latent: Latent,
         negative: Conditioning | None = None,
+        control: Control | None = None,
     ) -> Latent:
         """Denoise every picture of the batch, each with a seed of its own."""
-        if negative is None and guided(self.guidance_scale):
+        if negative is not None and negative.regions:
+            raise Invalid("regions_negative")
+        if negative is None and self._guidance.ever:
             negative = encode(ctx, sibling(model, TextEncoder), "")
         table = _latent_map(ctx, model)
-        with ctx.engine.residency.use(model, ctx.job) as network:
+        with (
+            ctx.engine.residency.use(model, ctx.job) as network,
+            steering(ctx, control, model, network, latent) as controls,
+        ):
             _check_channels(network, latent)
             image_prompt.check(network, positive, negative)
-            telling = _Telling(ctx, table, len(latent.samples))
+            telling = Telling(ctx, table, len(latent.samples))
             batch = [
-                self._row(ctx, model, network, latent, positive, negative, telling, index)
+                self._row(ctx, model, network, latent, positive, negative, controls, telling, index)
                 for index in range(len(latent.samples))
             ]
             ready = [row for row in batch if row is not None]
@@ -99,14 +136,18 @@ class LatentSample(Node, tag="latent.sample"):
         latent: Latent,
         positive: Conditioning,
         negative: Conditioning | None,
-        telling: "_Telling",
+        controls: Callable[[int], tuple[Use, ...]],
+        telling: Telling,
         index: int,
     ) -> rows.Row | None:
         """Make the row of one picture; ``None`` when ``strength`` leaves it as it is."""
-        scheduler = samplers.make(self.sampler, self.schedule, network.scheduler_config, self.steps)
-        source = noise.generator(self.seed, index)
+        scheduler = samplers.make(
+            self.sampler, self.schedule, network.scheduler_config, self.steps,
+            family=family_of(model.family).aligned,
+        )  # fmt: skip
         start = latent.samples[index : index + 1]
-        drawn = noise.draw(tuple(start.shape), source)
+        variation = noise.Variation(self.variation_seed, self.variation_strength)
+        drawn, source = noise.begin(tuple(start.shape), self.seed, index, variation)
         begin, steps = 0, self.steps
         if latent.empty:
             latents = rows.from_noise(scheduler, drawn)
@@ -125,10 +166,13 @@ class LatentSample(Node, tag="latent.sample"):
             latents=latents,
             positive=turns[0].positive,
             negative=turns[0].negative,
+            regions=_regions(positive, turns[0], start, index),
             turns=turns[1:],
-            guidance_scale=self.guidance_scale,
+            guidance=self._guidance,
             kept=None if mask is None else inpaint.Kept(mask, start, drawn),
             channels=None if latent.channels is None else _one(latent.channels, index),
+            controls=controls(index),
+            seamless=self.seamless,
             source=source,
             begin=begin,
             steps=steps,
@@ -145,39 +189,12 @@ class LatentSample(Node, tag="latent.sample"):
 class LatentDecode(Node, tag="latent.decode"):
     """Turn latents into a picture."""
 
+    seamless: Tiling = "off"
+
     def run(self, ctx: Context, vae: Vae, latent: Latent) -> Image:
         """Decode each picture of the batch."""
-        return Image(pixels=_each(ctx, vae, latent.samples, autoencoder.decode, "decode"))
-
-
-class _Telling:
-    """Tells the progress of a node whose pictures are denoised as rows of their own.
-
-    The slowest row counts, and the first one is shown.
-    """
-
-    def __init__(self, ctx: Context, table: preview.LatentMap | None, count: int) -> None:
-        self._ctx = ctx
-        self._table = table
-        self._done = [0] * count
-        self._lock = threading.Lock()
-
-    def of(self, index: int) -> Callable[[rows.Stepped], None]:
-        """Give what the row ``index`` calls after each step."""
-
-        def tell(stepped: rows.Stepped) -> None:
-            with self._lock:
-                self._done[index] = stepped.step
-                slowest = min(self._done)
-            show = partial(self._show, stepped) if self._table and not index else None
-            self._ctx.progress(slowest, stepped.steps, "step", preview=show)
-
-        return tell
-
-    def _show(self, stepped: rows.Stepped) -> torch.Tensor:
-        assert self._table is not None
-        longest = self._ctx.engine.options.preview_size
-        return preview.draw(stepped.denoised(), self._table, longest)
+        work = partial(autoencoder.decode, seamless=self.seamless)
+        return Image(pixels=_each(ctx, vae, latent.samples, work, "decode"))
 
 
 def encode_pixels(ctx: Context, vae: Vae, pixels: torch.Tensor) -> torch.Tensor:
@@ -208,7 +225,7 @@ def _coded(
     name: str,
 ) -> torch.Tensor:
     """Encode or decode one picture: as a whole, or in tiles when memory is short."""
-    longest, latent = max(one.shape[-2:]), work is autoencoder.decode
+    longest, latent = max(one.shape[-2:]), name == "decode"
     tiling = phase.Tiling(
         "tile_vae", lambda part: autoencoder.tiles(part, longest, latent=latent), autoencoder.tiled
     )
@@ -239,6 +256,17 @@ def _check_channels(network: Any, latent: Latent) -> None:
         raise Invalid("mask_needed")
     if wanted != got:
         raise Invalid("latent_mismatch", wanted=wanted, got=got)
+
+
+def _regions(positive: Conditioning, turn: Turn, start: torch.Tensor, index: int) -> Regions | None:
+    """Bring the regions of a picture's prompt to the size of its latents (1, C, h, w)."""
+    if not positive.regions:
+        return None
+    size = tuple(start.shape[-2:])
+    weights = [
+        region.weight * masks.resize(_one(region.mask, index), *size) for region in positive.regions
+    ]
+    return Regions(torch.cat(weights), turn.regions)
 
 
 def _one(batch: torch.Tensor, index: int) -> torch.Tensor:

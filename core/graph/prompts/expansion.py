@@ -6,7 +6,7 @@ Pure: the same words, seed and index give the same text, on every machine.
 import heapq
 import random
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from math import log
 from typing import Literal
 
@@ -56,13 +56,32 @@ def expand(
         ``most``, or than can be made in some seconds, before the first is made.
     """
     words = read(text, find)
-    wanted = count if mode == "random" else words.count
+    if mode == "random":
+        return _made(words, count, most, lambda index: draw(words, seed, index))
+    return _made(words, words.count, most, lambda index: _at(words, index))
+
+
+def by_seeds(
+    text: str, seeds: Sequence[object], find: Find = none, *, stream: int = 0
+) -> list[str]:
+    """Give for each seed the result that it draws.
+
+    :param stream: another gives other results for the same seed.
+    :raises Invalid: as ``expand``.
+    """
+    words = read(text, find)
+    drawn = [random.Random(f"{seed}/{stream}") for seed in seeds]
+    return _made(words, len(seeds), MAX_RESULTS, lambda index: _draw(words, drawn[index]))
+
+
+def _made(words: Words, wanted: int, most: int, make: Callable[[int], str]) -> list[str]:
+    """Make results, no more and no longer than is allowed."""
     if wanted > most or wanted * words.work > MAX_EFFORT:
         raise _too_many(min(most, max(1, MAX_EFFORT // words.work)))
     made: list[str] = []
     characters = 0
     for index in range(wanted):
-        made.append(draw(words, seed, index) if mode == "random" else _at(words, index))
+        made.append(make(index))
         characters += len(made[-1])
         if characters > MAX_CHARACTERS:
             raise _too_many(index)

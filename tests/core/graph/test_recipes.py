@@ -11,6 +11,7 @@ from core.errors import Invalid
 from core.graph import fields, recipes, sweep
 from core.graph.catalogue import Catalogue
 from core.graph.check import check
+from core.graph.describe import describe
 from core.paths import shipped
 from core.records.graph import Graph
 from core.records.job import Axis, Span, Sweep
@@ -18,6 +19,9 @@ from core.records.model import ModelDefaults
 
 FOX: dict[str, Any] = {"prompt": "a fox", "model": "starter", "seed": 7}
 NONE = ModelDefaults()
+UNSAID = {"guidance_rescale": 0.0, "guidance_start": 0.0, "guidance_end": 1.0,
+          "variation_seed": 0, "variation_strength": 0.0, "seamless": "off"}  # fmt: skip
+WIRED = {"control", "regions"}  # fields that are nodes of their own, and no setting of one
 NEEDED: dict[str, dict[str, Any]] = {  # recipe → what it cannot do without
     "txt2img": {},
     "img2img": {"init_image": "x"},
@@ -79,7 +83,7 @@ class TestTextToImage:
         assert settings(built.graph, "start") == {"width": 64, "height": 128}
         assert settings(built.graph, "sample") == {
             "seed": 5, "steps": 3, "guidance_scale": 2, "sampler": "ddim", "schedule": "karras",
-            "strength": 1.0,
+            "strength": 1.0, **UNSAID,
         }  # fmt: skip
 
     def test_null_means_the_models_own_default(self, defaults: ModelDefaults) -> None:
@@ -94,7 +98,7 @@ class TestTextToImage:
         assert settings(built.graph, "start") == {"width": 512, "height": 512}
         assert settings(built.graph, "sample") == {
             "seed": 7, "steps": 20, "guidance_scale": 7.5, "sampler": "default",
-            "schedule": "default", "strength": 1.0,
+            "schedule": "default", "strength": 1.0, **UNSAID,
         }  # fmt: skip
 
     def test_zero_is_a_value_and_not_the_default(self, defaults: ModelDefaults) -> None:
@@ -107,6 +111,14 @@ class TestTextToImage:
         drawn = {recipes.build("txt2img", request, NONE).fields["seed"] for _ in range(8)}
         assert len(drawn) > 1
         assert all(isinstance(seed, int) and 0 <= seed < 2**32 for seed in drawn)
+
+    def test_a_seed_to_vary_by_is_drawn_where_it_is_needed_and_told(self) -> None:
+        varied = {**FOX, "variation_strength": 0.2}
+        drawn = {recipes.build("txt2img", varied, NONE).fields["variation_seed"] for _ in range(8)}
+        assert len(drawn) > 1
+        given = recipes.build("txt2img", {**varied, "variation_seed": 5}, NONE)
+        assert settings(given.graph, "sample")["variation_seed"] == 5
+        assert recipes.build("txt2img", FOX, NONE).fields["variation_seed"] == 0
 
     def test_the_completed_fields_make_the_same_graph_again(self, defaults: ModelDefaults) -> None:
         first = recipes.build("txt2img", {**FOX, "seed": None}, defaults)
@@ -235,6 +247,86 @@ class TestOutpaint:
         ]
 
 
+class TestRegions:
+    REGIONS: ClassVar[list[dict[str, Any]]] = [
+        {"prompt": "an owl", "mask_image": "01A"},
+        {"prompt": "a tree", "mask_image": "01B", "weight": 2},
+    ]
+
+    @pytest.mark.parametrize("name", recipes.RECIPES)
+    def test_each_region_is_wired_onto_the_prompt(self, name: str, catalogue: Catalogue) -> None:
+        request = {**FOX, **NEEDED[name], "regions": self.REGIONS}
+        built = recipes.build(name, request, NONE, source=(64, 64))
+        assert check(built.graph, catalogue) == []
+        links = {one.id: one.inputs for one in built.graph.nodes}
+        assert links["sample"]["positive"] == ("positive2", "out")
+        assert links["positive2"]["base"] == ("positive1", "out")
+        assert links["positive1"]["base"] == ("positive", "out")
+        assert settings(built.graph, "region2")["prompt"] == "a tree"
+        assert settings(built.graph, "positive2") == {"weight": 2}
+        assert settings(built.graph, "region1_mask")["image"] == "01A"
+        assert ("region1_cut" in links) == (name in ("inpaint", "outpaint"))
+        assert describe(built.graph).prompt == "a fox"
+        assert recipes.build(name, built.fields, NONE, source=(64, 64)).graph == built.graph
+
+    @pytest.mark.parametrize(
+        ("name", "source", "drawn", "mask", "fits"),
+        [
+            ("txt2img", None, (64, 128), (64, 128), True),
+            ("txt2img", None, (64, 128), (500, 1000), True),
+            ("txt2img", None, (64, 128), (128, 64), False),
+            ("img2img", (500, 333), (None, None), (500, 333), True),
+            ("img2img", (100, 75), (None, None), (100, 75), True),
+            ("img2img", (500, 333), (64, 64), (500, 333), False),
+            ("inpaint", (500, 333), (64, 64), (500, 333), True),
+            ("inpaint", (500, 333), (64, 64), (64, 64), False),
+            ("outpaint", (48, 64), (64, 64), (64, 64), True),
+            ("outpaint", (48, 64), (64, 64), (48, 96), False),
+        ],
+    )
+    def test_a_mask_of_another_shape_than_the_picture_is_refused(
+        self,
+        name: str,
+        source: tuple[int, int] | None,
+        drawn: tuple[int | None, int | None],
+        mask: tuple[int, int],
+        fits: bool,
+    ) -> None:
+        request = {**FOX, **NEEDED[name], "regions": self.REGIONS}
+        request |= {"width": drawn[0], "height": drawn[1]}
+        sizes: dict[str, Any] = {"source": source, "regions": [None, mask]}
+        if fits:
+            recipes.build(name, request, NONE, **sizes)
+        else:
+            assert problems(name, request, **sizes) == [("mask_shape", "/regions/1/mask_image")]
+
+    @pytest.mark.parametrize(
+        ("region", "code", "pointer"),
+        [
+            ({"prompt": "x"}, "missing_field", "/mask_image"),
+            ({"mask_image": "01A"}, "missing_field", "/prompt"),
+            ({"prompt": 3, "mask_image": "01A"}, "wrong_type", "/prompt"),
+            ({"prompt": "x", "mask_image": ""}, "too_short", "/mask_image"),
+            ({**REGIONS[0], "weight": -1}, "number_too_small", "/weight"),
+            ({**REGIONS[0], "weight": 11}, "number_too_large", "/weight"),
+            ({**REGIONS[0], "wieght": 1}, "unknown_field", "/wieght"),
+            (5, "wrong_type", ""),
+        ],
+    )
+    def test_a_region_that_does_not_validate_is_refused_where_it_stands(
+        self, region: Any, code: str, pointer: str
+    ) -> None:
+        request = {**FOX, "regions": [self.REGIONS[0], region]}
+        assert problems("txt2img", request) == [(code, f"/regions/1{pointer}")]
+
+    def test_a_weight_that_is_no_number_and_too_many_regions_are_refused(self) -> None:
+        broken = {**self.REGIONS[0], "weight": float("nan")}
+        ((_, pointer),) = problems("txt2img", {**FOX, "regions": [broken]})
+        assert pointer == "/regions/0/weight"
+        many = [self.REGIONS[0]] * 9
+        assert problems("txt2img", {**FOX, "regions": many}) == [("too_long", "/regions")]
+
+
 class TestProblems:
     def test_every_problem_is_told_at_once_with_its_pointer(self) -> None:
         bad = {
@@ -255,15 +347,6 @@ class TestProblems:
             ("unknown_field", "/recipe/promt"),
             ("wrong_type", "/recipe/loras/1/weight"),
         ]
-
-    @pytest.mark.parametrize(
-        ("field", "value"),
-        [("control", [{"image": "x"}])],
-    )
-    def test_a_field_without_nodes_is_refused_and_never_ignored(
-        self, field: str, value: Any
-    ) -> None:
-        assert problems("txt2img", {**FOX, field: value}) == [("not_supported_yet", f"/{field}")]
 
     def test_an_empty_list_or_null_asks_for_nothing(self) -> None:
         recipes.build("txt2img", {**FOX, "loras": [], "control": [], "mask_image": None}, NONE)
@@ -326,7 +409,8 @@ class TestTable:
     @pytest.mark.parametrize("name", recipes.RECIPES)
     def test_every_recipe_shows_its_fields_as_a_schema(self, name: str) -> None:
         recipe = recipes.RECIPES[name]
-        document = msgspec.json.schema_components([recipe.fields])[1][recipe.fields.__name__]
+        documents = msgspec.json.schema_components([recipe.fields])[1]
+        document = documents[recipe.fields.__name__]
         assert document["description"]
         shared = set(recipe.fields.__struct_fields__) & set(recipes.Generate.__struct_fields__)
         assert shared == set(recipe.fields.__struct_fields__)
@@ -336,7 +420,8 @@ class TestTable:
         self, name: str, catalogue: Catalogue
     ) -> None:
         built = recipes.build(name, {**FOX, **NEEDED[name]}, NONE)
-        assert built.bindings.keys() == set(recipes.RECIPES[name].fields.__struct_fields__)
+        own = set(recipes.RECIPES[name].fields.__struct_fields__)
+        assert built.bindings.keys() == own - WIRED
         types = {one.id: one.type for one in built.graph.nodes}
         for field, targets in built.bindings.items():
             assert targets, field

@@ -16,11 +16,12 @@ from core.jobs.queue import Finished, NewBatch, Queue
 from core.paths import Layout, shipped
 from core.records.events import Numbered
 from core.records.graph import Graph
-from core.store import events, jobs
+from core.store import batches, events, jobs
 from core.store.database import Database
 
 SEEDS = BoundAxis(label="seed", targets=(("n", "seed"),), values=tuple(range(9)))
 ENDED = ("succeeded", "failed", "canceled", "quarantined")
+LOST = ENDED[1:]
 
 
 class QueueMachine(RuleBasedStateMachine):
@@ -39,6 +40,8 @@ class QueueMachine(RuleBasedStateMachine):
         self.crashes: dict[str, int] = {}
         self.suspect: set[str] = set()
         self.canceling: set[str] = set()
+        self.batches: dict[str, tuple[list[str], int | None]] = {}  # jobs that count, bound
+        self.followed: set[str] = set()  # jobs in whose place another was asked for
 
     def call(self, run: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         return self.portal.call(run)
@@ -58,16 +61,47 @@ class QueueMachine(RuleBasedStateMachine):
     def running(self) -> list[str]:
         return [job for job, status in self.status.items() if status == "running"]
 
-    @rule(count=st.integers(1, 5), owner=st.sampled_from("abc"), priority=st.integers(-1, 1))
-    def add(self, count: int, owner: str, priority: int) -> None:
+    @rule(
+        count=st.integers(1, 5), owner=st.sampled_from("abc"), priority=st.integers(-1, 1),
+        most=st.sampled_from([None, None, 1, 2]),
+    )  # fmt: skip
+    def add(self, count: int, owner: str, priority: int, most: int | None) -> None:
         new = NewBatch(
             owner=owner, graph=Graph(nodes=[]), axes=(SEEDS,), cost=10**6, priority=priority,
-            cells=[(seed,) for seed in range(count)],
+            cells=[(seed,) for seed in range(count)], max_rows=most,
         )  # fmt: skip
-        self.status.update(dict.fromkeys(self.call(lambda: self.queue.add(new)).jobs, "queued"))
+        added = self.call(lambda: self.queue.add(new))
+        self.status.update(dict.fromkeys(added.jobs, "queued"))
+        self.batches[added.batch] = (added.jobs, most)
+
+    @precondition(lambda self: self.batches)
+    @rule(data=st.data())
+    def retry_batch(self, data: st.DataObject) -> None:
+        batch = data.draw(st.sampled_from(sorted(self.batches)))
+        jobs_, most = self.batches[batch]
+        lost = [job for job in jobs_ if self.status[job] in LOST]
+        if not lost:
+            with pytest.raises(Conflict):
+                self.call(lambda: self.queue.retry_batch(batch))
+            return
+        new = self.call(lambda: self.queue.retry_batch(batch)).jobs
+        assert len(new) == len(lost)
+        self.status.update(dict.fromkeys(new, "queued"))
+        self.followed.update(lost)
+        self.batches[batch] = ([*(job for job in jobs_ if job not in lost), *new], most)
+
+    def ready(self) -> int:
+        """Count the waiting jobs that the bounds of their batches let go."""
+        count = 0
+        for jobs_, most in self.batches.values():
+            waiting = sum(self.status[job] == "queued" for job in jobs_)
+            running = sum(self.status[job] == "running" for job in jobs_)
+            count += waiting if most is None else min(waiting, most - running)
+        return count
 
     @rule(limit=st.integers(1, 4))
     def claim(self, limit: int) -> None:
+        ready = self.ready()
         alone = not self.running()
         got = [c.job for c in self.call(lambda: self.queue.claim(self.generation, limit, alone))]
         waiting = [job for job, status in self.status.items() if status == "queued"]
@@ -77,7 +111,7 @@ class QueueMachine(RuleBasedStateMachine):
         elif self.suspect & {*self.running()}:
             assert got == []
         else:
-            assert len(got) == min(limit, len(waiting))
+            assert len(got) == min(limit, ready)
         for job in got:
             assert self.status[job] == "queued"
             self.status[job] = "running"
@@ -156,8 +190,12 @@ class QueueMachine(RuleBasedStateMachine):
         sums = self.read(lambda c: c.execute(kept).fetchone())
         if rows:
             assert sums == (
-                counts["queued"], counts["running"], counts["succeeded"], len(rows)
+                counts["queued"], counts["running"], counts["succeeded"],
+                len(rows) - len(self.followed),
             )  # fmt: skip
+        for batch, (jobs_, _) in self.batches.items():
+            kept_of = self.read(lambda c, batch=batch: batches.get(c, batch)).counts
+            assert kept_of == {s: sum(rows[j] == s for j in jobs_) for s in kept_of}
         each = "SELECT COALESCE(SUM(queued), 0), COALESCE(SUM(cost), 0) FROM clients"
         assert self.read(lambda c: c.execute(each).fetchone()) == (
             counts["queued"], counts["queued"] * 10**6

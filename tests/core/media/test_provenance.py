@@ -124,7 +124,7 @@ class TestA1111:
 
     def test_what_has_no_equal_here_is_said(self) -> None:
         said = told(
-            parameters="x\nSteps: 9, Sampler: DPM adaptive, Schedule type: Polyexponential, "
+            parameters="x\nSteps: 9, Sampler: DPM adaptive, Schedule type: Turbo, "
             "Seed: -1, Hires upscale: 2"
         )
         assert (said.sampler, said.scheduler, said.seed) == ("dpmpp_3s", None, None)

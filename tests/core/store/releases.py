@@ -89,6 +89,32 @@ UPDATE counters SET value = 1 WHERE name IN ('jobs.queued', 'jobs.succeeded', 'j
 UPDATE counters SET value = 4096 WHERE name = 'cost.queued';
 """,
 }
+ROWS[2] = ROWS[3] = ROWS[1]  # these migrations made no table that holds rows of its own
+ROWS[4] = (
+    ROWS[3]
+    + """
+INSERT INTO workflows (
+    row, id, owner, name, description, version, graph, inputs, outputs, layout, tags, created,
+    changed
+)
+VALUES (
+    1, '01K0000000000000000000WRK1', 'local', 'Füchse', '', 3, '{"nodes":[],"format":1}', '[]',
+    '[]', '{}', '["fox"]', 1760000000010, 1760000000011
+);
+"""
+)
+ROWS[5] = (
+    ROWS[4]
+    + """
+INSERT INTO presets (
+    row, id, owner, name, prompt, negative_prompt, settings, created, changed
+)
+VALUES (
+    1, '01K0000000000000000000PRE1', 'local', 'Öl', 'oil painting of {prompt}', 'blurry', '{}',
+    1760000000012, 1760000000013
+);
+"""
+)
 
 
 def released(version: int, layout: Layout) -> Path:

@@ -7,10 +7,18 @@ from contextlib import closing
 import pytest
 
 from core.paths import Layout, shipped
-from core.store import events, image_reads, line, migrate
+from core.store import boards, events, image_reads, line, migrate
+from core.store.transaction import Transaction
 
 GROWING = {"jobs", "images", "events", "batches"}
 OF_WHAT_RUNS = {"jobs_running"}  # an index of a handful of rows
+
+
+def _with_board(connection: sqlite3.Connection) -> tuple[Transaction, str]:
+    tx = Transaction(connection, 1, 0)
+    return tx, boards.create(tx, "Foxes", "me").id
+
+
 ASKED: dict[str, Callable[[sqlite3.Connection], object]] = {
     "recover": lambda c: line.stray(c, "boot"),
     "number": events.head,
@@ -19,6 +27,9 @@ ASKED: dict[str, Callable[[sqlite3.Connection], object]] = {
     "trash": lambda c: image_reads.expired(c, 1),
     "uploads": lambda c: image_reads.blobs_used(c, ["00"]),
     "strays": lambda c: image_reads.known(c, ["00"]),
+    "board": lambda c: boards.delete(*_with_board(c)),
+    "board's pictures": lambda c: boards.empty(*_with_board(c), trash=True),
+    "boards": lambda c: (_with_board(c), boards.page(c, "me")),
     "files": lambda c: image_reads.files(c, 10, 500),
 }
 

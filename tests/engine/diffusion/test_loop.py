@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from core.engine.baton import Cancelled
+from core.engine.diffusion.guidance import Guidance
 from core.engine.diffusion.rows import Row, Stepped
 from core.engine.diffusion.sampler import SamplingLoop
 from core.errors import OutOfMemory
@@ -88,6 +89,15 @@ def test_a_row_that_joins_midway_changes_nothing_and_is_not_changed(
     assert widths.seen[:4] == [2, 2, 2, 4]  # what follows is as learned from times
     assert same(ours, expected[0])
     assert same(late, expected[1])
+
+
+def test_no_more_rows_share_a_forward_than_the_setting_allows(tiny: Any) -> None:
+    engine = floor()
+    engine.max_rows = 2
+    widths = Widths(tiny.network)
+    SamplingLoop(engine).sample([tiny.row(seed=seed, steps=3) for seed in range(5)])
+    widths.stop()
+    assert max(widths.seen) == 2 * 2  # each row with its unconditional half
 
 
 def joined(loop: SamplingLoop, row: Row) -> Caller:
@@ -277,7 +287,7 @@ def test_a_guided_row_without_a_negative_is_refused(tiny: Any) -> None:
     with pytest.raises(ValueError, match="negative"):
         Row(
             network=tiny.network, scheduler=row.scheduler, latents=row.latents,
-            positive=row.positive, guidance_scale=5.0,
+            positive=row.followed.positive, guidance=Guidance(5.0),
         )  # fmt: skip
 
 

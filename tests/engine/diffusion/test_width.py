@@ -28,6 +28,13 @@ def test_a_device_that_gains_by_batching_gets_wider_up_to_the_bound() -> None:
     assert max(chosen) == BOUND
 
 
+def test_a_bound_of_rows_is_never_passed() -> None:
+    table = WidthTable(most=3)
+    chosen = drive(table.of("a"), lambda width: 1.0 + 0.1 * width, 40, 60)
+    assert max(chosen) == 3
+    assert set(drive(WidthTable(most=1).of("a"), lambda width: 1.0, 9, 20)) == {1}
+
+
 def test_a_device_that_loses_by_batching_goes_one_by_one() -> None:
     widths = Widths()
     chosen = drive(widths, lambda width: width**1.5, 8, 60)

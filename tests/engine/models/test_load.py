@@ -177,8 +177,9 @@ def test_nothing_assumes_four_channels_or_a_factor_of_eight(tiny: Tiny) -> None:
     assert load.latent_size(load.config_of(tiny.vae)) == (6, 4)
 
 
-def test_every_family_names_the_three_parts() -> None:
-    assert all(set(row.parts) == {"model", "text_encoder", "vae"} for row in FAMILIES.values())
+def test_every_family_names_its_parts() -> None:
+    parts = {"model", "text_encoder", "vae", "controlnet"}
+    assert all(set(row.parts) == parts for row in FAMILIES.values())
     with pytest.raises(ModelUnreadable, match="family_unsupported"):
         family_of("")
 

@@ -13,16 +13,25 @@ export type Generate = {
   scheduler?: string | null;
   seed?: number | null;
   clip_skip?: number;
+  control?: ControlUse[];
+  guidance_rescale?: number;
+  guidance_start?: number;
+  guidance_end?: number;
+  variation_seed?: number | null;
+  variation_strength?: number;
+  seamless?: "both" | "off" | "x" | "y";
+  regions?: RegionUse[];
   loras?: LoraUse[];
   count?: number;
   init_image?: string | null;
   mask_image?: string | null;
   strength?: number | null;
-  control?: (Record<string, unknown>)[];
   board?: string | null;
   priority?: number;
+  max_rows?: number | null;
   exact?: boolean;
   dynamic_prompts?: "combinatorial" | "off" | "random";
+  styles?: string[];
   mask_blur?: number;
   mask_grow?: number;
   mask_invert?: boolean;
@@ -33,6 +42,27 @@ export type Generate = {
   extend_top?: number;
   extend_bottom?: number;
   infill?: "edge" | "noise" | "tile";
+};
+
+/** A ControlNet, and the picture that it steers by. */
+export type ControlUse = {
+  model: string;
+  image: string;
+  weight: number;
+  start: number;
+  end: number;
+  mode: "balanced" | "control" | "prompt";
+  resize: "crop" | "fit" | "stretch";
+  preprocessor: "canny" | "color" | "invert" | "lineart" | "luminance" | "none" | "tile" | "xdog";
+  low: number | null;
+  high: number | null;
+};
+
+/** A part of the picture that follows a prompt of its own. */
+export type RegionUse = {
+  prompt: string;
+  mask_image: string;
+  weight: number;
 };
 
 /** A LoRA and how strongly it is applied. */
@@ -67,6 +97,7 @@ export type Job = {
   overrides: Record<string, unknown>;
   images: string[];
   error: Problem | null;
+  successor: string | null;
   degraded: string[];
 };
 
@@ -278,6 +309,17 @@ export type BatchEnded = {
   owner: string | null;
   batch: string;
   counts: Record<string, number>;
+};
+
+/** What failed of a batch is tried again, by new jobs: one event, however many. */
+export type BatchRetried = {
+  type: "batch.retried";
+  seq: number;
+  at: string;
+  owner: string | null;
+  batch: string;
+  count: number;
+  jobs: string[];
 };
 
 /** The queue was paused, resumed, cleared, or its order changed. */
@@ -494,6 +536,16 @@ export type WorkflowChanged = {
   deleted: boolean;
 };
 
+/** A preset was made, changed or deleted. */
+export type PresetChanged = {
+  type: "preset.changed";
+  seq: number;
+  at: string;
+  owner: string | null;
+  preset: string;
+  deleted: boolean;
+};
+
 /** The engine process changed its state. */
 export type EngineState = {
   type: "engine.state";
@@ -565,6 +617,7 @@ export type Fact =
   | JobRetried
   | JobEnded
   | BatchEnded
+  | BatchRetried
   | QueueChanged
   | ImageAdded
   | ImageChanged
@@ -582,6 +635,7 @@ export type Fact =
   | TrainingEnded
   | DatasetChanged
   | WorkflowChanged
+  | PresetChanged
   | EngineState
   | ConfigChanged;
 

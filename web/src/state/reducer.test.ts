@@ -19,6 +19,7 @@ function job(id: string, status: Job["status"]): Job {
     id, batch: "B", kind: "graph", owner: "me", status, priority: 0, position: null, attempt: 0,
     created: BASE.at, started: null, ended: null, seconds: null, images: [], error: null,
     progress: { step: 0, steps: 0, phase: "" }, eta_seconds: null, overrides: {}, degraded: [],
+    successor: null,
   };
 }
 

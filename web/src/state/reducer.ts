@@ -19,6 +19,7 @@ function fact(state: State, told: Fact): State {
     case "job.queued":
       return change(count(state, "queued", 1), told.job, told.batch, (tile) => tile);
     case "batch.queued":
+    case "batch.retried":
       return count(state, "queued", told.count);
     case "job.started":
       return change(move(state, "queued", "running"), told.job, told.batch, (tile) =>
@@ -63,6 +64,7 @@ function fact(state: State, told: Fact): State {
     case "training.ended":
     case "dataset.changed":
     case "workflow.changed":
+    case "preset.changed":
     case "config.changed":
       return state; // their pages are not here yet
     default:

@@ -1,0 +1,49 @@
+"""Saved workflows: a graph with names for what goes in and what comes out."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from core.records.graph import Graph, Json
+
+Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^\w[\w .-]*$")]
+NodeId = Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class WorkflowInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A setting that a run may fill; entries of one name are one input that fills several."""
+
+    name: Name
+    node: NodeId
+    setting: Annotated[str, Meta(min_length=1, max_length=128)]
+    label: Annotated[str, Meta(max_length=200, description="Words for people.")] = ""
+
+
+class WorkflowOutput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A result that has a name."""
+
+    name: Name
+    node: NodeId
+    port: Annotated[str, Meta(max_length=128)] = ""
+
+
+class WorkflowHead(Struct, frozen=True, kw_only=True):
+    """What a list tells of a workflow: all but the graph."""
+
+    id: str
+    name: str
+    description: str
+    version: Annotated[int, Meta(description="Grows with each change.")]
+    inputs: list[WorkflowInput]
+    outputs: list[WorkflowOutput]
+    tags: list[str]
+    created: str
+    changed: str
+    owner: str
+
+
+class Workflow(WorkflowHead, frozen=True, kw_only=True):
+    """One saved graph, with names for what goes in and what comes out."""
+
+    graph: Graph
+    layout: Annotated[dict[str, Json], Meta(description="The client's own: where nodes stand.")]
