@@ -57,6 +57,8 @@ VERBS: dict[str, tuple[Action, Access]] = {
     "create_preset": (presets.create, "generate"),
     "save_preset": (presets.save, "generate"),
     "delete_preset": (presets.delete, "generate"),
+    "import_styles": (presets.load, "generate"),
+    "import_workflow": (workflows.load, "generate"),
     "check": (graphs.check_graph, "read"),
     "workflows": (workflows.page, "read"),
     "workflow": (workflows.get, "read"),

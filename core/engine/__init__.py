@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Sampler,
         Schedule,
         Seed,
+        Upscaler,
         VaeFile,
     )
     from core.engine.pictures import from_pillow, to_pillow
@@ -54,7 +55,7 @@ _HOMES = {
     "context": ["Context"],
     "node": [
         "Checkpoint", "Color", "ControlNetFile", "ImageRef", "Lora", "Node", "Prompt", "Sampler",
-        "Schedule", "Seed", "VaeFile",
+        "Schedule", "Seed", "Upscaler", "VaeFile",
     ],
     "pictures": ["from_pillow", "to_pillow"],
     "values": [
@@ -67,8 +68,8 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "Area", "Cancelled", "Checkpoint", "Color", "Conditioning", "Context", "Control", "ControlNet",
     "ControlNetFile", "Handle", "Image", "ImageRef", "Latent", "Lora", "Mask", "Model", "NetUse",
-    "Node", "Prompt", "Sampler", "Schedule", "Seed", "TextEncoder", "Vae", "VaeFile", "from_pillow",
-    "to_pillow",
+    "Node", "Prompt", "Sampler", "Schedule", "Seed", "TextEncoder", "Upscaler", "Vae", "VaeFile",
+    "from_pillow", "to_pillow",
 ]  # fmt: skip
 
 

@@ -78,10 +78,14 @@ def serve(options: EngineOptions, device: Callable[[], "Device"] | None = None) 
 
 
 def shipped_catalogue() -> bytes:
-    """Write the catalogue of the built-in nodes as it ships: ``core/graph/catalogue.json``."""
+    """Write the catalogue of the built-in nodes as it ships: ``core/graph/catalogue.json``.
+
+    What this installation lacks is not in it: others lack other things.
+    """
     from core.engine.registry import built_in
 
-    return msgspec.json.format(msgspec.json.encode(built_in().catalogue), indent=1) + b"\n"
+    catalogue = msgspec.structs.replace(built_in().catalogue, lacking=[])
+    return msgspec.json.format(msgspec.json.encode(catalogue), indent=1) + b"\n"
 
 
 def main(arguments: list[str]) -> int:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from core.engine.adapters.twin import Twin
-from core.engine.values import Handle
+from core.engine.values import SPANDREL, Handle
 
 
 class Loader(Protocol):
@@ -55,6 +55,10 @@ class LazyLoader:
 
     def size(self, handle: Handle, dtype: torch.dtype) -> int:
         """Estimate the bytes the part will take; 0 if unknown."""
+        if handle.format == SPANDREL:
+            from core.engine.models import upscalers
+
+            return upscalers.size(handle, dtype)
         from core.engine.models.load import size
 
         return size(handle, dtype)
@@ -65,6 +69,10 @@ class LazyLoader:
 
         with self._lock:  # held for as long as a warm-up takes
             pass
+        if handle.format == SPANDREL:
+            from core.engine.models import upscalers
+
+            return upscalers.load(handle, dtype)
         return load(handle, dtype)
 
     def adapt(self, handle: Handle, loaded: nn.Module) -> Twin:

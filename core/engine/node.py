@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, dataclass_transform, get_args, get_
 import msgspec
 from msgspec import Meta, Struct, StructMeta
 
-from core.graph.catalogue import PLAIN_TYPES, NodeSpec, Port
+from core.graph.catalogue import ANY, PLAIN_TYPES, NodeSpec, Port
 
 _TAG = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 _TAG_FIELD = "$type"  # no identifier, so a setting may be called "type"
@@ -40,6 +40,7 @@ Lora = Annotated[str, _format("lora")]
 IpAdapter = Annotated[str, _format("ip_adapter")]
 VaeFile = Annotated[str, _format("vae")]
 ControlNetFile = Annotated[str, _format("controlnet")]
+Upscaler = Annotated[str, _format("upscaler")]
 ImageRef = Annotated[str, _format("image")]
 Color = Annotated[str, Meta(pattern="^#[0-9a-fA-F]{6}$", extra_json_schema={"format": "color"})]
 Sampler = Annotated[str, _format("sampler")]
@@ -209,7 +210,9 @@ def _port_types(node: type[Node], port: str, hint: Any) -> tuple[list[str], str]
     for part in get_args(hint) if is_union else (hint,):
         if part is type(None):
             continue
-        if part in _PLAIN:
+        if part is Any:
+            names.append(ANY)
+        elif part in _PLAIN:
             names.append(_PLAIN[part])
         elif isinstance(part, type) and issubclass(part, Value):
             names.append(part.__name__)

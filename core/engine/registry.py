@@ -19,6 +19,7 @@ from types import ModuleType
 
 from msgspec import Struct, structs
 
+from core.engine import extras
 from core.engine.node import Node, NodeRefused, spec_of
 from core.errors import Problem
 from core.graph.catalogue import Catalogue, NodeSpec
@@ -113,7 +114,13 @@ def built_in() -> Nodes:
     samplers, schedules = _tables()
     return Nodes(
         classes=classes,
-        catalogue=Catalogue(nodes=specs, samplers=samplers, schedules=schedules, problems=problems),
+        catalogue=Catalogue(
+            nodes=specs,
+            samplers=samplers,
+            schedules=schedules,
+            problems=problems,
+            lacking=extras.lacking(),
+        ),
     )
 
 

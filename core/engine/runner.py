@@ -21,9 +21,10 @@ from core.engine.ladder import Rung, climb
 from core.engine.node import Node, Value
 from core.engine.registry import Nodes
 from core.errors import HeliographError, Invalid, NodeFailed, Params, Problem
-from core.graph.catalogue import PLAIN_TYPES, NodeSpec
+from core.graph.branches import stages
+from core.graph.catalogue import ANY, PLAIN_TYPES, NodeSpec
 from core.graph.check import check
-from core.graph.plan import Step, plan
+from core.graph.plan import Step
 from core.graph.reasons import BAD, fault_of
 from core.ipc.messages import Fatal, JobCanceled, JobDone, JobFailed, JobProgressed
 from core.records.graph import Graph, GraphNode
@@ -65,24 +66,30 @@ class Runner:
         # The server checked it too, but perhaps before somebody changed a node file.
         if problems := check(graph, self._nodes.catalogue):
             raise Invalid(problems=tuple(problems))
-        steps = plan(graph, self._nodes.catalogue, self.job.resources)
         values: dict[str, Outputs] = {}
         readers: dict[str, int] = {}
-        for index, step in enumerate(steps):
-            self.job.check()
-            self.node = step.node
-            self._place = (index, len(steps))
-            self._tell("node")
-            outputs = self._step(step, values)
-            self._note(step, outputs)
-            readers[step.node.id] = step.readers
-            if step.readers:
-                values[step.node.id] = outputs
-            for source, _ in step.node.inputs.values():  # free what nobody reads any more
-                readers[source] -= 1
-                if not readers[source]:
-                    values.pop(source, None)
+        for steps in stages(
+            graph, self._nodes.catalogue, self.job.resources, lambda node, port: values[node][port]
+        ):
+            for index, step in enumerate(steps):
+                self.job.check()
+                self._place = (index, len(steps))
+                if step.node.id not in values:  # else it ran already, for a condition
+                    self._take(step, values)
+                readers[step.node.id] = step.readers
+                for source, _ in step.node.inputs.values():  # free what nobody reads any more
+                    readers[source] -= 1
+                    if not readers[source]:
+                        values.pop(source, None)
         self.node = None
+
+    def _take(self, step: Step, values: dict[str, Outputs]) -> None:
+        self.node = step.node
+        self._tell("node")
+        outputs = self._step(step, values)
+        self._note(step, outputs)
+        if step.readers:
+            values[step.node.id] = outputs
 
     def _step(self, step: Step, values: dict[str, Outputs]) -> Outputs:
         def make() -> Outputs:
@@ -273,7 +280,7 @@ def _outputs(spec: NodeSpec, node: GraphNode, returned: Any) -> Outputs:
     if not isinstance(values, tuple) or len(values) != len(spec.outputs):
         raise _broken_promise(spec, node, returned)
     for port, value in zip(spec.outputs, values, strict=True):
-        names = {kind.__name__ for kind in type(value).__mro__}
+        names = {ANY, *(kind.__name__ for kind in type(value).__mro__)}
         if names.isdisjoint(port.types) and not ("float" in port.types and isinstance(value, int)):
             raise _broken_promise(spec, node, value)
     return {port.name: value for port, value in zip(spec.outputs, values, strict=True)}

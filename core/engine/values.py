@@ -12,6 +12,8 @@ from core.engine.node import Value
 from core.graph.controls import Mode
 from core.graph.prompts.reading import Stage
 
+SPANDREL = "spandrel"  # the format of upscalers: a file that another library reads
+
 
 class Image(Value, frozen=True, kw_only=True):
     """A batch of pictures: ``pixels`` (B, 3, H, W), float32, RGB in [0, 1]."""
@@ -103,7 +105,7 @@ class Handle(Value, frozen=True, kw_only=True):
     path: str  # absolute: a folder or a file
     family: str  # "sd1", "sdxl", …: a row of the families table
     part: str  # "model", "text_encoder", "vae"
-    format: str = "diffusers"  # "diffusers" (a folder) or "single" (a file)
+    format: str = "diffusers"  # "diffusers" (a folder), "single" or "spandrel" (a file)
     adapters: tuple[tuple[str, str, float], ...] = ()  # (identity, path, weight) merged on top
     image_adapters: tuple[tuple[str, str, int], ...] = ()  # (identity, path, number of pictures)
 

@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 from core.errors import Problem
 
 PLAIN_TYPES = frozenset({"int", "float", "str", "bool"})  # outputs that may be wired into settings
+ANY = "any"  # an input that takes every type; an output of what comes in by such inputs
 
 # Setting formats (JSON Schema ``format``) whose value names something that the server resolves
 # before dispatch. Their values enter cache keys by content, not by name.
@@ -14,6 +15,7 @@ MODEL_FORMATS = frozenset(
     {"checkpoint", "lora", "vae", "controlnet", "ip_adapter", "embedding", "upscaler"}
 )
 IMAGE_FORMATS = frozenset({"image"})
+EXTRAS = {"upscaler": "upscale"}  # format → extra of the distribution that a value of it needs
 
 
 class Port(Struct, frozen=True, kw_only=True):
@@ -48,6 +50,9 @@ class Catalogue(Struct, frozen=True, kw_only=True):
     samplers: list[str] = []
     schedules: list[str] = []
     problems: list[Problem] = []
+    lacking: Annotated[
+        list[str], Meta(description="Extras that are not installed: what needs them is refused.")
+    ] = []
 
 
 class Resource(Struct, frozen=True, kw_only=True):

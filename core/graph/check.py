@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 
 from core.errors import Problem
 from core.graph import fields, settings
-from core.graph.catalogue import PLAIN_TYPES, Catalogue, NodeSpec, Port
+from core.graph.catalogue import ANY, PLAIN_TYPES, Catalogue, NodeSpec, Port
+from core.graph.kinds import Kinds, Types
 from core.records.graph import Graph, GraphNode
 
 MAX_NODES = 2_000
@@ -18,6 +19,7 @@ def check(graph: Graph, catalogue: Catalogue) -> list[Problem]:
     """List what keeps a graph from running, in the order of its nodes; at most 100.
 
     A port is fitted when a type name of the output is among the input's; an int fits a float.
+    What a switch gives must fit whichever branch is taken.
     Plain outputs may be wired into settings; the wire then wins over a value given there.
     """
     edges = sum(len(node.inputs) for node in graph.nodes)
@@ -29,10 +31,11 @@ def check(graph: Graph, catalogue: Catalogue) -> list[Problem]:
     for place, node in enumerate(graph.nodes):
         places.setdefault(node.id, place)
     found: list[Problem] = []
+    kinds = Kinds(graph, places, catalogue)
     for place, node in enumerate(graph.nodes):
         if places[node.id] != place:
             found.append(_problem("duplicate_id", place, node, "id", id=node.id))
-        found += _node(place, node, graph, places, catalogue)
+        found += _node(place, node, graph, places, catalogue, kinds)
         if len(found) >= MAX_PROBLEMS:
             return found[:MAX_PROBLEMS]
     found += _cycle(graph, places)
@@ -44,7 +47,12 @@ def check(graph: Graph, catalogue: Catalogue) -> list[Problem]:
 
 
 def _node(
-    place: int, node: GraphNode, graph: Graph, places: Mapping[str, int], catalogue: Catalogue
+    place: int,
+    node: GraphNode,
+    graph: Graph,
+    places: Mapping[str, int],
+    catalogue: Catalogue,
+    kinds: Kinds,
 ) -> Iterator[Problem]:
     spec = catalogue.nodes.get(node.type)
     if spec is None:
@@ -60,14 +68,12 @@ def _node(
             yield _problem("dangling_link", place, node, "inputs", name, source=source)
             continue
         source_type = graph.nodes[places[source]].type
-        source_spec = catalogue.nodes.get(source_type)
-        types = _output_types(source_spec, output)
-        if source_spec is not None and types is None:
+        if source_type in catalogue.nodes and not kinds.known(source, output):
             yield _problem(
                 "unknown_port", place, node, "inputs", name, port=output, type=source_type
             )
         if spec is not None:
-            yield from _wire(place, node, spec, ports.get(name), name, types)
+            yield from _wire(place, node, spec, ports.get(name), name, kinds.of(source, output))
     for name, port in ports.items():
         if port.required and name not in node.inputs:
             yield _problem("missing_input", place, node, "inputs", name, port=name)
@@ -81,11 +87,12 @@ def _wire(
     spec: NodeSpec,
     port: Port | None,
     name: str,
-    types: list[str] | None,
+    kinds: list[Types] | None,
 ) -> Iterator[Problem]:
-    """Check the end of one wire; ``types`` is None where its start is unknown."""
+    """Check the end of one wire; ``kinds`` is None where its start is unknown."""
     if port is not None:
-        if types is not None and not _fits(types, port.types):
+        types = next((each for each in kinds or () if not _fits(each, port.types)), None)
+        if types is not None:
             yield _problem(
                 "port_type", place, node, "inputs", name,
                 port=name, given=" | ".join(types), wanted=" | ".join(port.types),
@@ -94,9 +101,9 @@ def _wire(
     compiled = settings.compiled(spec.settings)
     if name not in compiled.names():
         yield _problem("unknown_port", place, node, "inputs", name, port=name, type=node.type)
-    elif types is not None and not (
-        PLAIN_TYPES.issuperset(types) and compiled.accepts(name, types)
-    ):
+        return
+    types = next((each for each in kinds or () if not _feeds(compiled, name, each)), None)
+    if types is not None:
         yield _problem(
             "port_type", place, node, "inputs", name,
             port=name, given=" | ".join(types), wanted="setting",
@@ -123,14 +130,14 @@ def _ports(spec: NodeSpec) -> Mapping[str, Port]:
     return {port.name: port for port in spec.inputs}
 
 
-def _output_types(spec: NodeSpec | None, output: str) -> list[str] | None:
-    if spec is None:
-        return None
-    return next((port.types for port in spec.outputs if port.name == output), None)
-
-
-def _fits(given: list[str], wanted: list[str]) -> bool:
+def _fits(given: Types, wanted: list[str]) -> bool:
+    if ANY in wanted:
+        return True
     return any(name in wanted or (name == "int" and "float" in wanted) for name in given)
+
+
+def _feeds(compiled: settings.Settings, name: str, given: Types) -> bool:
+    return PLAIN_TYPES.issuperset(given) and compiled.accepts(name, list(given))
 
 
 def _cycle(graph: Graph, places: Mapping[str, int]) -> Iterator[Problem]:

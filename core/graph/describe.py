@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from core.graph.branches import settle
 from core.records.graph import Graph, GraphNode, Json
 from core.records.image import ImageFacts
 
 SINK = "image.save"
 _PASSING = {"prompt.region": "base", "control.ip_adapter": ""}  # the input, or the output's name
+_SAMPLERS = ("latent.sample", "latent.sample_tiled")
 _SIZED = ("latent.empty", "image.resize", "inpaint.crop")
 
 
@@ -27,13 +29,14 @@ def describe(graph: Graph, sink: str | None = None) -> ImageFacts:
 
     What a wire fills is not known before the run and stays null, as does what is not there.
     """
+    graph = settle(graph)
     nodes = {node.id: node for node in graph.nodes}
     start = next(
         (node for node in graph.nodes if node.type == SINK and sink in (None, node.id)), None
     )
     if start is None:
         return ImageFacts()
-    sample = _nearest(nodes, start, "latent.sample")
+    sample = _nearest(nodes, start, *_SAMPLERS)
     if sample is None:
         return ImageFacts()
     positive = _nearest(nodes, _source(nodes, sample, "positive"), "prompt.encode")
@@ -52,11 +55,12 @@ def describe(graph: Graph, sink: str | None = None) -> ImageFacts:
 
 def details(graph: Graph, sink: str | None = None) -> Details:
     """Collect the rest of what makes the picture that a sink saves."""
+    graph = settle(graph)
     nodes = {node.id: node for node in graph.nodes}
     start = next(
         (node for node in graph.nodes if node.type == SINK and sink in (None, node.id)), None
     )
-    sample = _nearest(nodes, start, "latent.sample")
+    sample = _nearest(nodes, start, *_SAMPLERS)
     if sample is None:
         return Details()
     positive = _nearest(nodes, _source(nodes, sample, "positive"), "prompt.encode")
@@ -91,9 +95,9 @@ def _source(nodes: dict[str, GraphNode], node: GraphNode, port: str) -> GraphNod
     return None
 
 
-def _nearest(nodes: dict[str, GraphNode], start: GraphNode | None, type_: str) -> GraphNode | None:
-    """Find the node of a type that is fewest wires up from ``start``, itself included."""
-    return next((node for node in _upstream(nodes, start) if node.type == type_), None)
+def _nearest(nodes: dict[str, GraphNode], start: GraphNode | None, *types: str) -> GraphNode | None:
+    """Find the node of these types that is fewest wires up from ``start``, itself included."""
+    return next((node for node in _upstream(nodes, start) if node.type in types), None)
 
 
 def _upstream(nodes: dict[str, GraphNode], start: GraphNode | None) -> Iterator[GraphNode]:

@@ -5,6 +5,7 @@ Knows no values; the engine's runner walks it.
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -23,17 +24,26 @@ class Step(Struct, frozen=True, kw_only=True):
     readers: int  # wires that take its outputs: after the last of them they may be freed
 
 
-def plan(graph: Graph, catalogue: Catalogue, resources: Resources) -> tuple[Step, ...]:
+def plan(
+    graph: Graph,
+    catalogue: Catalogue,
+    resources: Resources,
+    *,
+    roots: Sequence[str] | None = None,
+) -> tuple[Step, ...]:
     """Order the nodes that lead to a sink, each after those it needs.
 
     Depth first from the sinks, so that what one branch holds is freed before the next begins.
     Nodes that lead to no sink are left out. The graph is expected to be one that ``check``
     accepts under the same catalogue.
 
+    :param roots: ids of nodes to lead to instead of the sinks.
     :raises KeyError: for a node or a type that is not there.
     """
     nodes = {node.id: node for node in graph.nodes}
-    order = _order(graph, nodes, catalogue)
+    if roots is None:
+        roots = [node.id for node in graph.nodes if catalogue.nodes[node.type].sink]
+    order = _order(nodes, roots)
     readers = Counter(source for node in order for source, _ in node.inputs.values())
     keys: dict[str, bytes] = {}
     steps: list[Step] = []
@@ -54,12 +64,12 @@ def plan(graph: Graph, catalogue: Catalogue, resources: Resources) -> tuple[Step
     return tuple(steps)
 
 
-def _order(graph: Graph, nodes: dict[str, GraphNode], catalogue: Catalogue) -> list[GraphNode]:
+def _order(nodes: dict[str, GraphNode], roots: Sequence[str]) -> list[GraphNode]:
     """Walk depth first with a stack of our own: a chain may be 2,000 nodes long."""
     order: list[GraphNode] = []
     entered: set[str] = set()
     left: set[str] = set()
-    stack = [node.id for node in reversed(graph.nodes) if catalogue.nodes[node.type].sink]
+    stack = list(reversed(roots))
     while stack:
         current = stack[-1]
         if current in left:

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from core.errors import Invalid, Params, Problem
-from core.graph import controls, regional
+from core.graph import controls, enlarging, regional
 from core.graph import fields as flat
 from core.graph.cookbook import RECIPES as RECIPES
 from core.graph.cookbook import ROOM as ROOM
@@ -18,8 +18,7 @@ from core.graph.cookbook import Recipe
 from core.graph.requests import MAX_SEED as MAX_SEED
 from core.graph.requests import MAX_SIDE as MAX_SIDE
 from core.graph.requests import Generate as Generate
-from core.graph.requests import TextToImage
-from core.records.graph import Graph, Json
+from core.records.graph import Graph, GraphNode, Json
 from core.records.model import ModelDefaults
 
 FALLBACK = ModelDefaults(width=512, height=512, steps=20, guidance_scale=7.5, sampler="default")
@@ -46,7 +45,9 @@ def choose(request: Generate) -> str:
         return "outpaint"
     if request.mask_image is not None:
         return "inpaint"
-    return "img2img" if request.init_image is not None else "txt2img"
+    if request.init_image is not None:
+        return "img2img"
+    return "txt2img" if request.hires_factor is None else "hires"
 
 
 def build(
@@ -77,24 +78,34 @@ def build(
             code="unknown_recipe", pointer=flat.join(pointer, "name"), params={"recipe": name}
         )
         raise Invalid(problems=(problem,))
-    request = flat.decode_all(fields, Generate, pointer)
-    values = {
-        field: value
-        for field, value in msgspec.to_builtins(request).items()
-        if field in recipe.fields.__struct_fields__
-    }
-    if "strength" in values and values["strength"] is None:
-        values["strength"] = _default(recipe.fields, "strength")
-    _complete(values, defaults, _drawn_near(values, source))
+    own = {field.name: field for field in msgspec.structs.fields(recipe.fields)}
+    wordless = {} if "prompt" in own else {"prompt": ""}  # for a recipe that reads none
+    request = flat.decode_all({**wordless, **fields}, Generate, pointer)
+    values = {field: value for field, value in msgspec.to_builtins(request).items() if field in own}
+    for field, value in values.items():
+        if value is None and not own[field].required:
+            values[field] = own[field].default
+    if recipe.sized:
+        _complete_size(values, defaults, _drawn_near(values, source))
+    _complete(values, defaults)
+    recipe.finish(values, defaults)
     whole = _whole(values, source)
     if problems := [
         *_refused(recipe, request, pointer),
         *_misfit(source, mask, pointer),
         *(regional.misfits(regions, whole, pointer) if whole else ()),
+        *recipe.faults(request, pointer),
+        *enlarging.overlapping(values, pointer),
     ]:
         raise Invalid(problems=tuple(problems))
-    graph = Graph(nodes=list(recipe.make(values)))
-    return Built(graph=graph, bindings=recipe.bindings, fields=values)
+    nodes = list(recipe.make(values))
+    return Built(graph=Graph(nodes=nodes), bindings=_bound(recipe, nodes), fields=values)
+
+
+def takes(name: str, field: str) -> bool:
+    """Say whether a recipe has a field; one that is not there takes any."""
+    recipe = RECIPES.get(name)
+    return recipe is None or field in recipe.fields.__struct_fields__
 
 
 def extended(fields: Mapping[str, Json], source: tuple[int, int]) -> tuple[int, int]:
@@ -111,6 +122,8 @@ def size_near(
     :param asked: the fields with what they leave open.
     :param fields: the same, checked and complete.
     """
+    if "factor" in fields:  # what it is made larger to is no size of the picture
+        return None
     near, width, height = _drawn_near(fields, source), asked.get("width"), asked.get("height")
     return None if near is None else _size_near(near, width, height)
 
@@ -133,7 +146,9 @@ def _drawn_near(
 
 def _whole(values: Mapping[str, Json], source: tuple[int, int] | None) -> tuple[int, int] | None:
     """Give the size of what masks of regions lie on: all of a picture, also if a part is drawn."""
-    if "mask_blur" not in values:
+    if "regions" not in values:
+        return None
+    if "mask_blur" not in values and values["width"] and values["height"]:
         return values["width"], values["height"]
     return None if source is None else extended(values, source)
 
@@ -142,16 +157,20 @@ def _refused(recipe: Recipe, request: Generate, pointer: str) -> Iterator[Proble
     """List the fields that this recipe cannot honour: never take one and leave it unused."""
     asked = msgspec.to_builtins(request.control)
     yield from controls.problems(asked, flat.join(pointer, "control"))
-    if request.model is None:
-        yield Problem(code="no_model", pointer=flat.join(pointer, "model"))
     own = msgspec.structs.fields(recipe.fields)
+    names = {field.name for field in own}
+    if request.model is None and "model" in names:
+        yield Problem(code="no_model", pointer=flat.join(pointer, "model"))
     for needed in own:
         if needed.required and getattr(request, needed.name) is None:
             at = flat.join(pointer, needed.name)
             yield Problem(code="missing_field", pointer=at, params={"field": needed.name})
-    taken = {*_ALWAYS, *(field.name for field in own)}
+    taken = {*_ALWAYS, *names}
+    if "prompt" not in names:
+        taken -= {"dynamic_prompts", "styles"}
     for other in msgspec.structs.fields(Generate):
-        if other.name not in taken and getattr(request, other.name) != other.default:
+        nothing = _nothing(other)
+        if other.name not in taken and getattr(request, other.name) != nothing:
             params: Params = {"field": other.name, "recipe": recipe.name}
             at = flat.join(pointer, other.name)
             yield Problem(code="not_in_recipe", pointer=at, params=params)
@@ -168,11 +187,25 @@ def _misfit(
         yield Problem(code="mask_size", pointer=at, params={"size": size, "wanted": wanted})
 
 
-def _default(fields: type[TextToImage], name: str) -> Json:
-    return next(field.default for field in msgspec.structs.fields(fields) if field.name == name)
+def _nothing(field: msgspec.structs.FieldInfo) -> Json:
+    """Give the value of a field by which nothing is asked for."""
+    if field.required:
+        return ""
+    made = field.default_factory
+    return field.default if made is msgspec.NODEFAULT else made()
 
 
-def _complete(
+def _bound(recipe: Recipe, nodes: list[GraphNode]) -> dict[str, list[tuple[str, str]]]:
+    """Give the bindings that this graph of the recipe has."""
+    there = {(node.id, setting) for node in nodes for setting in node.settings}
+    kept = {
+        field: [target for target in targets if target in there]
+        for field, targets in recipe.bindings.items()
+    }
+    return {field: targets for field, targets in kept.items() if targets}
+
+
+def _complete_size(
     values: dict[str, Json], defaults: ModelDefaults, source: tuple[int, int] | None
 ) -> None:
     width, height = values["width"], values["height"]
@@ -180,14 +213,18 @@ def _complete(
         width, height = _size_near(source, width, height)
     values["width"] = width or defaults.width or FALLBACK.width
     values["height"] = height or defaults.height or FALLBACK.height
+
+
+def _complete(values: dict[str, Json], defaults: ModelDefaults) -> None:
+    """Fill what is null of the fields that say how something is drawn."""
     for name in ("steps", "guidance_scale", "sampler"):
-        if values[name] is None:
+        if name in values and values[name] is None:
             values[name] = default(name, defaults)
-    if values["scheduler"] is None:
+    if "scheduler" in values and values["scheduler"] is None:
         values["scheduler"] = "default"
-    if values["seed"] is None:
+    if "seed" in values and values["seed"] is None:
         values["seed"] = _system_random.randrange(2**32)  # short enough to be typed again
-    if values["variation_seed"] is None:
+    if "variation_seed" in values and values["variation_seed"] is None:
         turned = values["variation_strength"] > 0
         values["variation_seed"] = _system_random.randrange(2**32) if turned else 0
 

@@ -1,106 +1,53 @@
-"""What recipes are asked for: flat fields, with their bounds and the words that explain them.
+"""What recipes are asked for: flat fields, as structs.
 
-Structs only. Every door shows them: REST and socket as schemas, the command line as flags.
+Every door shows them: REST and socket as schemas, the command line as flags. ``bounds`` holds what
+each field may be, and the words that explain it.
 """
 
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from core.graph.bounds import MAX_SEED as MAX_SEED
+from core.graph.bounds import MAX_SIDE as MAX_SIDE
+from core.graph.bounds import (
+    ClipSkip,
+    Factor,
+    Guidance,
+    GuidanceEnd,
+    GuidanceStart,
+    HiresFactor,
+    HiresResample,
+    ImageId,
+    Infill,
+    MaskBlur,
+    MaskGrow,
+    MaskId,
+    MaskInvert,
+    MaskPadding,
+    MatchColors,
+    MaxRows,
+    ModelName,
+    Name,
+    Negative,
+    OnlyMasked,
+    Prompt,
+    RegionMask,
+    Rescale,
+    Room,
+    Seamless,
+    Seed,
+    Side,
+    Steps,
+    Strength,
+    TileOverlap,
+    TileSize,
+    UpscalerName,
+    VariationSeed,
+    VariationStrength,
+)
 from core.graph.controls import MAX_CONTROLS, Mode, Preprocessor, Resize
-from core.graph.fields import MAX_INT
 from core.graph.regional import MAX_REGIONS
-
-MAX_SIDE = 4096  # pixels
-MAX_SEED = MAX_INT
-
-Prompt = Annotated[str, Meta(max_length=16_384, description="What to draw.")]
-Negative = Annotated[str, Meta(max_length=16_384, description="What to keep away from.")]
-ModelName = Annotated[
-    str, Meta(min_length=1, max_length=512, description="Model by name, id or SHA-256.")
-]
-Side = Annotated[
-    int, Meta(ge=8, le=MAX_SIDE, multiple_of=8, description="Pixels, a multiple of 8.")
-]
-Steps = Annotated[int, Meta(ge=1, le=500, description="Denoising steps.")]
-Guidance = Annotated[
-    float, Meta(ge=0, le=100, description="How strongly the prompt is followed; 1 turns it off.")
-]
-Rescale = Annotated[
-    float, Meta(ge=0, le=1, description="How far the washed-out look of a high guidance goes.")
-]
-GuidanceStart = Annotated[
-    float, Meta(ge=0, le=1, description="Share of the steps before which nothing is guided.")
-]
-GuidanceEnd = Annotated[
-    float, Meta(ge=0, le=1, description="Share of the steps after which nothing is guided.")
-]
-Name = Annotated[str, Meta(min_length=1, max_length=64)]
-Seed = Annotated[
-    int, Meta(ge=0, le=MAX_SEED, description="Start of the noise; null draws one and keeps it.")
-]
-VariationSeed = Annotated[
-    int,
-    Meta(ge=0, le=MAX_SEED, description="Seed that the noise is turned towards; null draws one."),
-]
-VariationStrength = Annotated[
-    float, Meta(ge=0, le=1, description="How far the noise is turned: 1 is the other seed.")
-]
-Seamless = Annotated[
-    Literal["off", "x", "y", "both"],
-    Meta(
-        description="Sides at which the picture goes on at the other one, to be laid beside itself:"
-        " x is left and right, y is top and bottom."
-    ),
-]
-ImageId = Annotated[
-    str, Meta(min_length=1, max_length=64, description="Id of a picture in the gallery.")
-]
-MaskId = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=64,
-        description="Id of a picture as large as init_image: white is painted anew, black stays.",
-    ),
-]
-RegionMask = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=64,
-        description="Id of a picture of the same shape: white follows the region's prompt.",
-    ),
-]
-Strength = Annotated[
-    float, Meta(ge=0, le=1, description="How much of init_image is drawn anew; 1 is all of it.")
-]
-ClipSkip = Annotated[int, Meta(ge=0, le=12, description="Last text layers to leave out.")]
-MaskBlur = Annotated[
-    float,
-    Meta(ge=0, le=64, description="Feathers the mask's edge: standard deviation in pixels."),
-]
-MaskGrow = Annotated[
-    int,
-    Meta(ge=-512, le=512, description="Pixels that the mask becomes larger; negative: smaller."),
-]
-MaskInvert = Annotated[bool, Meta(description="Black is painted anew, white stays.")]
-OnlyMasked = Annotated[
-    bool, Meta(description="Draw the surroundings of the mask alone, at width × height.")
-]
-MaskPadding = Annotated[
-    int, Meta(ge=0, le=1024, description="Pixels around the mask that are seen with only_masked.")
-]
-Room = Annotated[int, Meta(ge=0, le=2048, description="Pixels of new room at this side.")]
-Infill = Annotated[
-    Literal["edge", "tile", "noise"],
-    Meta(description="What new room begins as: border stretched, picture mirrored, noise."),
-]
-
-
-MaxRows = Annotated[
-    int, Meta(ge=1, le=10_000, description="How many of these jobs run at once; null: all.")
-]
 
 
 class LoraUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -210,6 +157,7 @@ class Inpaint(ImageToImage, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     mask_invert: MaskInvert = False
     only_masked: OnlyMasked = False
     mask_padding: MaskPadding = 32
+    match_colors: MatchColors = False
 
 
 class Outpaint(ImageToImage, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -222,6 +170,38 @@ class Outpaint(ImageToImage, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     extend_bottom: Room = 0
     infill: Infill = "edge"
     mask_blur: MaskBlur = 4.0
+
+
+class Hires(TextToImage, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Draw a picture at the model's size, enlarge it, and draw the details anew."""
+
+    hires_factor: HiresFactor = 2.0
+    hires_strength: Strength = 0.6
+    hires_steps: Steps | None = None
+    hires_upscaler: UpscalerName | None = None
+    hires_resample: HiresResample = "bilinear"
+
+
+class Upscale(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Make a picture larger with an upscaler; without one by Lanczos."""
+
+    init_image: ImageId
+    upscaler: UpscalerName | None = None
+    factor: Factor | None = None
+    width: Side | None = None
+    height: Side | None = None
+    tile_size: TileSize = 256
+    tile_overlap: TileOverlap = 32
+
+
+class UpscaleDiffusion(ImageToImage, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Make a picture larger and draw its details anew, in tiles of the model's size."""
+
+    strength: Strength = 0.3
+    upscaler: UpscalerName | None = None
+    factor: Factor | None = None
+    tile_size: TileSize | None = None
+    tile_overlap: TileOverlap | None = None
 
 
 class Generate(TextToImage, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -251,8 +231,18 @@ class Generate(TextToImage, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     mask_invert: MaskInvert = False
     only_masked: OnlyMasked = False
     mask_padding: MaskPadding = 32
+    match_colors: MatchColors = False
     extend_left: Room = 0
     extend_right: Room = 0
     extend_top: Room = 0
     extend_bottom: Room = 0
     infill: Infill = "edge"
+    hires_factor: HiresFactor | None = None  # null: no second pass
+    hires_strength: Strength | None = None
+    hires_steps: Steps | None = None
+    hires_upscaler: UpscalerName | None = None
+    hires_resample: HiresResample | None = None
+    upscaler: UpscalerName | None = None
+    factor: Factor | None = None
+    tile_size: TileSize | None = None
+    tile_overlap: TileOverlap | None = None

@@ -6,6 +6,8 @@ graph made here reads well in the editor.
 
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from core.graph import controls, regional
 from core.records.graph import GraphNode, Json
 
@@ -50,7 +52,7 @@ def inpaint(values: Values) -> list[GraphNode]:
         _feather(values, ("grow", "out")),
         *_part(values, crop, ("image", "out")),
         *_drawn(values, values["strength"], ("image", "out")),
-        _paste({"match_colors": False}, ("image", "out"), ("feather", "out")),
+        _paste({"match_colors": values["match_colors"]}, ("image", "out"), ("feather", "out")),
         _save("paste"),
     ]
 
@@ -73,6 +75,79 @@ def outpaint(values: Values) -> list[GraphNode]:
         _paste({"match_colors": True}, ("extend", "image"), ("extend", "mask")),
         _save("paste"),
     ]
+
+
+def hires(values: Values) -> list[GraphNode]:
+    """A picture of the model's size, enlarged as latents or as pixels, and drawn on from there."""
+    *before, sample, decode = _drawn(values, 1.0)
+    second = {"steps": values["hires_steps"], "strength": values["hires_strength"]}
+    larger = {"factor": values["hires_factor"]}
+    upscaler, resample = values["hires_upscaler"], values["hires_resample"]
+    if upscaler is None and resample != "lanczos":
+        grow = {**larger, "resample": resample}
+        enlarged = [_node("grow", "latent.resize", grow, latent=("sample", "out"))]
+    else:
+        enlarge = {**larger, "upscaler": upscaler}
+        enlarged = [
+            replace(decode, id="first"),
+            _node("enlarge", "upscale.model", enlarge, image=("first", "out")),
+            _node("grow", "latent.encode", {}, vae=("model", "vae"), image=("enlarge", "out")),
+        ]
+    steering, steered = _again(*controls.wired(values["control"], ("grow", "out")))
+    return [
+        *_prompts(values),
+        _node("start", "latent.empty", _size(values), vae=("model", "vae")),
+        *before,
+        sample,
+        *enlarged,
+        *steering,
+        replace(
+            sample, id="refine", settings={**sample.settings, **second},
+            inputs={**sample.inputs, "latent": ("grow", "out"), **steered},
+        ),
+        replace(decode, inputs={**decode.inputs, "latent": ("refine", "out")}),
+        _save("decode"),
+    ]  # fmt: skip
+
+
+def upscale(values: Values) -> list[GraphNode]:
+    """A picture, made larger."""
+    tiles = {"tile": values["tile_size"], "overlap": values["tile_overlap"]}
+    return [_load(values), _enlarged(values, tiles), _save("enlarge")]
+
+
+def upscale_diffusion(values: Values) -> list[GraphNode]:
+    """A picture, made larger, noised a little and denoised in tiles."""
+    *before, sample, decode = _drawn(values, values["strength"])
+    tiles = {"tile": values["tile_size"], "overlap": values["tile_overlap"]}
+    return [
+        *_prompts(values),
+        _load(values),
+        _enlarged(values, {}),
+        _node("start", "latent.encode", {}, vae=("model", "vae"), image=("enlarge", "out")),
+        *before,
+        replace(sample, type="latent.sample_tiled", settings={**sample.settings, **tiles}),
+        decode,
+        _save("decode"),
+    ]
+
+
+def _again(
+    nodes: list[GraphNode], wires: Mapping[str, tuple[str, str]]
+) -> tuple[list[GraphNode], dict[str, tuple[str, str]]]:
+    """Call nodes otherwise, so that a second pass has its own beside those of the first."""
+    names = {node.id: f"{node.id}_again" for node in nodes}
+
+    def moved(inputs: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+        return {port: (names.get(source, source), out) for port, (source, out) in inputs.items()}
+
+    second = [replace(node, id=names[node.id], inputs=moved(node.inputs)) for node in nodes]
+    return second, moved(wires)
+
+
+def _enlarged(values: Values, settings: dict[str, Json]) -> GraphNode:
+    larger = {name: values[name] for name in ("upscaler", "factor", "width", "height")}
+    return _node("enlarge", "upscale.model", {**larger, **settings}, image=("image", "out"))
 
 
 def _prompts(values: Values) -> list[GraphNode]:

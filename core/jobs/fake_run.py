@@ -14,19 +14,25 @@ from msgspec import Struct
 
 from core import staged
 from core.errors import HeliographError, Invalid, ModelUnreadable, NodeFailed, Params
-from core.graph import settings
+from core.graph import settings, sizes
+from core.graph.branches import stages
 from core.graph.catalogue import IMAGE_FORMATS, PLAIN_TYPES, Catalogue, Resources, known
 from core.graph.check import check
-from core.graph.plan import Step, plan
+from core.graph.comparisons import COMPARISONS
+from core.graph.plan import Step
 from core.ipc.messages import RunGraph, SavedImage
 from core.jobs import fake_picture
 
 _PHASES = {"load": "load", "encode": "encode", "decode": "decode", "save": "save"}
 _PASSED = {  # node → output → input that it passes on there
     "latent.encode": {"out": "image"}, "latent.decode": {"out": "latent"},
-    "inpaint.encode": {"out": "image"},
+    "inpaint.encode": {"out": "image"}, "restore.faces": {"out": "image"},
     "control.ip_adapter": {"positive": "positive", "negative": "negative"},
 }  # fmt: skip
+_ENLARGED = {"latent.resize": "latent", "upscale.model": "image"}  # node → what it enlarges
+_SAMPLERS = ("latent.sample", "latent.sample_tiled")
+_DRAWN = frozenset({*_SAMPLERS, *_ENLARGED, "image.resize", "inpaint.paste"})
+_PLAIN = ("number.value", "number.integer", "number.add", "text.join", "logic.compare")
 _DEFAULT_SIDE = 64  # pixels, where no node says a size
 
 
@@ -94,7 +100,7 @@ class FakeRun:
             error = Invalid(first.code, problems=tuple(problems))
             error.params = first.params
             raise Failed(error, first.node, first.path)
-        for step in plan(graph, self._catalogue, resources):
+        for step in self._steps():
             values = self._settings(step, resources)
             outputs = self._outputs(step, values, resources)
             if step.pure and not step.sink and step.key in self._known:
@@ -109,6 +115,14 @@ class FakeRun:
                 self._values[step.node.id, port.name] = value
                 if value is not None and not PLAIN_TYPES.isdisjoint(port.types):
                     self.outputs[f"{step.node.id}.{port.name}"] = value
+
+    def _steps(self) -> Iterator[Step]:
+        ran: set[str] = set()
+        told = lambda node, port: self._values.get((node, port))  # noqa: E731
+        for steps in stages(self._command.graph, self._catalogue, self._command.resources, told):
+            fresh = [step for step in steps if step.node.id not in ran]
+            ran.update(step.node.id for step in fresh)
+            yield from fresh
 
     def save(self) -> list[SavedImage]:
         """Write the pictures into staging, unsynced: a fake's pictures may be lost with the power.
@@ -168,7 +182,7 @@ class FakeRun:
         self, step: Step, values: Mapping[str, Any], outputs: Mapping[str, Any]
     ) -> Iterator[Move]:
         node = step.node
-        if node.type == "latent.sample":
+        if node.type in _SAMPLERS:
             steps = int(values["steps"])
             for number in range(1, steps + 1):
                 yield Move(node.id, "step", number, steps, outputs["out"])
@@ -187,20 +201,15 @@ class FakeRun:
         node, kind = step.node, step.node.type
         if kind in _PASSED:
             return self._passed(step, _PASSED[kind])
+        if kind in _DRAWN:
+            return {"out": self._drawn(step, values)}
+        if kind in _PLAIN:
+            return {"out": self._computed(step, values)}
         match kind:
-            case "number.value":
-                return {"out": values["value"]}
-            case "number.add":
-                return {"out": self._input(step, "a") + self._input(step, "b")}
-            case "text.join":
-                parts = (self._input(step, "a"), self._input(step, "b"))
-                return {"out": values["separator"].join(parts)}
             case "prompt.encode":
                 return {"out": values["prompt"]}
             case "latent.empty":
                 return {"out": _canvas(values)}
-            case "latent.sample" | "image.resize" | "inpaint.paste":
-                return {"out": self._drawn(step, values)}
             case "image.load":
                 return {"out": self._load(node.id, resources[values["image"]].path)}
             case "inpaint.crop" | "outpaint.extend":
@@ -210,11 +219,21 @@ class FakeRun:
     def _passed(self, step: Step, ports: Mapping[str, str]) -> dict[str, Any]:
         return {output: self._input(step, port) for output, port in ports.items()}
 
+    def _computed(self, step: Step, values: Mapping[str, Any]) -> Any:
+        if step.node.type in ("number.value", "number.integer"):
+            return values["value"]
+        a, b = self._input(step, "a"), self._input(step, "b")
+        if step.node.type == "text.join":
+            return values["separator"].join((a, b))
+        return COMPARISONS[values["relation"]](a, b) if "relation" in values else a + b
+
     def _drawn(self, step: Step, values: Mapping[str, Any]) -> Canvas:
         if step.node.type == "image.resize":
             return self._resized(step, values)
         if step.node.type == "inpaint.paste":
             return self._pasted(step)
+        if port := _ENLARGED.get(step.node.type):
+            return self._enlarged(step, values, port)
         start = self._input(step, "latent") or _canvas({})
         recipe = (values["seed"], self._input(step, "positive"), start.recipe)
         return Canvas(start.width, start.height, recipe)
@@ -226,6 +245,14 @@ class FakeRun:
             height = before.height + values["top"] + values["bottom"]
             return Canvas(width, height, before.recipe)
         return Canvas(values["width"], values["height"], before.recipe)
+
+    def _enlarged(self, step: Step, values: Mapping[str, Any], port: str) -> Canvas:
+        before = self._input(step, port) or _canvas({})
+        size = sizes.enlarged(
+            (before.width, before.height), values["factor"], values.get("width"),
+            values.get("height"),
+        )  # fmt: skip
+        return Canvas(*size, before.recipe)
 
     def _pasted(self, step: Step) -> Canvas:
         """Give the size of the picture and the colours of what was drawn."""

@@ -25,9 +25,22 @@ _ADAPTER_FAMILIES = (  # names that only one family has, the most telling first
     (re.compile(r"joint_blocks[._]|(?:^|[._])transformer_blocks[._]\d+[._]attn[._]add_"), "sd3"),
     (re.compile(r"lora_te2_|text_encoder_2\.|add_embedding|label_emb"), "sdxl"),
 )
-_UPSCALERS = (
-    "conv_first.weight", "model.0.weight", "body.0.rdb1.conv1.weight",
-    "layers.0.residual_group.blocks.0.attn.qkv.weight", "params_ema.conv_first.weight",
+_UPSCALERS = (  # names that are all there, the first of them a matrix or a convolution
+    ("conv_first.weight",), ("model.0.weight",), ("body.0.rdb1.conv1.weight",),
+    ("layers.0.residual_group.blocks.0.attn.qkv.weight",), ("params_ema.conv_first.weight",),
+    ("conv_first.1.weight",), ("body.0.weight", "body.1.weight", "body.2.weight"),
+    ("conv_1.sk.weight", "upsampler.0.weight"), ("feats.0.weight", "feats.1.refine.weight"),
+    ("gblocks.0.weight", "gblocks.1.conv.weight"), ("in_to_dim.weight", "blocks.0.blocks.0.gamma"),
+    ("to_feat.weight", "to_img.0.weight"), ("to_feat.1.weight", "to_img.0.weight"),
+    ("input.weight", "residual_layer.0.residual_layer.0.layer.0.fn.0.weight"),
+    ("initial.cnn.depthwise.weight", "final_conv.pointwise.weight"),
+    ("unet1.conv1.conv.0.weight", "unet2.conv1.conv.0.weight"), ("m_head.weight", "m_tail.weight"),
+    ("m_head.0.weight", "m_tail.0.weight"), ("intro.weight", "ending.weight"),
+    ("tail.1.weight", "body.0.body.0.body.0.weight"), ("sft.weight", "conv_after_body.weight"),
+    ("fea_conv.weight", "B1.body.0.transformer_body.0.blocks.0.attn.qkv.weight"),
+    ("conv_1.weight", "body.0.local_block.norm_1.weight"),
+    ("mid_attn.layers.0.0.to_out.weight", "final_res_block.block1.proj.weights"),
+    ("toRGB.0.weight", "stylegan_decoder.style_mlp.1.weight"),
 )  # fmt: skip
 _ARCHITECTURES = (  # metadata of the trainers, where shapes do not tell
     ("stable-diffusion-xl", "sdxl"), ("sdxl", "sdxl"), ("stable-diffusion-v1", "sd1"),
@@ -119,9 +132,8 @@ def _vae(header: Header) -> Detected | None:
 
 
 def _upscaler(header: Header) -> Detected | None:
-    for name in _UPSCALERS:
-        shape = header.shape(name)
-        if len(shape) in (2, 4):
+    for names in _UPSCALERS:
+        if len(header.shape(names[0])) in (2, 4) and header.tensors.keys() >= set(names):
             return Detected("upscaler", "")
     return None
 

@@ -49,9 +49,9 @@ async def _net(state: State, name: str, model: Model | None, at: str) -> list[Pr
         other = await state.db.read(lambda connection: models.find(connection, name))
         if other is None:
             return [named.missing("unknown_model", at, name)]
-        params: Params = {"model": name[:200], "kind": other.kind, "wanted": KIND}
-        return [Problem(code="model_kind", pointer=at, params=params)]
+        params: Params = {"name": name[:200], "kind": other.kind, "wanted": KIND}
+        return [Problem(code="model_wrong_kind", pointer=at, params=params)]
     if model is None or fits(net.family, model.family):
         return []
-    params = {"model": net.name, "family": net.family, "wanted": model.family}
-    return [Problem(code="control_family", pointer=at, params=params)]
+    params = {"name": net.name, "family": net.family, "wanted": model.family}
+    return [Problem(code="model_wrong_family", pointer=at, params=params)]

@@ -11,8 +11,8 @@ from msgspec import Meta, Struct
 from core.errors import Invalid, NotFound, Params, Problem
 from core.events.subscriber import Lagged, Subscriber
 from core.events.wire import Text
+from core.graph.bounds import MaxRows
 from core.graph.recipes import Generate, choose
-from core.graph.requests import MaxRows
 from core.log import request_id
 from core.records.graph import Graph, Json
 from core.records.image import Image

@@ -3,10 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated
 
+import anyio.to_thread
+import msgspec
 from msgspec import Meta, Struct
 
-from core.errors import Invalid, Problem, TooLarge
+from core.errors import Conflict, Invalid, Params, Problem, TooLarge
 from core.graph.fields import MAX_PROBLEMS, fields_of, join, pointer_of, value_faults
+from core.graph.prompts import styles_csv
+from core.graph.prompts.styles_csv import Row
 from core.graph.reasons import BAD
 from core.graph.recipes import Generate
 from core.records.graph import Json
@@ -14,6 +18,7 @@ from core.records.preset import Preset
 from core.store import presets
 from core.store.page import Page
 from core.store.presets import Draft
+from core.store.transaction import Transaction
 from server import codec
 from server.actions.jobs import Cursor, Id, Limit
 from server.principal import Principal
@@ -53,6 +58,26 @@ class SavePreset(NewPreset, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     preset: Id
 
 
+class ImportStyles(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The text of a `styles.csv` of AUTOMATIC1111."""
+
+    csv: Annotated[str, Meta(min_length=1, max_length=1 << 20)]
+
+
+class Skipped(Struct, frozen=True, kw_only=True):
+    """A style that was not taken in, and why."""
+
+    name: str
+    code: Annotated[str, Meta(description="name_taken, too_long, list_full, …")]
+
+
+class Imported(Struct, frozen=True, kw_only=True):
+    """What became of a file's styles."""
+
+    items: list[Preset]
+    skipped: list[Skipped]
+
+
 async def page(state: State, principal: Principal, ask: ListPresets) -> Page[Preset]:
     """List presets, newest first."""
     return await state.db.read(
@@ -82,6 +107,28 @@ async def save(state: State, principal: Principal, ask: SavePreset) -> Preset:
 async def delete(state: State, principal: Principal, ask: PresetId) -> None:
     """Delete a preset. Pictures that were drawn with it keep the whole prompt."""
     await state.db.write(lambda tx: presets.delete(tx, ask.preset, principal.sees))
+
+
+async def load(state: State, principal: Principal, ask: ImportStyles) -> Imported:
+    """Save the styles of an AUTOMATIC1111 `styles.csv` as presets; names that are taken stay."""
+    rows = await anyio.to_thread.run_sync(lambda: list(styles_csv.rows(ask.csv, "/csv")))
+    if len(rows) > presets.MAX_PRESETS:
+        params: Params = {"field": "csv", "max": presets.MAX_PRESETS}
+        raise Invalid(problems=(Problem(code="too_long", pointer="/csv", params=params),))
+    return await state.db.write(lambda tx: _take_in(tx, rows, principal.owner))
+
+
+def _take_in(tx: Transaction, rows: list[Row], owner: str) -> Imported:
+    done = Imported(items=[], skipped=[])
+    for row in rows:
+        try:
+            wanted = codec.decode(msgspec.structs.asdict(row), NewPreset)
+            done.items.append(presets.create(tx, _checked(wanted), owner))
+        except Invalid as error:
+            done.skipped.append(Skipped(name=row.name[:200], code=error.problems[0].code))
+        except Conflict as error:
+            done.skipped.append(Skipped(name=row.name[:200], code=error.name))
+    return done
 
 
 def _checked(ask: NewPreset) -> Draft:

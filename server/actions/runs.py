@@ -9,8 +9,8 @@ from msgspec import Meta, Struct
 
 from core.errors import Invalid, NotFound, Problem
 from core.graph import sweep
+from core.graph.bounds import MaxRows
 from core.graph.fields import MAX_PROBLEMS, join, pointer_of
-from core.graph.requests import MaxRows
 from core.graph.sweep import BoundAxis, Target
 from core.ids import is_id
 from core.records.graph import Graph, Json

@@ -10,7 +10,7 @@ from core.graph.axes import Placed
 from core.graph.fields import MAX_PROBLEMS, join
 from core.graph.sweep import BoundAxis, Cell
 from core.records.graph import Graph, GraphNode, Json
-from server.actions import adapting, named
+from server.actions import adapting, extras, named
 from server.principal import Principal
 from server.state import State
 
@@ -34,8 +34,8 @@ async def expand(
     axes = sweep.bind(graph, placed, bindings, state.nodes)
     nodes = {node.id: node for node in graph.nodes}
     axes = tuple(_by_name(state, axis, nodes, starter) for axis in axes)
-    problems: list[Problem] = []
     pointers = [f"{axis.at}/values" for axis in placed]
+    problems = list(extras.lacking_in(state.nodes, axes, nodes, pointers))
     for axis, at in zip(axes, pointers, strict=True):
         if axis.replace is None:
             problems += await _unknown(state, principal, axis, nodes, at)

@@ -24,6 +24,7 @@ from server.actions import (
     carried,
     controlled,
     dynamic,
+    enlarged,
     laid,
     named,
     pictured,
@@ -31,6 +32,7 @@ from server.actions import (
     styling,
     swept,
 )
+from server.actions import extras as extras_of
 from server.actions.swept import STARTER
 from server.principal import Principal
 from server.state import State
@@ -88,8 +90,8 @@ async def of_recipe(
     request = await laid.out(state, principal, fields, wanted)
     request = await styling.applied(state, principal, request, pointer)
     fields = request.fields
-    model, problems = await _model(state, fields, pointer)
-    problems += request.problems
+    model, problems = await _model(state, name, fields, pointer)
+    problems += [*request.problems, *await enlarged.unknown(state, fields, pointer)]
     source = await _picture(state, principal, fields, "init_image", pointer, problems)
     mask = await _picture(state, principal, fields, "mask_image", pointer, problems)
     boards = {"/board": board, f"{pointer}/board": fields.get("board")}
@@ -111,19 +113,21 @@ async def of_recipe(
         )
     except Invalid as error:
         raise Invalid(problems=request.pointed([*error.problems, *problems], pointer)) from error
-    bound = {**built.bindings, **controls.bindings(built.fields["control"])}
-    at = {target: field for field, targets in bound.items() for target in targets}
-    found = [*check.check(built.graph, state.nodes), *named.unlisted(state.nodes, built.graph)]
-    found += await adapting.problems(state, built.graph)
-    problems += [_to_field(problem, at, pointer) for problem in found]
+    problems += await _of_built(state, built, pointer)
     problems += named.too_large(state, built.graph, f"{pointer}/width")
     if source is not None and any(built.fields.get(side) for side in recipes.ROOM):
         wide, high = recipes.extended(built.fields, source)
         too_many = named.too_many(state, wide, high, f"{pointer}/{recipes.ROOM[0]}")
         problems += [too_many] if too_many else []
+    problems += enlarged.too_large(state, name, built.fields, source, pointer)
     if problems:
         raise Invalid(problems=request.pointed(problems, pointer))
     axes, cells = await _grid(state, principal, request, runs, built, model, pointer)
+    problems += await enlarged.too_large_in(
+        state, principal, name, built.fields, source, axes, cells, pointer
+    )
+    if problems:
+        raise Invalid(problems=tuple(problems))
     recipe = {"name": name, **{k: v for k, v in fields.items() if k == "board"}, **built.fields}
     return Work(graph=built.graph, recipe=recipe, axes=axes, cells=cells, cost=_cost(built.graph))
 
@@ -182,8 +186,10 @@ async def of_graph(
         problems = named.too_large(state, graph, "/graph/nodes")
         problems += [
             msgspec.structs.replace(problem, pointer=f"/graph{problem.pointer}")
-            for problem in named.unlisted(state.nodes, graph)
-        ]
+            for problem in (
+                *named.unlisted(state.nodes, graph), *extras_of.lacking(state.nodes, graph),
+            )
+        ]  # fmt: skip
         problems += await named.unknown(state, principal, graph)
         problems += [
             msgspec.structs.replace(problem, pointer=f"/graph{problem.pointer}")
@@ -205,9 +211,11 @@ async def default_model(state: State) -> Model | None:
 
 
 async def _model(
-    state: State, fields: Mapping[str, Json], pointer: str
+    state: State, recipe: str, fields: Mapping[str, Json], pointer: str
 ) -> tuple[Model | None, list[Problem]]:
-    """Look up the model that the fields name, or choose one."""
+    """Look up the model that the fields name, or choose one for a recipe that takes one."""
+    if not recipes.takes(recipe, "model"):
+        return None, []
     name = fields.get("model")
     if name is None:
         return await default_model(state), []
@@ -239,6 +247,19 @@ async def _picture(
     return found
 
 
+async def _of_built(state: State, built: recipes.Built, pointer: str) -> list[Problem]:
+    """List what keeps a recipe's graph from running, at the fields that it comes from."""
+    bound = {**built.bindings, **controls.bindings(built.fields.get("control", ()))}
+    at = {target: field for field, targets in bound.items() for target in targets}
+    found = [
+        *check.check(built.graph, state.nodes),
+        *named.unlisted(state.nodes, built.graph),
+        *extras_of.lacking(state.nodes, built.graph),
+        *await adapting.problems(state, built.graph),
+    ]
+    return [_to_field(problem, at, pointer) for problem in found]
+
+
 def _to_field(problem: Problem, at: Mapping[tuple[str, str], str], pointer: str) -> Problem:
     """Point a problem of a built graph at the field that the setting came from."""
     place = (problem.path or "").removeprefix("$.settings.")
@@ -254,7 +275,7 @@ def _seeds(
     axes: list[Placed], runs: int, fields: Mapping[str, Json], count: int, *, drawn: bool
 ) -> tuple[list[Placed], int]:
     """Turn ``count``, and runs of a seed that was drawn, into an axis of seeds: seed + i."""
-    if any(axis.sweeps("seed") for axis in axes):
+    if any(axis.sweeps("seed") for axis in axes) or "seed" not in fields:
         return axes, runs * count
     seeds = count * (runs if drawn else 1)
     if seeds == 1:
@@ -266,7 +287,8 @@ def _seeds(
 
 def _cost(graph: Graph) -> int:
     """Estimate the work of one job: rows × steps × pixels."""
-    steps = [node.settings.get("steps", 20) for node in graph.nodes if node.type == "latent.sample"]
+    samplers = [node for node in graph.nodes if node.type.startswith("latent.sample")]
+    steps = [node.settings.get("steps", 20) for node in samplers]
     pixels = [
         node.settings["width"] * node.settings["height"]
         for node in graph.nodes

@@ -21,21 +21,24 @@ _FIELDS = (
     "mask_invert", "only_masked", "mask_padding", "extend_left", "extend_right", "extend_top",
     "extend_bottom", "infill", "max_rows", "dynamic_prompts", "guidance_rescale",
     "guidance_start", "guidance_end", "variation_seed", "variation_strength", "seamless",
+    "hires_factor", "hires_strength", "hires_steps", "hires_upscaler", "hires_resample",
+    "match_colors",
 )  # fmt: skip
 _WHOLE = frozenset(
     {
         "width", "height", "steps", "seed", "count", "max_rows", "mask_grow", "mask_padding",
         "extend_left", "extend_right", "extend_top", "extend_bottom", "variation_seed",
+        "hires_steps",
     }
 )  # fmt: skip
 _REAL = frozenset(
     {
         "guidance_scale", "strength", "mask_blur", "guidance_rescale", "guidance_start",
-        "guidance_end", "variation_strength",
+        "guidance_end", "variation_strength", "hires_factor", "hires_strength",
     }
 )  # fmt: skip
 _NAMES = frozenset({"model", "image"})  # fields of a control that are texts, even of digits
-_FLAGS = frozenset({"mask_invert", "only_masked"})
+_FLAGS = frozenset({"mask_invert", "only_masked", "match_colors"})
 _ELSEWHERE = frozenset({"dynamic_prompts"})  # called otherwise here: ``grid``'s flag
 
 

@@ -15,7 +15,7 @@ import anyio
 from server import cli
 from server.client import Client
 
-_SECONDS = 180.0  # that a sheet may take: longer than the server lets it
+_SECONDS = 1200.0  # that a sheet may take: longer than the server lets the largest
 _RUN = re.compile(
     r"(-?[\d.]+(?:e-?\d+)?)\.\.(-?[\d.]+(?:e-?\d+)?)(?::(-?[\d.]+(?:e-?\d+)?))?", re.I
 )

@@ -55,6 +55,7 @@ def routes() -> list[Route]:
         verb("DELETE", f"{API}/boards/{{board}}", boards.delete, "generate", tag="boards"),
         verb("GET", f"{API}/presets", presets.page, "read", tag="presets"),
         verb("POST", f"{API}/presets", presets.create, "generate", tag="presets", status=201),
+        verb("POST", f"{API}/presets/import", presets.load, "generate", tag="presets", status=201),
         verb("GET", f"{API}/presets/{{preset}}", presets.get, "read", tag="presets"),
         verb("PUT", f"{API}/presets/{{preset}}", presets.save, "generate", tag="presets"),
         verb("DELETE", f"{API}/presets/{{preset}}", presets.delete, "generate", tag="presets"),

@@ -198,6 +198,56 @@ def test_the_same_graph_again_runs_only_its_sinks(house: House) -> None:
     assert len(Gray.calls) == 1
 
 
+def gray(name: str, level: float) -> GraphNode:
+    return N(id=name, type="test.gray", settings={"level": level})
+
+
+def switched(condition: Any) -> tuple[GraphNode, ...]:
+    settings = {"condition": condition} if isinstance(condition, bool) else {}
+    wires = {"on_true": ("a", "out"), "on_false": ("b", "out")}
+    if not settings:
+        wires["condition"] = condition
+    end = N(id="end", type="test.sink", inputs={"a": ("s", "out")})
+    return (
+        gray("a", 0.25),
+        gray("b", 0.75),
+        N(id="s", type="logic.switch", settings=settings, inputs=wires),
+        end,
+    )
+
+
+@pytest.mark.parametrize(("condition", "level"), [(True, 0.25), (False, 0.75)])
+def test_the_branch_that_is_not_taken_never_runs(
+    house: House, condition: bool, level: float
+) -> None:
+    report = house.run(*switched(condition))
+    assert isinstance(report, JobDone)
+    assert Gray.calls == [level]
+    assert float(Sink.got[0].pixels.mean()) == level
+    assert report.ran == 2
+
+
+def test_a_condition_that_is_worked_out_decides_and_its_nodes_run_once(house: House) -> None:
+    condition = (
+        N(id="now", type="test.clock"), value("zero", 0),
+        N(id="c", type="logic.compare", inputs={"a": ("now", "out"), "b": ("zero", "out")}),
+    )  # fmt: skip
+    shown = N(id="shown", type="test.sink", inputs={"a": ("now", "out")})
+    report = house.run(*switched(("c", "out")), *condition, shown)
+    assert isinstance(report, JobDone)
+    assert Gray.calls == [0.25]
+    assert report.outputs["c.out"] is True
+    assert Sink.got[-1] == report.outputs["now.out"]
+    assert report.ran == 6  # clock, zero, comparison, grey, two sinks
+
+
+def test_a_failure_in_the_branch_that_is_not_taken_is_none(house: House) -> None:
+    trouble = N(id="b", type="test.trouble", settings={"kind": "x"})
+    first, _, switch, end = switched(True)
+    assert isinstance(house.run(value("a", 1), trouble, switch, end), JobDone)
+    assert isinstance(house.run(first, trouble, switched(False)[2], end), JobFailed)
+
+
 def test_what_a_value_remarks_is_told_of_every_job_that_uses_it(house: House) -> None:
     sink = N(id="e", type="test.sink", inputs={"a": ("s", "out")})
     for cached in (0, 1):

@@ -57,8 +57,8 @@ async def test_everything_that_control_names_wrongly_is_told_at_once(studio: Stu
         ],
     )
     assert sorted(found) == [
-        ("control_family", "/control/3/model"),
-        ("model_kind", "/control/2/model"),
+        ("model_wrong_family", "/control/3/model"),
+        ("model_wrong_kind", "/control/2/model"),
         ("number_not_below", "/control/4/start"),
         ("unknown_image", "/control/1/image"),
         ("unknown_model", "/control/1/model"),
@@ -101,6 +101,8 @@ async def test_a_graph_names_its_controlnet_too(studio: Studio) -> None:
 async def test_capabilities_name_the_preprocessors(studio: Studio) -> None:
     found = (await studio.client.get("/api/v1/capabilities")).json()
     for recipe in found["recipes"]:
+        if recipe["name"] == "upscale":  # which draws nothing
+            continue
         named = recipe["fields"]["$defs"]["ControlUse"]["properties"]["preprocessor"]["enum"]
         assert {"none", "canny", "lineart", "xdog", "color", "tile"} <= set(named)
 

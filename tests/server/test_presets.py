@@ -121,6 +121,31 @@ async def test_what_is_wrong_with_styles_is_told_with_all_else(studio: Studio) -
     assert await studio.rows() == before
 
 
+async def test_styles_of_another_program_come_in_and_what_does_not_is_told(
+    studio: Studio,
+) -> None:
+    await preset(studio, "Ink", prompt="mine")
+    table = 'name,prompt,negative_prompt\nOil,"oil, {prompt}",photo\nInk,ink,\nLong,' + "x" * 4097
+    done = await studio.client.post(f"{PRESETS}/import", json={"csv": table})
+    assert done.status_code == 201, done.text
+    (oil,) = done.json()["items"]
+    assert (oil["name"], oil["prompt"], oil["negative_prompt"]) == ("Oil", "oil, {prompt}", "photo")
+    assert done.json()["skipped"] == [
+        {"name": "Ink", "code": "name_taken"}, {"name": "Long", "code": "too_long"},
+    ]  # fmt: skip
+    assert {p["prompt"] for p in (await studio.client.get(PRESETS)).json()["items"]} == {
+        "mine", "oil, {prompt}",
+    }  # fmt: skip
+    drawn = await studio.generate(styles=["Oil"])
+    assert drawn["images"][0]["prompt"] == "oil, a red fox"
+    wrong = await studio.client.post(f"{PRESETS}/import", json={"csv": "a,b"})
+    assert told(wrong) == [("/csv", "styles_unreadable")]
+    many = "name,prompt\n" + "x,y\n" * 1001
+    assert told(await studio.client.post(f"{PRESETS}/import", json={"csv": many})) == [
+        ("/csv", "too_long")
+    ]
+
+
 async def test_strangers_have_presets_of_their_own(opener: Opener) -> None:
     async with opener(token=MASTER) as studio:
         one = bearer((await token(studio, "one", "read", "generate"))[1])

@@ -139,7 +139,7 @@ async def test_capabilities_tell_what_a_client_may_offer(studio: Studio) -> None
     told = (await studio.client.get("/api/v1/capabilities")).json()
     assert "euler" in told["samplers"]
     assert {recipe["name"] for recipe in told["recipes"]} == {
-        "txt2img", "img2img", "inpaint", "outpaint",
+        "txt2img", "img2img", "inpaint", "outpaint", "hires", "upscale", "upscale_diffusion",
     }  # fmt: skip
     assert told["limits"]["json_bytes"] == 4 * 1024 * 1024
     assert "en" in told["languages"]

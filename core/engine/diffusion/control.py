@@ -7,11 +7,13 @@ knows neither when rows are stepped nor where pictures come from.
 """
 
 from collections.abc import Hashable, Sequence
+from copy import copy
 from typing import Any, Protocol
 
 import torch
 from torch import nn
 
+from core.engine.values import Area
 from core.graph.controls import Mode
 
 _FAINTEST = -1.0  # power of ten of the first residual's share where those are weighted softly
@@ -49,6 +51,18 @@ class Use:
         self._one_half = mode == "control" or pooled
         self._shares: torch.Tensor | None = None
 
+    def part(self, area: Area, factor: int) -> "Use":
+        """Give the same for a part of the picture.
+
+        :param area: in cells; ``factor`` pixels of the picture are a cell.
+        """
+        made = copy(self)
+        top, left = area.top * factor, area.left * factor
+        made.picture = self.picture[
+            ..., top : top + area.height * factor, left : left + area.width * factor
+        ]
+        return made
+
     def enter(self, device: torch.device, dtype: torch.dtype) -> None:
         """Move the picture onto the device; does nothing when it is there."""
         self.picture = self.picture.to(device, dtype)
@@ -80,7 +94,7 @@ class Controlled(Protocol):
 def residuals(
     rows: Sequence[Controlled],
     order: Sequence[int],
-    following: Sequence[bool],
+    conditional: Sequence[bool],
     latents: torch.Tensor,
     timesteps: torch.Tensor,
     tokens: torch.Tensor,
@@ -89,8 +103,7 @@ def residuals(
 
     Each net is run once, for the entries of the batch that it adds to; not at all without any.
 
-    :param order: the row of each entry.
-    :param following: of each entry, whether it follows a prompt: it is no unconditional half.
+    :param order: the row of each entry; ``conditional``: whether it is no unconditional half.
     :param latents: scaled, (E, C, h, w), without the channels that only the denoiser takes.
     :param timesteps: (E,); ``tokens``: (E, T, D); all on the device.
     """
@@ -98,8 +111,8 @@ def residuals(
     for column in range(len(rows[0].controls)):
         acting = [
             place
-            for place, index in enumerate(order)
-            if rows[index].controls[column].acts(rows[index].place, conditional=following[place])
+            for place, (index, told) in enumerate(zip(order, conditional, strict=True))
+            if rows[index].controls[column].acts(rows[index].place, conditional=told)
         ]
         if not acting:
             continue

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 
 from core.engine.diffusion.guidance import Guidance, combine
-from core.engine.diffusion.regions import Regions
+from core.engine.diffusion.regions import Cut, Regions, whole
 from core.engine.diffusion.turns import Turn
 
 
@@ -78,10 +78,13 @@ class Followed:
         """Say of each entry whether it follows a prompt; the unconditional half does not."""
         return [not (self._guiding and not place) for place in range(len(self.entries()))]
 
-    def combined(self, predictions: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Make one prediction of those of the entries; all (1, C, h, w) float32."""
+    def combined(self, predictions: Sequence[torch.Tensor], cut: Cut = whole) -> torch.Tensor:
+        """Make one prediction of those of the entries; all (1, C, h, w) float32.
+
+        :param cut: takes out the part of the picture that the predictions are of.
+        """
         some = predictions[1:] if self._guiding else predictions
-        conditional = some[0] if self._regions is None else self._regions.blend(some)
+        conditional = some[0] if self._regions is None else self._regions.blend(some, cut)
         if not self._guiding:
             return conditional
         return combine(predictions[0], conditional, self._guidance.scale, self._guidance.rescale)

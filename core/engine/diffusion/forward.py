@@ -33,10 +33,10 @@ def predict(rows: Sequence[Row]) -> tuple[list[torch.Tensor], list[torch.Tensor]
         steered = {}
         if rows[0].controls:  # whose nets see no channels for inpainting
             narrow = torch.cat([inputs[index] for index in order]).to(rows[0].dtype)
-            following = [known for row in rows for known in row.followed.conditional()]
+            prompted = [known for row in rows for known in row.followed.conditional()]
             text_of = getattr(rows[0].network, "text_of", None)  # of one that reads pictures too
             words = tokens if text_of is None else text_of(tokens)
-            steered = control.residuals(rows, order, following, narrow, timesteps, words)
+            steered = control.residuals(rows, order, prompted, narrow, timesteps, words)
         output: torch.Tensor = rows[0].network(
             torch.cat([wide[index] for index in order]).to(rows[0].dtype),  # (E, C + K, h, w)
             timesteps,
@@ -47,6 +47,6 @@ def predict(rows: Sequence[Row]) -> tuple[list[torch.Tensor], list[torch.Tensor]
     parts = output.to(torch.float32).tensor_split(len(order))
     ends = list(accumulate(len(some) for some in entries))
     return inputs, [
-        row.followed.combined(parts[end - len(some) : end])
+        row.combined(parts[end - len(some) : end])
         for row, some, end in zip(rows, entries, ends, strict=True)
     ]

@@ -5,9 +5,16 @@ mixed by weight (Bar-Tal et al. 2023, "MultiDiffusion", https://arxiv.org/abs/23
 Knows one row's predictions; neither loops nor pictures.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
+
+Cut = Callable[[torch.Tensor], torch.Tensor]
+
+
+def whole(picture: torch.Tensor) -> torch.Tensor:
+    """Cut nothing off."""
+    return picture
 
 
 class Regions:
@@ -29,6 +36,9 @@ class Regions:
         self._shares = self._shares.to(device)
         self.tokens = tuple(tokens.to(device, dtype) for tokens in self.tokens)
 
-    def blend(self, predictions: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Mix the predictions of the whole picture's prompt and of each region's, (1, C, h, w)."""
-        return (self._shares * torch.cat(list(predictions))).sum(dim=0, keepdim=True)
+    def blend(self, predictions: Sequence[torch.Tensor], cut: Cut = whole) -> torch.Tensor:
+        """Mix the predictions of the whole picture's prompt and of each region's, (1, C, h, w).
+
+        :param cut: takes out the part of the picture that the predictions are of.
+        """
+        return (cut(self._shares) * torch.cat(list(predictions))).sum(dim=0, keepdim=True)

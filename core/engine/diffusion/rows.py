@@ -138,6 +138,11 @@ class Row:
         return self.error is not None or self._index >= len(self._timesteps)
 
     @property
+    def ready(self) -> bool:
+        """Say whether it can be stepped now; a part of a larger picture waits for the others."""
+        return not self.done
+
+    @property
     def timestep(self) -> torch.Tensor:
         """Give the timestep of the step to come: 0-dimensional, on the CPU."""
         return self._timesteps[self._index]
@@ -161,6 +166,10 @@ class Row:
     def widened(self, scaled: torch.Tensor) -> torch.Tensor:
         """Put the row's own channels beside its latents, (1, C + K, h, w)."""
         return scaled if self.channels is None else torch.cat([scaled, self.channels], dim=1)
+
+    def combined(self, predictions: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Make one prediction of those of its entries; all (1, C, h, w) float32."""
+        return self.followed.combined(predictions)
 
     def advance(self, scaled: torch.Tensor, prediction: torch.Tensor) -> None:
         """Take one step with the guided ``prediction`` that the network made of ``scaled``."""

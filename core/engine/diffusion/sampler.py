@@ -128,7 +128,7 @@ class SamplingLoop:
         if rows is None:
             return False
         self._dismiss_canceled(rows)
-        if chosen := self._choose([row for row in rows if not row.done]):
+        if chosen := self._choose([row for row in rows if row.ready]):
             self._turn(chosen)
         self._release(rows)
         return True

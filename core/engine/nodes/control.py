@@ -58,7 +58,7 @@ class ControlNetNode(Node, tag="control.net"):
         found = ctx.resource(self.controlnet)
         told, name = found.family or "", found.name or self.controlnet
         if not fits(told, model.family):
-            raise Invalid("control_family", model=name, family=told, wanted=model.family)
+            raise Invalid("model_wrong_family", name=name, family=told, wanted=model.family)
         net = ControlNet(
             identity=found.identity, path=found.path, family=model.family,
             format=found.format or "diffusers",

@@ -121,12 +121,16 @@ class LatentSample(Node, tag="latent.sample"):
                 for index in range(len(latent.samples))
             ]
             ready = [row for row in batch if row is not None]
-            done, fetch = iter(ctx.engine.get(SamplingLoop).sample(ready)), ctx.engine.device.fetch
+            done, fetch = iter(self._denoised(ctx, model, ready)), ctx.engine.device.fetch
             samples = [
                 latent.samples[index : index + 1] if row is None else fetch(next(done))
                 for index, row in enumerate(batch)
             ]
         return Latent(samples=torch.cat(samples))
+
+    def _denoised(self, ctx: Context, model: Model, ready: list[rows.Row]) -> list[torch.Tensor]:
+        """Denoise rows to their end; give their latents on the device."""
+        return ctx.engine.get(SamplingLoop).sample(ready)
 
     def _row(
         self,

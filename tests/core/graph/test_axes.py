@@ -1,5 +1,6 @@
 """Axes laid flat: groups, spans, search and replace; and what is wrong with them."""
 
+import itertools
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from core.errors import Invalid
 from core.graph import axes as flat
 from core.graph import swaps, sweep
 from core.graph.catalogue import Catalogue
-from core.records.graph import Graph
+from core.records.graph import Graph, GraphNode
 from core.records.job import Axis, Span, Sweep
 
 BINDINGS = {
@@ -117,6 +118,40 @@ class TestSpans:
         assert all(isinstance(seed, int) and 0 <= seed < 2**32 for seed in made.values)
         (other,) = flat.placed(Sweep(axes=[axis("seed", Span(random=1000))]))
         assert made.values != other.values
+
+
+NUMBERS = st.none() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.integers(-9, 9)
+SPANS = st.builds(
+    Span, start=NUMBERS, stop=NUMBERS, step=NUMBERS.filter(lambda step: step is not None),
+    count=st.none() | st.integers(1, 12), random=st.none() | st.integers(1, 9),
+    board=st.none() | st.just("b"),
+)  # fmt: skip
+VALUES = st.lists(st.none() | st.integers() | st.text(max_size=3), max_size=4) | SPANS
+SETTINGS = st.sampled_from(["seed", "steps", "prompt", "nothing", ""])
+SINGLE = st.builds(Axis, setting=SETTINGS, values=VALUES, replace=st.sampled_from([None, "fox"]))
+AXES = SINGLE | st.builds(Axis, setting=SETTINGS, zip=st.lists(SINGLE, max_size=3))
+SWEEPS = st.builds(Sweep, axes=st.lists(AXES, max_size=4), mode=st.sampled_from(["product", "zip"]))
+
+
+@given(wanted=SWEEPS)
+def test_any_sweep_is_drawn_or_refused_with_pointers(wanted: Sweep) -> None:
+    graph = Graph(
+        nodes=[
+            GraphNode(id="positive", type="prompt.encode", settings={"prompt": "a fox"}),
+            GraphNode(id="sample", type="latent.sample", settings={"seed": 1}),
+        ]
+    )
+    try:
+        axes = sweep.bind(graph, wanted, BINDINGS)
+    except Invalid as error:
+        assert error.problems
+        assert all(one.pointer.startswith("/sweep") for one in error.problems)
+        return
+    cells = [*itertools.islice(sweep.cells(axes, "product"), 50)]
+    assert cells
+    for cell in cells:
+        sweep.apply(graph, axes, cell)
+        assert len(sweep.overrides(axes, cell)) == len(axes)
 
 
 class TestReplacing:

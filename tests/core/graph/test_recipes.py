@@ -27,7 +27,12 @@ NEEDED: dict[str, dict[str, Any]] = {  # recipe → what it cannot do without
     "img2img": {"init_image": "x"},
     "inpaint": {"init_image": "x", "mask_image": "y"},
     "outpaint": {"init_image": "x", "extend_left": 16},
+    "hires": {},
+    "upscale": {"init_image": "x"},
+    "upscale_diffusion": {"init_image": "x"},
 }
+WORDLESS = {"upscale"}  # recipes that draw nothing, and so read no prompt and no model
+UNBOUND = {"hires": {"hires_upscaler"}}  # fields without a node in the recipe's usual graph
 
 API_BODY = b"""
 {"prompt": "a red fox on a blue background", "negative_prompt": "", "model": "starter",
@@ -40,6 +45,10 @@ API_BODY = b"""
 
 def settings(graph: Graph, id_: str) -> dict[str, Any]:
     return next(one.settings for one in graph.nodes if one.id == id_)
+
+
+def asked(name: str) -> dict[str, Any]:
+    return {**({} if name in WORDLESS else FOX), **NEEDED[name]}
 
 
 def problems(name: str, request: dict[str, Any], **options: Any) -> list[tuple[str, str]]:
@@ -253,7 +262,7 @@ class TestRegions:
         {"prompt": "a tree", "mask_image": "01B", "weight": 2},
     ]
 
-    @pytest.mark.parametrize("name", recipes.RECIPES)
+    @pytest.mark.parametrize("name", sorted(recipes.RECIPES.keys() - WORDLESS))
     def test_each_region_is_wired_onto_the_prompt(self, name: str, catalogue: Catalogue) -> None:
         request = {**FOX, **NEEDED[name], "regions": self.REGIONS}
         built = recipes.build(name, request, NONE, source=(64, 64))
@@ -327,6 +336,19 @@ class TestRegions:
         assert problems("txt2img", {**FOX, "regions": many}) == [("too_long", "/regions")]
 
 
+class TestEnlarged:
+    """The recipes that make pictures larger are wired in ``test_enlarging``."""
+
+    def test_a_recipe_without_words_takes_none(self) -> None:
+        built = recipes.build("upscale", {"init_image": "x"}, NONE)
+        assert "prompt" not in built.fields
+        wordy = {"init_image": "x", **FOX, "dynamic_prompts": "random"}
+        assert problems("upscale", wordy) == [
+            ("not_in_recipe", "/prompt"), ("not_in_recipe", "/model"), ("not_in_recipe", "/seed"),
+            ("not_in_recipe", "/dynamic_prompts"),
+        ]  # fmt: skip
+
+
 class TestProblems:
     def test_every_problem_is_told_at_once_with_its_pointer(self) -> None:
         bad = {
@@ -368,8 +390,8 @@ class TestProblems:
 
     @pytest.mark.parametrize("name", recipes.RECIPES)
     def test_every_field_at_its_default_is_taken_by_every_recipe(self, name: str) -> None:
-        request = msgspec.to_builtins(recipes.Generate(prompt="a fox"))
-        recipes.build(name, {**request, **FOX, **NEEDED[name]}, NONE)
+        request = msgspec.to_builtins(recipes.Generate(prompt=""))
+        recipes.build(name, {**request, **asked(name)}, NONE)
 
     @pytest.mark.parametrize(
         ("field", "value"),
@@ -419,9 +441,9 @@ class TestTable:
     def test_every_field_is_bound_to_settings_that_are_there(
         self, name: str, catalogue: Catalogue
     ) -> None:
-        built = recipes.build(name, {**FOX, **NEEDED[name]}, NONE)
+        built = recipes.build(name, asked(name), NONE)
         own = set(recipes.RECIPES[name].fields.__struct_fields__)
-        assert built.bindings.keys() == own - WIRED
+        assert built.bindings.keys() == own - WIRED - UNBOUND.get(name, set())
         types = {one.id: one.type for one in built.graph.nodes}
         for field, targets in built.bindings.items():
             assert targets, field
@@ -431,7 +453,7 @@ class TestTable:
 
     @pytest.mark.parametrize("name", recipes.RECIPES)
     def test_a_binding_leads_where_the_recipe_puts_the_value(self, name: str) -> None:
-        built = recipes.build(name, {**FOX, **NEEDED[name]}, NONE)
+        built = recipes.build(name, asked(name), NONE)
         for field, targets in built.bindings.items():
             for node, setting in targets:
                 assert settings(built.graph, node)[setting] == built.fields[field]
@@ -442,6 +464,7 @@ class TestTable:
         assert recipes.choose(recipes.Generate(prompt="x", mask_image="y")) == "inpaint"
         for side in recipes.ROOM:
             assert recipes.choose(recipes.Generate(prompt="x", **{side: 8})) == "outpaint"
+        assert recipes.choose(recipes.Generate(prompt="x", hires_factor=2.0)) == "hires"
 
 
 def test_a_sweep_over_fields_makes_graphs_that_fit(catalogue: Catalogue) -> None:

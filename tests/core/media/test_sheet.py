@@ -3,11 +3,12 @@
 from io import BytesIO
 from pathlib import Path
 
+import anyio
 import pytest
 from PIL import Image
 
-from core.errors import Invalid
-from core.media import lettering, sheet
+from core.errors import Invalid, Unavailable
+from core.media import lettering, sheet, sheet_plan
 from core.media.sheet import Block, Cell, Label, Sheet
 
 pytestmark = pytest.mark.anyio
@@ -101,8 +102,8 @@ def test_a_sheet_never_has_more_pixels_than_its_bound(columns: int, rows: int, s
     asked = table([[cell] * columns] * rows, width=1024, height=1024, side=side)
     plan = sheet.measure(asked)
     assert plan is not None
-    assert plan.whole[0] * plan.whole[1] <= sheet.MAX_PIXELS
-    assert max(plan.whole) <= sheet.MAX_SIDE
+    assert plan.whole[0] * plan.whole[1] <= sheet_plan.MAX_PIXELS
+    assert max(plan.whole) <= sheet_plan.MAX_SIDE
     assert max(plan.cell) <= side
 
 
@@ -112,11 +113,27 @@ async def test_cells_that_could_not_be_seen_are_refused() -> None:
     assert caught.value.problems[0].code == "sheet_too_large"
 
 
+async def test_no_more_than_a_few_sheets_wait_for_each_other(pictures: list[Cell]) -> None:
+    asked = table([pictures[:2]])
+    told: list[str] = []
+
+    async def ask() -> None:
+        try:
+            told.append(f"{(await sheet.draw(asked)).width > 0}")
+        except Unavailable as error:
+            told.append(error.name)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(12):
+            group.start_soon(ask)
+    assert sorted(told) == ["True"] * 9 + ["sheets_waiting"] * 3
+
+
 class TestLettering:
     def test_a_text_that_no_font_can_write_is_replaced(self) -> None:
         assert lettering.fitting("seed: 7", 12) is not None
         assert lettering.fitting("\U00013000\uffff", 12) is None
-        words, _ = sheet._lettered(Label("x \uffff", "prompt #1"), 12)
+        words, _ = sheet_plan.lettered(Label("x \uffff", "prompt #1"), 12)
         assert words == "prompt #1"
 
     def test_a_long_text_keeps_to_its_lines_and_width(self) -> None:

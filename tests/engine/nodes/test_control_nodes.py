@@ -170,7 +170,7 @@ def test_what_cannot_steer_is_refused(bench: Bench, tiny: Tiny) -> None:
     ctx = context(bench, tiny)
     with pytest.raises(Invalid, match="number_not_below"):
         net(ctx, shown(), start=0.5, end=0.5)
-    with pytest.raises(Invalid, match="control_family"):
+    with pytest.raises(Invalid, match="model_wrong_family"):
         net(context(bench, tiny, family="sdxl"), shown())
     with pytest.raises(NotFound):
         ControlNetNode(controlnet="?").run(ctx, shown(), parts(ctx).model, empty(ctx))

@@ -37,11 +37,21 @@ export type Generate = {
   mask_invert?: boolean;
   only_masked?: boolean;
   mask_padding?: number;
+  match_colors?: boolean;
   extend_left?: number;
   extend_right?: number;
   extend_top?: number;
   extend_bottom?: number;
   infill?: "edge" | "noise" | "tile";
+  hires_factor?: number | null;
+  hires_strength?: number | null;
+  hires_steps?: number | null;
+  hires_upscaler?: string | null;
+  hires_resample?: "bicubic" | "bilinear" | "lanczos" | "nearest" | null;
+  upscaler?: string | null;
+  factor?: number | null;
+  tile_size?: number | null;
+  tile_overlap?: number | null;
 };
 
 /** A ControlNet, and the picture that it steers by. */

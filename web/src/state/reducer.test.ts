@@ -94,6 +94,8 @@ describe("facts about jobs", () => {
   it("count a batch once, and never below nothing", () => {
     const state = all([{ ...BASE, type: "batch.queued", seq: 1, batch: "B", count: 1000, priority: 0 }]);
     expect(state.queue.counts.queued).toBe(1000);
+    const again = all([{ ...BASE, type: "batch.retried", seq: 1, batch: "B", count: 3, jobs: [] }]);
+    expect(again.queue.counts.queued).toBe(3);
     expect(all([started(1, "J")]).queue.counts.queued).toBe(0);
   });
 });

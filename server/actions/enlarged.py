@@ -1,0 +1,75 @@
+"""Recipes that make pictures larger, as they are asked for: upscalers there, results not too large.
+
+Writes nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from core.errors import Problem
+from core.graph import enlarging
+from core.graph.sweep import BoundAxis, Cell
+from core.records.graph import Json
+from server.actions import named
+from server.principal import Principal
+from server.state import State
+
+_SWEPT = frozenset({"factor", "width", "height", "hires_factor", "init_image"})  # change a size
+_UPSCALERS = ("upscaler", "hires_upscaler")  # fields that name one
+
+
+async def unknown(state: State, fields: Mapping[str, Json], pointer: str) -> list[Problem]:
+    """List the fields that name an upscaler which is not there."""
+    problems: list[Problem] = []
+    for field in _UPSCALERS:
+        name = fields.get(field)
+        if isinstance(name, str) and await named.model(state, name, "upscaler") is None:
+            problems.append(
+                named.missing("unknown_model", f"{pointer}/{field}", name, kind="upscaler")
+            )
+    return problems
+
+
+def too_large(
+    state: State,
+    name: str,
+    fields: Mapping[str, Json],
+    source: tuple[int, int] | None,
+    pointer: str,
+) -> list[Problem]:
+    """Say that a recipe's result has more pixels than the server makes.
+
+    :param fields: of the built recipe.
+    :param source: width and height of ``init_image``.
+    """
+    size = enlarging.target(name, fields, source)
+    if size is None:
+        return []
+    side = next((side for side in ("width", "height") if fields.get(side)), "factor")
+    at = "hires_factor" if "hires_factor" in fields else side
+    found = named.too_many(state, *size, f"{pointer}/{at}")
+    return [] if found is None else [found]
+
+
+async def too_large_in(
+    state: State,
+    principal: Principal,
+    name: str,
+    fields: Mapping[str, Json],
+    source: tuple[int, int] | None,
+    axes: Sequence[BoundAxis],
+    cells: Sequence[Cell],
+    pointer: str,
+) -> list[Problem]:
+    """Say the same of the first cell of a sweep that asks for too much."""
+    labels = [axis.label for axis in axes]
+    if not _SWEPT.intersection(labels):
+        return []
+    pictures = [value for axis in axes if axis.label == "init_image" for value in axis.values]
+    sizes = await named.sizes(state, principal, pictures) if pictures else {}
+    for cell in cells:
+        swept = dict(zip(labels, cell, strict=True))
+        own = sizes.get(str(swept.get("init_image")), source)
+        found = too_large(state, name, {**fields, **swept}, own, pointer)
+        if found:
+            return found
+    return []
