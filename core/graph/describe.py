@@ -8,6 +8,7 @@ from core.records.graph import Graph, GraphNode, Json
 from core.records.image import ImageFacts
 
 SINK = "image.save"
+_PASSING = {"prompt.region": "base", "control.ip_adapter": ""}  # the input, or the output's name
 _SAMPLERS = ("latent.sample", "latent.sample_tiled")
 _SIZED = ("latent.empty", "image.resize", "inpaint.crop")
 
@@ -38,8 +39,8 @@ def describe(graph: Graph, sink: str | None = None) -> ImageFacts:
     sample = _nearest(nodes, start, *_SAMPLERS)
     if sample is None:
         return ImageFacts()
-    positive = _words(nodes, sample, "positive")
-    negative = _words(nodes, sample, "negative")
+    positive = _nearest(nodes, _source(nodes, sample, "positive"), "prompt.encode")
+    negative = _nearest(nodes, _source(nodes, sample, "negative"), "prompt.encode")
     model = _nearest(nodes, _source(nodes, sample, "model"), "model.load")
     return ImageFacts(
         prompt=_text(positive, "prompt"),
@@ -62,7 +63,7 @@ def details(graph: Graph, sink: str | None = None) -> Details:
     sample = _nearest(nodes, start, *_SAMPLERS)
     if sample is None:
         return Details()
-    positive = _words(nodes, sample, "positive")
+    positive = _nearest(nodes, _source(nodes, sample, "positive"), "prompt.encode")
     latent = _source(nodes, sample, "latent")
     sized = next((node for node in _upstream(nodes, latent) if node.type in _SIZED), None)
     return Details(
@@ -86,24 +87,12 @@ def _loras(node: GraphNode | None) -> tuple[tuple[str, float], ...]:
 
 def _source(nodes: dict[str, GraphNode], node: GraphNode, port: str) -> GraphNode | None:
     link = node.inputs.get(port)
-    return nodes.get(link[0]) if link else None
-
-
-def _words(nodes: dict[str, GraphNode], sample: GraphNode, port: str) -> GraphNode | None:
-    """Find the prompt that all of the picture follows.
-
-    Through nodes that pass it on under one name, and through regions, which add to it.
-    """
-    link = sample.inputs.get(port)
-    for _ in range(len(nodes)):
-        source = nodes.get(link[0]) if link else None
-        if link is None or source is None:
-            break
-        passed = "base" if source.type == "prompt.region" else link[1]
-        if passed not in source.inputs:
-            break
-        link = source.inputs[passed]
-    return _nearest(nodes, nodes.get(link[0]) if link else None, "prompt.encode")
+    for _ in nodes:  # pass by what only adds to it
+        found = nodes.get(link[0]) if link else None
+        if link is None or found is None or found.type not in _PASSING:
+            return found
+        link = found.inputs.get(_PASSING[found.type] or link[1])
+    return None
 
 
 def _nearest(nodes: dict[str, GraphNode], start: GraphNode | None, *types: str) -> GraphNode | None:

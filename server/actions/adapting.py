@@ -71,8 +71,8 @@ class Shelf:
             return Problem(code="unknown_model", params=params)
         if found is None:
             assert other is not None
-            given: Params = {"name": use.name[:200], "kind": other.kind, "wanted": use.kind}
-            return Problem(code="model_wrong_kind", params=given)
+            given: Params = {"model": use.name[:200], "kind": other.kind, "wanted": use.kind}
+            return Problem(code="model_kind", params=given)
         under = self._found["checkpoint", use.checkpoint][0] if use.checkpoint else None
         if under is None or len({found.family, under.family} - {UNKNOWN}) < 2:
             return None

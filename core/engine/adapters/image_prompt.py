@@ -144,7 +144,10 @@ def check(network: nn.Module, *words: Conditioning | None) -> None:
     heads = getattr(network, "encoder_hid_proj", None)
     wanted = heads.length if isinstance(heads, Heads) else 0
     for each in words:
-        if each is not None and each.heads != wanted:
+        if each is None:
+            continue
+        check(network, *(region.conditioning for region in each.regions))
+        if each.heads != wanted:
             raise Invalid("image_prompt_mismatch")
 
 
@@ -189,6 +192,10 @@ def _kind(network: Any) -> Any:
 
     class Prompted(network):  # type: ignore[misc]  # of diffusers, which mypy does not read
         """Takes the heads off what it is conditioned on."""
+
+        def text_of(self, tokens: torch.Tensor) -> torch.Tensor:
+            """Give what others are to be conditioned on, ControlNets: (B, T, D)."""
+            return tokens[:, self.encoder_hid_proj.length :]
 
         def forward(
             self, sample: torch.Tensor, timestep: Any, encoder_hidden_states: torch.Tensor,

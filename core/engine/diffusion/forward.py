@@ -34,7 +34,9 @@ def predict(rows: Sequence[Row]) -> tuple[list[torch.Tensor], list[torch.Tensor]
         if rows[0].controls:  # whose nets see no channels for inpainting
             narrow = torch.cat([inputs[index] for index in order]).to(rows[0].dtype)
             prompted = [known for row in rows for known in row.followed.conditional()]
-            steered = control.residuals(rows, order, prompted, narrow, timesteps, tokens)
+            text_of = getattr(rows[0].network, "text_of", None)  # of one that reads pictures too
+            words = tokens if text_of is None else text_of(tokens)
+            steered = control.residuals(rows, order, prompted, narrow, timesteps, words)
         output: torch.Tensor = rows[0].network(
             torch.cat([wide[index] for index in order]).to(rows[0].dtype),  # (E, C + K, h, w)
             timesteps,

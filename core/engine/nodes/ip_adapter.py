@@ -96,8 +96,17 @@ class ControlIpAdapter(Node, tag="control.ip_adapter"):
                     tokens=_inserted(known[then], image_prompt.head(pictures, weight), words.heads),
                 )
             )
-        length = words.heads + 1 + pictures.shape[1]
-        return structs.replace(words, tokens=made[0].tokens, later=tuple(made[1:]), heads=length)
+        regions = tuple(
+            structs.replace(one, conditioning=self._headed(one.conditioning, pictures))
+            for one in words.regions
+        )
+        return structs.replace(
+            words,
+            tokens=made[0].tokens,
+            later=tuple(made[1:]),
+            heads=words.heads + 1 + pictures.shape[1],
+            regions=regions,
+        )
 
 
 def _inserted(tokens: torch.Tensor, head: torch.Tensor, at: int) -> torch.Tensor:

@@ -11,11 +11,12 @@ from safetensors.torch import save_file
 from core.engine.adapters.image_prompt import prompted, read
 from core.engine.adapters.merge import adapt
 from core.engine.adapters.twin import twin
+from core.engine.diffusion.guidance import Guidance
 from core.engine.nodes.adapt import ModelAdapt, Strength
 from core.engine.nodes.ip_adapter import ControlIpAdapter
 from core.engine.nodes.latent import LatentSample
 from core.engine.nodes.prompt import PromptEncode
-from core.engine.values import Conditioning, Image
+from core.engine.values import Conditioning, Image, Region
 from core.errors import Invalid, ModelUnreadable
 from core.graph.catalogue import Resource
 from tests.engine import adapter_files as files
@@ -178,6 +179,9 @@ def test_rows_with_pictures_and_weights_of_their_own_share_a_forward(
         rows = [row_of(tiny, network, prompt) for prompt in prompts]
         together = loop_of(bench).sample(rows)
         hook.remove()
+        # ControlNets, which run in the same forward, see the words alone.
+        tokens = prompts[0].positive.tokens
+        assert torch.equal(network.text_of(tokens), drawn.words().tokens)  # type: ignore[operator]
     assert max(seen) == 4
     for made, expected in zip(together, alone, strict=True):
         assert (made - expected).abs().max() <= 1e-5 * expected.abs().max()
@@ -189,7 +193,7 @@ def row_of(tiny: Tiny, network: Any, prompt: Any) -> Any:
 
     made = tiny.row(WORDS, steps=4, seed=3, network=network)
     return Row(
-        network=network, scheduler=made.scheduler, latents=made.latents, guidance_scale=5.0,
+        network=network, scheduler=made.scheduler, latents=made.latents, guidance=Guidance(5.0),
         positive=prompt.positive.tokens, negative=prompt.negative.tokens, steps=4, model="ip",
     )  # fmt: skip
 
@@ -246,6 +250,25 @@ def test_the_base_stays_as_it_was(tiny: Tiny, shelf: Path) -> None:
     assert all(torch.equal(value, after[name]) for name, value in before.items())
     owned = {id(one) for one in made.own.parameters()}
     assert owned.isdisjoint({id(one) for one in tiny.network.parameters()})
+
+
+def test_parts_of_a_picture_with_prompts_of_their_own_follow_it_too(
+    bench: Bench, tiny: Tiny, shelf: Path
+) -> None:
+    import msgspec
+
+    drawn = Drawn(bench, write(shelf, "ip", plain(tiny)))
+    mask = torch.zeros((1, 1, 8, 8))
+    mask[..., :4] = 1
+    region = Region(conditioning=drawn.words("an owl"), mask=mask)
+    words = msgspec.structs.replace(drawn.words(), regions=(region,))
+    without = drawn.sample(drawn.model, words, drawn.words(""))
+    node = ControlIpAdapter(adapter="ip", weight=1.0)
+    prompt = node.run(drawn.ctx, drawn.model, words, drawn.words(""), Image(pixels=picture(1)))
+    assert not close(drawn.sample(*prompt), without)
+    bare = msgspec.structs.replace(prompt.positive, regions=(region,))
+    with pytest.raises(Invalid, match="image_prompt_mismatch"):
+        drawn.sample(prompt.model, bare, prompt.negative)
 
 
 @pytest.mark.parametrize("wrong", ["model", "positive", "negative"])

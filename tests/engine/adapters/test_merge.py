@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.engine.adapters.merge import adapt
+from core.engine.diffusion.guidance import Guidance
 from core.engine.diffusion.rows import Row
 from core.engine.diffusion.sampler import SamplingLoop
 from core.engine.models import text
@@ -146,7 +147,7 @@ def test_rows_share_a_forward_with_those_of_the_same_adapters_alone(
             row = Row(
                 network=network, scheduler=made.scheduler, latents=made.latents,
                 positive=text.encode(words, "a red fox"), negative=text.encode(words, ""),
-                guidance_scale=5.0, steps=4, model=(handle.identity, handle.adapters),
+                guidance=Guidance(5.0), steps=4, model=(handle.identity, handle.adapters),
             )  # fmt: skip
             rows.append(row)
         drawn = dict(zip(uses, loop.sample(rows), strict=True))

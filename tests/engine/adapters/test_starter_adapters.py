@@ -7,6 +7,7 @@ import torch
 
 from core.engine.adapters.merge import adapt
 from core.engine.diffusion import noise, rows, samplers
+from core.engine.diffusion.guidance import Guidance
 from core.engine.diffusion.sampler import SamplingLoop
 from core.engine.models import text, vae
 from core.paths import shipped
@@ -69,6 +70,6 @@ def drawn(starter: Tiny, network: torch.nn.Module, encoder: torch.nn.Module) -> 
     row = rows.Row(
         network=network, scheduler=scheduler, latents=rows.from_noise(scheduler, start),
         positive=text.encode(encoder, "a red fox"), negative=text.encode(encoder, ""),
-        guidance_scale=3.0, steps=4,
+        guidance=Guidance(3.0), steps=4,
     )  # fmt: skip
     return SamplingLoop(floor()).sample([row])[0]
