@@ -70,6 +70,15 @@ SCHEDULES: dict[str, Names] = {
     "kl_optimal": Names("KL Optimal"),
     "ays": Names("Align Your Steps", ("align_your_steps", "AlignYourStepsScheduler")),
 }
+_EVEN = frozenset({"sgm_uniform", "leading", "linspace"})
+_EVEN_ONLY = frozenset({"ddim", "ddpm", "ddpm_large", "pndm", "lcm", "tcd"})
+_NEVER_EVEN = frozenset({"dpmpp_2s", "dpmpp_2s_heun", "dpmpp_3s", "dpmpp_sde", "dpmpp_sde_heun"})
+_BY_LAMBDAS = frozenset(
+    {
+        "dpmpp_2m", "dpmpp_2m_heun", "dpmpp_2m_sde", "dpmpp_2m_sde_heun", "dpmpp_1m_sde",
+        "dpmpp_3m", "dpmpp_3m_sde",
+    }
+)  # fmt: skip
 _UNSAID = frozenset({"", "automatic", MODEL})  # of a schedule: what the sampler itself prefers
 # Samplers of others that have no equal here, and the nearest of ours: drawn, and told.
 NEAREST: dict[str, str] = {
@@ -109,6 +118,16 @@ def find(sampler: str, schedule: str = "") -> Found:
 def find_schedule(schedule: str) -> str | None:
     """Translate the name of a schedule; None for one without a word of ours, or none."""
     return _SCHEDULES.get(_key(schedule))
+
+
+def follows(sampler: str, schedule: str) -> bool:
+    """Say whether a sampler can follow a schedule, both by any name; unknown ones may."""
+    found = find(sampler, schedule)
+    if sampler == MODEL or found.sampler is None or found.schedule is None:
+        return True
+    if found.schedule == "lu":
+        return found.sampler in _BY_LAMBDAS
+    return found.sampler not in (_NEVER_EVEN if found.schedule in _EVEN else _EVEN_ONLY)
 
 
 def unsaid(schedule: str) -> bool:

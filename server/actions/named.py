@@ -9,7 +9,7 @@ from core.errors import HeliographError, Invalid, NotFound, Params, Problem
 from core.graph import samplers, settings
 from core.graph.catalogue import IMAGE_FORMATS, MODEL_FORMATS, Catalogue
 from core.graph.fields import join
-from core.records.graph import Graph, Json
+from core.records.graph import Graph, GraphNode, Json
 from core.records.model import Model, ModelKind
 from core.store import boards, images, models
 from server.actions.adapting import ADAPTERS
@@ -79,7 +79,7 @@ def missing(code: str, pointer: str, name: str, **params: str) -> Problem:
 
 
 def unlisted(nodes: Catalogue, graph: Graph) -> list[Problem]:
-    """List samplers and schedules that the engine does not have."""
+    """List samplers and schedules that the engine does not have, or that do not go together."""
     problems: list[Problem] = []
     for place, node in enumerate(graph.nodes):
         for name in (
@@ -93,7 +93,31 @@ def unlisted(nodes: Catalogue, graph: Graph) -> list[Problem]:
                 problems.append(
                     msgspec.structs.replace(problem, node=node.id, path=f"$.settings.{name}")
                 )
+        if (unfollowed := _unfollowed(nodes, place, node)) is not None:
+            problems.append(unfollowed)
     return problems
+
+
+def _unfollowed(nodes: Catalogue, place: int, node: GraphNode) -> Problem | None:
+    """Say that a node's sampler cannot follow its schedule."""
+    schemas = (
+        nodes.nodes[node.type].settings.get("properties", {}) if node.type in nodes.nodes else {}
+    )
+    named = {schema.get("format"): name for name, schema in schemas.items()}
+    sampler, schedule = (
+        node.settings.get(named.get(kind, ""), samplers.MODEL) for kind in ("sampler", "schedule")
+    )
+    if not isinstance(sampler, str) or not isinstance(schedule, str):
+        return None
+    if "schedule" not in named or samplers.follows(sampler, schedule):
+        return None
+    return Problem(
+        code="schedule_unsupported",
+        pointer=join("/nodes", place, "settings", named["schedule"]),
+        node=node.id,
+        path=f"$.settings.{named['schedule']}",
+        params={"sampler": sampler[:200], "schedule": schedule[:200]},
+    )
 
 
 def unlisted_value(

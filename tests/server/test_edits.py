@@ -80,3 +80,11 @@ async def test_regions_are_drawn_and_their_masks_are_looked_at_first(studio: Stu
         ("mask_shape", "/regions/1/mask_image"), ("unknown_image", "/regions/2/mask_image"),
     ]  # fmt: skip
     assert await problems(studio, regions="all") == [("wrong_type", "/regions")]
+
+
+async def test_a_schedule_that_the_sampler_cannot_follow_is_refused(studio: Studio) -> None:
+    for sampler in ("ddim", "DDIM", "PLMS"):
+        found = await problems(studio, sampler=sampler, scheduler="Align Your Steps")
+        assert found == [("schedule_unsupported", "/scheduler")]
+    assert await problems(studio, sampler="DDIM Karras") == [("schedule_unsupported", "/scheduler")]
+    await studio.generate(sampler="Euler a", scheduler="Align Your Steps")

@@ -107,15 +107,15 @@ def make(
     row = _find(schedule)
     lender = SAMPLERS[sampler].lender if sampler in SAMPLERS else ""
     try:
-        if lender and row.settings and not _takes(scheduler_class, row):
-            # The levels are made by a class that can, and are attributes of both.
-            scheduler = _set(scheduler_class, {**base, **settings}, Schedule(), steps, family)
-            lent = _set(getattr(diffusers, lender), base, row, steps, family)
-            scheduler.sigmas, scheduler.timesteps = lent.sigmas, lent.timesteps
-            return scheduler
-        if not _takes(scheduler_class, row):
+        if _takes(scheduler_class, row):
+            return _set(scheduler_class, {**base, **settings}, row, steps, family)
+        if not lender or not _takes(getattr(diffusers, lender), row):
             raise Invalid("schedule_unsupported", sampler=sampler, schedule=schedule)
-        return _set(scheduler_class, {**base, **settings}, row, steps, family)
+        # The levels are made by a class that can, and are attributes of both.
+        scheduler = _set(scheduler_class, {**base, **settings}, Schedule(), steps, family)
+        lent = _set(getattr(diffusers, lender), base, row, steps, family)
+        scheduler.sigmas, scheduler.timesteps = lent.sigmas, lent.timesteps
+        return scheduler
     except (ValueError, IndexError) as error:
         raise Invalid("steps_unsupported", sampler=sampler, steps=steps) from error
 

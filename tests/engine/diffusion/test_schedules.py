@@ -41,7 +41,9 @@ def test_levels_fall_strictly_or_the_schedule_is_refused(
         made = samplers.make(sampler, schedule, BASE, steps)
     except Invalid as refused:
         assert refused.name == "schedule_unsupported"
+        assert sampler == "default" or not names_of.follows(sampler, schedule)
         return
+    assert names_of.follows(sampler, schedule)
     found = levels(made)
     assert all(math.isfinite(level) for level in found)
     assert all(low < high for high, low in pairwise(found))
@@ -67,6 +69,11 @@ def test_ten_aligned_steps_are_the_published_ones() -> None:
     assert large.sigmas.tolist() == pytest.approx(AysSchedules["StableDiffusionXLSigmas"])
     gone = (made.timesteps - torch.tensor(AysSchedules["StableDiffusionTimesteps"])).abs()
     assert gone.max() <= 2
+
+
+def test_a_lender_lends_no_schedule_that_it_does_not_have() -> None:
+    with pytest.raises(Invalid, match="schedule_unsupported"):
+        samplers.make("euler_a", "lu", BASE, 5)
 
 
 def test_an_ancestral_sampler_follows_the_levels_of_the_plain_one() -> None:
