@@ -91,6 +91,19 @@ class RunningServer:
         tail = self.log.read_text("utf-8", "replace")[-4000:]
         raise TimeoutError(f"{path} did not answer 200 within {seconds} s\n{tail}")
 
+    def batch(self, batch: str, seconds: float = 240) -> dict[str, Any]:
+        """Wait for the end of a batch, and give all that is told of it.
+
+        :raises TimeoutError: with its counts.
+        """
+        begun = time.perf_counter()
+        while time.perf_counter() - begun < seconds:
+            found: dict[str, Any] = self.client.get(f"/api/v1/batches/{batch}").json()
+            if found["ended"] is not None:
+                return found
+            time.sleep(0.1)
+        raise TimeoutError(f"a batch did not end within {seconds} s: {found['counts']}")
+
     def forget_connections(self) -> None:
         """Close connections that are kept alive: the process at their other end may be gone."""
         self.client.close()
