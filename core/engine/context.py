@@ -5,6 +5,7 @@ sampling loop can speak for the rows of several jobs. Knows nothing of diffusion
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
@@ -142,8 +143,9 @@ class Context:
 
         :param phase: "load", "encode", "step", "decode", "save", or a word of your own.
         :param preview: gives uint8 (H, W, 3) RGB on any device. Called at once, on this thread,
-            and only if somebody watches and none was taken within 1/``preview_rate`` s; so let it
-            only launch work. The copy to the CPU and the JPEG happen on the outbox's thread.
+            and only if somebody watches and none was taken within 1/``preview_rate`` s, or within
+            the longer time that makes up for what previews cost here; so let it only launch work.
+            The copy to the CPU and the JPEG happen on the outbox's thread.
         """
         outbox = self.engine.outbox
         self.engine.baton.moved()
@@ -151,7 +153,10 @@ class Context:
             JobProgressed(job=self.job.id, node=self._node, phase=phase, step=step, steps=steps)
         )
         if preview is not None and outbox.wants_preview(self.job.id):
-            outbox.preview(self.job.id, self._node, step, steps, preview())
+            begun = time.thread_time()
+            pixels = preview()
+            cost = time.thread_time() - begun
+            outbox.preview(self.job.id, self._node, step, steps, pixels, cost)
 
     def generator(self, seed: int) -> torch.Generator:
         """Make the generator of one picture: on the CPU, so a seed means one thing everywhere.

@@ -29,6 +29,8 @@ if TYPE_CHECKING:  # this floor must stand before torch is imported
 log = logging.getLogger(__name__)
 
 _BOUND = 4096  # waiting reports; the server takes thousands a second, so more is a bug
+_SHARE = 0.015  # of the time that previews may take: where they cost much they come less often
+_MEMORY = 0.8  # of what they cost so far, in the mean that is kept
 _PACE = 0.005  # seconds between two slots: a burst of progress wakes the writer once
 _ENDED = (JobDone, JobFailed, JobCanceled)
 
@@ -36,17 +38,23 @@ _ENDED = (JobDone, JobFailed, JobCanceled)
 class _Sketch:
     """A preview that is not encoded yet: the writer does that, unless a newer one replaces it."""
 
-    def __init__(self, job: str, node: str, step: int, steps: int, pixels: "torch.Tensor") -> None:
+    def __init__(
+        self, job: str, node: str, step: int, steps: int, pixels: "torch.Tensor", cost: float
+    ) -> None:
         self.job = job
         self.node = node
         self.step = step
         self.steps = steps
         self.pixels = pixels
+        self.cost = cost  # seconds of a processor so far; of one that does not draw it is free
 
     def report(self, longest: int) -> Previewed:
         from core.engine.pictures import jpeg
 
+        begun = time.thread_time()
         data, width, height = jpeg(self.pixels, longest)
+        if self.pixels.device.type == "cpu":
+            self.cost += time.thread_time() - begun
         return Previewed(
             job=self.job, node=self.node, step=self.step, steps=self.steps,
             width=width, height=height, mime="image/jpeg", data=data,
@@ -70,6 +78,7 @@ class Outbox:
         self._slots: dict[tuple[str, str], AnyReport | _Sketch] = {}
         self._jobs: dict[str, float] = {}  # running job → when its last preview was taken
         self._watched: frozenset[str] | None = frozenset()  # None: all
+        self._cost = 0.0  # seconds that a preview takes of what pictures are drawn with
         self._busy = False
         self._slot_due = 0.0  # when the next slot may be written
         self._closed = False
@@ -117,18 +126,29 @@ class Outbox:
                 self._fill(("progress", report.job), report)
 
     def wants_preview(self, job: str) -> bool:
-        """Say whether somebody watches the job and its last preview is old enough."""
+        """Say whether somebody watches the job and its last preview is old enough.
+
+        Jobs that are watched share the time that previews may take.
+        """
         if self._gap is None or (self._watched is not None and job not in self._watched):
             return False
         last = self._jobs.get(job)
-        return last is not None and time.monotonic() - last >= self._gap
+        jobs = self._jobs.keys()
+        watched = len(jobs if self._watched is None else jobs & self._watched)
+        gap = max(self._gap, self._cost * watched / _SHARE)
+        return last is not None and time.monotonic() - last >= gap
 
-    def preview(self, job: str, node: str, step: int, steps: int, pixels: "torch.Tensor") -> None:
-        """Offer a preview: uint8 (H, W, 3) RGB on any device; encoded later, the newest wins."""
+    def preview(
+        self, job: str, node: str, step: int, steps: int, pixels: "torch.Tensor", cost: float = 0.0
+    ) -> None:
+        """Offer a preview: uint8 (H, W, 3) RGB on any device; encoded later, the newest wins.
+
+        :param cost: seconds of a processor that drawing it took.
+        """
         with self._condition:
             if job in self._jobs:
                 self._jobs[job] = time.monotonic()
-                self._fill(("preview", job), _Sketch(job, node, step, steps, pixels))
+                self._fill(("preview", job), _Sketch(job, node, step, steps, pixels, cost))
 
     def drain(self, seconds: float) -> bool:
         """Wait until everything is written, at most ``seconds``; say whether it is."""
@@ -150,7 +170,7 @@ class Outbox:
     def _write(self) -> None:
         while (message := self._next()) is not None:
             try:
-                report = message.report(self._size) if isinstance(message, _Sketch) else message
+                report = self._encoded(message) if isinstance(message, _Sketch) else message
                 frames.write(self._stream, report)
             except frames.FrameError as error:
                 self._too_large(message, error)
@@ -158,6 +178,12 @@ class Outbox:
                 os._exit(exits.ORPHAN)
             except RuntimeError:  # of torch: the copy to the CPU found a device that is lost
                 log.exception("A preview could not be drawn")
+
+    def _encoded(self, sketch: _Sketch) -> Previewed:
+        report = sketch.report(self._size)
+        before = self._cost or sketch.cost
+        self._cost = before * _MEMORY + sketch.cost * (1 - _MEMORY)
+        return report
 
     def _fill(self, key: tuple[str, str], message: "AnyReport | _Sketch") -> None:
         if not self._slots:  # else the writer is awake, or knows when to wake

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -117,6 +118,25 @@ def test_previews_are_wanted_only_of_watched_jobs_and_not_too_often() -> None:
     assert outbox.wants_preview("k")
     wire.flush()
     wire.reader.close()
+
+
+def test_previews_that_cost_much_come_less_often_and_watched_jobs_share(wire: Wire) -> None:
+    """One of 30 ms takes a hundredth and a half of two seconds, of four where two are watched."""
+    for job in ("a", "b"):
+        wire.outbox.begin(job)
+    wire.outbox.watch(["a"])
+    wire.outbox.preview("a", "n", 1, 2, torch.zeros((8, 8, 3), dtype=torch.uint8), cost=0.03)
+    wire.flush()
+    before = time.monotonic()
+
+    def waits(seconds: float) -> bool:
+        wire.outbox._jobs["a"] = before - seconds
+        return not wire.outbox.wants_preview("a")
+
+    assert waits(1.9)
+    assert not waits(3.9)
+    wire.outbox.watch(None)
+    assert waits(3.9)
 
 
 def test_a_rate_of_nought_turns_previews_off() -> None:
