@@ -29,18 +29,22 @@ def requests(server: RunningServer) -> list[dict[str, Any]]:
     image = given["images"][0]["id"]
     mask = Image.new("L", (64, 64), 0)
     mask.paste(255, (16, 8, 48, 40))
+    hole = upload(server, mask)
     edit = {"init_image": image, "prompt": "a flat tulip on a red background"}
     return [
-        {"prompt": "a 3d red fox on a blue background", "seed": 1, "steps": 12},
-        {"prompt": "(owl:1.3) on a gray background", "seed": 2, "steps": 9, "sampler": "euler_a"},
+        {"prompt": "a 3d red fox on a blue background", "seed": 1, "steps": 12,
+         "guidance_rescale": 0.7, "variation_seed": 9, "variation_strength": 0.3},
+        {"prompt": "(owl:1.3) on a gray background", "seed": 2, "steps": 9, "sampler": "euler_a",
+         "guidance_start": 0.2, "guidance_end": 0.8},
         {"prompt": "a flat panda", "seed": 3, "steps": 7, "sampler": "heun", "guidance_scale": 5},
         {"prompt": "[apple:frog:0.5]", "seed": 4, "steps": 10, "sampler": "lcm",
          "guidance_scale": 1},
         {"prompt": "a cactus", "negative_prompt": "green", "seed": 5, "steps": 8,
-         "sampler": "dpmpp_2m_sde", "scheduler": "karras"},
+         "sampler": "dpmpp_2m_sde", "scheduler": "karras",
+         "regions": [{"prompt": "a cartoon frog", "mask_image": hole}]},
         {**edit, "seed": 6, "steps": 14, "strength": 0.6, "sampler": "ddim"},
         {**edit, "seed": 7, "steps": 11, "strength": 0.9, "sampler": "unipc",
-         "mask_image": upload(server, mask), "mask_blur": 2},
+         "mask_image": hole, "mask_blur": 2},
         {**edit, "seed": 8, "steps": 9, "width": 32, "extend_right": 32, "guidance_scale": 2.5},
     ]  # fmt: skip
 
