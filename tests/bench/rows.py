@@ -48,9 +48,9 @@ def _of(name: str, model: Tiny, size: int) -> list[Row]:
 
     for _ in range(3):  # the loop learns its width meanwhile
         together()
-    shared, single = _pairs(together, apart)
-    ours, theirs = _pairs(lambda: loop.sample([make(0)]), _pipeline(model, size))
-    batched, twice = _pairs(*_guidance(model, size))
+    shared, single = pairs(together, apart)
+    ours, theirs = pairs(lambda: loop.sample([make(0)]), _pipeline(model, size))
+    batched, twice = pairs(*_guidance(model, size))
     python = _overhead(model, size)
     step = statistics.median(shared) / (8 * _STEPS)  # of a row among eight
     return [
@@ -64,7 +64,7 @@ def _of(name: str, model: Tiny, size: int) -> list[Row]:
     ]  # fmt: skip
 
 
-def _pairs(one: Callable[[], Any], other: Callable[[], Any]) -> tuple[list[float], list[float]]:
+def pairs(one: Callable[[], Any], other: Callable[[], Any]) -> tuple[list[float], list[float]]:
     """Time both in turn, several times."""
     times: tuple[list[float], list[float]] = ([], [])
     with torch.inference_mode():
