@@ -99,6 +99,19 @@ Infill = Annotated[
 ]
 
 
+IpAdapterName = Annotated[
+    str, Meta(min_length=1, max_length=512, description="IP-Adapter by name, id or SHA-256.")
+]
+ImagePromptWeight = Annotated[
+    float,
+    Meta(ge=-1, le=2, description="How strongly the picture is followed; below 0: kept away from."),
+]
+ImagePromptStart = Annotated[
+    float, Meta(ge=0, le=1, description="Share of the steps from which on it is followed.")
+]
+ImagePromptEnd = Annotated[
+    float, Meta(ge=0, le=1, description="Share of the steps until which it is followed.")
+]
 MaxRows = Annotated[
     int, Meta(ge=1, le=10_000, description="How many of these jobs run at once; null: all.")
 ]

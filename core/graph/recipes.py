@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from core.errors import Invalid, Params, Problem
-from core.graph import controls, enlarging, regional
+from core.graph import enlarging, listed, regional, wiring
 from core.graph import fields as flat
 from core.graph.cookbook import RECIPES as RECIPES
 from core.graph.cookbook import ROOM as ROOM
@@ -99,7 +99,7 @@ def build(
     ]:
         raise Invalid(problems=tuple(problems))
     nodes = list(recipe.make(values))
-    return Built(graph=Graph(nodes=nodes), bindings=_bound(recipe, nodes), fields=values)
+    return Built(graph=Graph(nodes=nodes), bindings=_bound(recipe, nodes, values), fields=values)
 
 
 def takes(name: str, field: str) -> bool:
@@ -155,8 +155,7 @@ def _whole(values: Mapping[str, Json], source: tuple[int, int] | None) -> tuple[
 
 def _refused(recipe: Recipe, request: Generate, pointer: str) -> Iterator[Problem]:
     """List the fields that this recipe cannot honour: never take one and leave it unused."""
-    asked = msgspec.to_builtins(request.control)
-    yield from controls.problems(asked, flat.join(pointer, "control"))
+    yield from listed.problems(msgspec.to_builtins(request), pointer)
     own = msgspec.structs.fields(recipe.fields)
     names = {field.name for field in own}
     if request.model is None and "model" in names:
@@ -195,12 +194,14 @@ def _nothing(field: msgspec.structs.FieldInfo) -> Json:
     return field.default if made is msgspec.NODEFAULT else made()
 
 
-def _bound(recipe: Recipe, nodes: list[GraphNode]) -> dict[str, list[tuple[str, str]]]:
-    """Give the bindings that this graph of the recipe has."""
+def _bound(
+    recipe: Recipe, nodes: list[GraphNode], values: Mapping[str, Json]
+) -> dict[str, list[tuple[str, str]]]:
+    """Give the bindings that this graph of the recipe has, of places in its lists too."""
+    known = {**recipe.bindings, **listed.bindings(values, wiring.again)}
     there = {(node.id, setting) for node in nodes for setting in node.settings}
     kept = {
-        field: [target for target in targets if target in there]
-        for field, targets in recipe.bindings.items()
+        field: [target for target in targets if target in there] for field, targets in known.items()
     }
     return {field: targets for field, targets in kept.items() if targets}
 

@@ -19,7 +19,11 @@ from core.graph.bounds import (
     HiresFactor,
     HiresResample,
     ImageId,
+    ImagePromptEnd,
+    ImagePromptStart,
+    ImagePromptWeight,
     Infill,
+    IpAdapterName,
     MaskBlur,
     MaskGrow,
     MaskId,
@@ -47,6 +51,7 @@ from core.graph.bounds import (
     VariationStrength,
 )
 from core.graph.controls import MAX_CONTROLS, Mode, Preprocessor, Resize
+from core.graph.image_prompts import MAX_IMAGE_PROMPTS
 from core.graph.regional import MAX_REGIONS
 
 
@@ -113,6 +118,16 @@ class RegionUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 1.0
 
 
+class ImagePromptUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An IP-Adapter, and the picture that is followed beside the prompt."""
+
+    model: IpAdapterName
+    image: ImageId
+    weight: ImagePromptWeight = 0.6
+    start: ImagePromptStart = 0.0
+    end: ImagePromptEnd = 1.0
+
+
 class TextToImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Draw a picture from a text."""
 
@@ -138,6 +153,10 @@ class TextToImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     regions: Annotated[
         list[RegionUse],
         Meta(max_length=MAX_REGIONS, description="Parts that follow prompts of their own."),
+    ] = []
+    image_prompts: Annotated[
+        list[ImagePromptUse],
+        Meta(max_length=MAX_IMAGE_PROMPTS, description="Pictures that are followed as prompts."),
     ] = []
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from core.graph import controls, regional
+from core.graph import controls, image_prompts, regional
 from core.records.graph import GraphNode, Json
 
 Values = Mapping[str, Json]
@@ -132,11 +132,16 @@ def upscale_diffusion(values: Values) -> list[GraphNode]:
     ]
 
 
+def again(node: str) -> str:
+    """Name what a second pass has of its own beside a node of the first."""
+    return f"{node}_again"
+
+
 def _again(
     nodes: list[GraphNode], wires: Mapping[str, tuple[str, str]]
 ) -> tuple[list[GraphNode], dict[str, tuple[str, str]]]:
     """Call nodes otherwise, so that a second pass has its own beside those of the first."""
-    names = {node.id: f"{node.id}_again" for node in nodes}
+    names = {node.id: again(node.id) for node in nodes}
 
     def moved(inputs: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
         return {port: (names.get(source, source), out) for port, (source, out) in inputs.items()}
@@ -177,9 +182,15 @@ def _drawn(values: Values, strength: Json, cut: tuple[str, str] | None = None) -
     part = {"source": ("image", "out"), "area": ("crop", "area")}
     only = part if values.get("only_masked") else None
     nets, steered = controls.wired(values["control"], ("start", "out"), only)
+    followed = {
+        "model": ("adapt", "model"), "positive": regional.followed(values),
+        "negative": ("negative", "out"),
+    }  # fmt: skip
+    shown, followed = image_prompts.wired(values["image_prompts"], followed)
     return [
         *regional.nodes(values, cut),
         *nets,
+        *shown,
         _node(
             "sample", "latent.sample",
             {
@@ -187,8 +198,7 @@ def _drawn(values: Values, strength: Json, cut: tuple[str, str] | None = None) -
                 "schedule": values["scheduler"],
                 "strength": strength,
             },
-            model=("adapt", "model"), positive=regional.followed(values),
-            negative=("negative", "out"), latent=("start", "out"), **steered,
+            latent=("start", "out"), **followed, **steered,
         ),
         _node(
             "decode", "latent.decode", {"seamless": values["seamless"]},

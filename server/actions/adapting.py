@@ -63,17 +63,20 @@ class Shelf:
                 }
             )
 
-    def problem(self, use: _Use) -> Problem | None:
-        """Say what is wrong with a name that was looked up."""
-        found, other = self._found[use.kind, use.name]
-        params: Params = {"name": use.name[:200], "kind": use.kind}
+    def problem(self, kind: str, name: str, on: str | None) -> Problem | None:
+        """Say what is wrong with a name that was looked up.
+
+        :param on: the checkpoint that it is put on, looked up too, where that is known.
+        """
+        found, other = self._found[kind, name]
+        params: Params = {"name": name[:200], "kind": kind}
         if found is None and other is None:
             return Problem(code="unknown_model", params=params)
         if found is None:
             assert other is not None
-            given: Params = {"model": use.name[:200], "kind": other.kind, "wanted": use.kind}
+            given: Params = {"model": name[:200], "kind": other.kind, "wanted": kind}
             return Problem(code="model_kind", params=given)
-        under = self._found["checkpoint", use.checkpoint][0] if use.checkpoint else None
+        under = self._found["checkpoint", on][0] if on else None
         if under is None or len({found.family, under.family} - {UNKNOWN}) < 2:
             return None
         families: Params = {
@@ -95,7 +98,7 @@ async def problems(state: State, graph: Graph, shelf: Shelf | None = None) -> li
     await shelf.look([*((use.kind, use.name) for use in uses), *checkpoints])
     found = []
     for use in uses:
-        if (problem := shelf.problem(use)) is not None:
+        if (problem := shelf.problem(use.kind, use.name, use.checkpoint)) is not None:
             steps = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in use.path)
             found.append(
                 Problem(

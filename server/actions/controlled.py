@@ -1,10 +1,13 @@
 """What the controls of a request name: ControlNets and pictures. Writes nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+from anyio.lowlevel import checkpoint
 
 from core.errors import Params, Problem
 from core.graph.controls import MAX_CONTROLS, fits
-from core.graph.fields import join
+from core.graph.fields import MAX_PROBLEMS, join
+from core.graph.sweep import BoundAxis, Cell
 from core.records.graph import Json
 from core.records.model import Model
 from core.store import models
@@ -43,6 +46,51 @@ async def problems(
     return found
 
 
+async def of_cells(
+    state: State,
+    fields: Mapping[str, Json],
+    axes: Sequence[BoundAxis],
+    pointers: Sequence[str],
+    cells: Sequence[Cell],
+) -> list[Problem]:
+    """List nets and models of a sweep that are of two families, each pair once, at the net's value.
+
+    At the model's, where the net is in no axis.
+
+    :param fields: complete ones of the recipe, for what is not swept.
+    :param pointers: of each axis.
+    """
+    places = {axis.field: n for n, axis in enumerate(axes) if axis.replace is None}
+    on = places.get("model")
+    known: dict[tuple[str, str], Model | None] = {}  # each is looked up once
+    found: dict[str, Problem] = {}  # by pointer
+    for entry, one in enumerate(fields.get("control", ())):
+        own = places.get(f"control[{entry}].model")
+        blamed = on if own is None else own
+        if blamed is None:
+            continue
+        pairs = dict.fromkeys(
+            (
+                one["model"] if own is None else cell[own],
+                fields["model"] if on is None else cell[on],
+            )
+            for cell in cells
+        )
+        for pair in pairs:
+            await checkpoint()
+            for key in zip((KIND, "checkpoint"), pair, strict=True):
+                if key not in known:
+                    known[key] = await named.model(state, key[1], key[0])
+            value = pair[0] if own is not None else pair[1]
+            at = join(pointers[blamed], "values", axes[blamed].values.index(value))
+            net, model = known[KIND, pair[0]], known["checkpoint", pair[1]]
+            for problem in _apart(net, model, at):
+                found.setdefault(at, problem)
+            if len(found) >= MAX_PROBLEMS:
+                return [*found.values()]
+    return [*found.values()]
+
+
 async def _net(state: State, name: str, model: Model | None, at: str) -> list[Problem]:
     net = await named.model(state, name, KIND)
     if net is None:
@@ -51,7 +99,12 @@ async def _net(state: State, name: str, model: Model | None, at: str) -> list[Pr
             return [named.missing("unknown_model", at, name)]
         params: Params = {"name": name[:200], "kind": other.kind, "wanted": KIND}
         return [Problem(code="model_wrong_kind", pointer=at, params=params)]
-    if model is None or fits(net.family, model.family):
+    return _apart(net, model, at)
+
+
+def _apart(net: Model | None, model: Model | None, at: str) -> list[Problem]:
+    """Say that a net and a model are of two families, where both are known."""
+    if net is None or model is None or fits(net.family, model.family):
         return []
-    params = {"name": net.name, "family": net.family, "wanted": model.family}
+    params: Params = {"name": net.name, "family": net.family, "wanted": model.family}
     return [Problem(code="model_wrong_family", pointer=at, params=params)]

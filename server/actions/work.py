@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from core.errors import Invalid, Problem
 from core.graph import axes as flat
-from core.graph import check, controls, recipes, setting_path
+from core.graph import check, recipes, setting_path
 from core.graph.axes import Placed
 from core.graph.fields import join, pointer_of
 from core.graph.sweep import BoundAxis, Cell
@@ -25,7 +25,9 @@ from server.actions import (
     controlled,
     dynamic,
     enlarged,
+    image_prompts,
     laid,
+    listed,
     named,
     pictured,
     regional,
@@ -97,6 +99,7 @@ async def of_recipe(
     boards = {"/board": board, f"{pointer}/board": fields.get("board")}
     problems += await named.no_boards(state, principal, boards)
     problems += await controlled.problems(state, principal, fields, model, pointer)
+    problems += await image_prompts.problems(state, principal, fields, model, pointer)
     regions = await regional.masks(state, principal, fields, pointer, problems)
     given = dict(fields)
     if model is not None and fields.get("model") in (None, STARTER):
@@ -113,7 +116,7 @@ async def of_recipe(
         )
     except Invalid as error:
         raise Invalid(problems=request.pointed([*error.problems, *problems], pointer)) from error
-    problems += await _of_built(state, built, pointer)
+    problems += [one for one in await _of_built(state, built, pointer) if one not in problems]
     problems += named.too_large(state, built.graph, f"{pointer}/width")
     if source is not None and any(built.fields.get(side) for side in recipes.ROOM):
         wide, high = recipes.extended(built.fields, source)
@@ -160,6 +163,8 @@ async def _grid(
     )  # fmt: skip
     at_axes = [axis.at for axis in placed]
     problems = await pictured.misfits(state, principal, axes, at_axes, cells, built.fields)
+    problems += await listed.misfits(built.fields, axes, at_axes, cells)
+    problems += await controlled.of_cells(state, built.fields, axes, at_axes, cells)
     if problems:
         raise Invalid(problems=tuple(problems))
     return axes, cells
@@ -207,8 +212,7 @@ async def of_graph(
 
 async def _of_built(state: State, built: recipes.Built, pointer: str) -> list[Problem]:
     """List what keeps a recipe's graph from running, at the fields that it comes from."""
-    bound = {**built.bindings, **controls.bindings(built.fields.get("control", ()))}
-    at = {target: field for field, targets in bound.items() for target in targets}
+    at = {target: field for field, targets in built.bindings.items() for target in targets}
     found = [
         *check.check(built.graph, state.nodes),
         *named.unlisted(state.nodes, built.graph),

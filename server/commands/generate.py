@@ -34,7 +34,8 @@ _REAL = frozenset(
         "guidance_end", "variation_strength", "hires_factor", "hires_strength",
     }
 )  # fmt: skip
-_NAMES = frozenset({"model", "image"})  # fields of a control that are texts, even of digits
+_NAMES = frozenset({"model", "image"})  # fields of what is listed that are texts, even of digits
+_LISTS = ("styles", "control", "image_prompts")
 _FLAGS = frozenset({"mask_invert", "only_masked", "match_colors"})
 _ELSEWHERE = frozenset({"dynamic_prompts"})  # called otherwise here: ``grid``'s flag
 
@@ -56,8 +57,13 @@ def arguments(command: argparse.ArgumentParser) -> None:
         "--style", dest="styles", action="append", help="a preset of yours; again for several"
     )
     command.add_argument(
-        "--control", type=_control, action="append", metavar="model=…,image=…",
+        "--control", type=_listed, action="append", metavar="model=…,image=…",
         help="a ControlNet and its picture, with any of its fields; once for each",
+    )  # fmt: skip
+    command.add_argument(
+        "--image-prompt", dest="image_prompts", type=_listed, action="append",
+        metavar="model=…,image=…",
+        help="an IP-Adapter and the picture to follow, with any of its fields; once for each",
     )  # fmt: skip
     grid.arguments(command)
     drawing.arguments(command)
@@ -69,7 +75,7 @@ def run(parsed: argparse.Namespace, config: Config) -> int:
 
 
 async def _generate(parsed: argparse.Namespace, config: Config) -> int:
-    given = {name: getattr(parsed, name) for name in (*_FIELDS, "styles", "control")}
+    given = {name: getattr(parsed, name) for name in (*_FIELDS, *_LISTS)}
     fields = {name: value for name, value in given.items() if value is not None}
     ask = {"prompt": parsed.prompt, **fields}
     path = "/generate"
@@ -90,7 +96,7 @@ async def _generate(parsed: argparse.Namespace, config: Config) -> int:
     return 1 if failed else 0
 
 
-def _control(text: str) -> dict[str, str | float]:
+def _listed(text: str) -> dict[str, str | float]:
     """Read ``model=edges,image=…,weight=0.8``; the server knows which fields there are."""
     fields: dict[str, str | float] = {}
     for part in text.split(","):

@@ -9,7 +9,7 @@ from core.records.model import ModelKind
 from core.store import models
 from core.store.models import NewModel
 from server.commands import generate
-from tests.server.studio import Studio
+from tests.server.studio import DRAW, Studio
 from tests.server.test_edits import problems, uploaded
 
 pytestmark = pytest.mark.anyio
@@ -105,6 +105,34 @@ async def test_capabilities_name_the_preprocessors(studio: Studio) -> None:
             continue
         named = recipe["fields"]["$defs"]["ControlUse"]["properties"]["preprocessor"]["enum"]
         assert {"none", "canny", "lineart", "xdog", "color", "tile"} <= set(named)
+
+
+@pytest.mark.parametrize(
+    ("axes", "expected"),
+    [
+        ([("control[0].model", ["any", "edges", "large"])], [(0, 2)]),
+        ([("model", ["tiny", "other"])], [(0, 1)]),
+        ([("model", ["tiny", "other"]), ("control[0].model", ["edges", "any"])], [(1, 0)]),
+        ([("model", ["tiny", "other"]), ("control[0].model", ["any"])], []),
+        ([("control[0].weight", [0, 1])], []),
+    ],
+)
+async def test_nets_and_models_of_a_sweep_are_of_one_family(
+    studio: Studio, axes: list[tuple[str, list[Any]]], expected: list[tuple[int, int]]
+) -> None:
+    await put(studio, "edges", "sd1")
+    await put(studio, "large", "sdxl")
+    await put(studio, "any", "unknown")
+    await put(studio, "other", "sd2", "checkpoint")
+    control = [{"model": "edges", "image": await uploaded(studio, 50, 34, 9)}]
+    sweep = {"axes": [{"setting": name, "values": values} for name, values in axes]}
+    recipe = {"name": "txt2img", **DRAW, "control": control}
+    answer = await studio.client.post("/api/v1/jobs", json={"recipe": recipe, "sweep": sweep})
+    assert answer.status_code == (422 if expected else 201), answer.text
+    found = [(one["code"], one["pointer"]) for one in answer.json().get("errors", ())]
+    assert found == [
+        ("model_wrong_family", f"/sweep/axes/{axis}/values/{value}") for axis, value in expected
+    ]
 
 
 def test_the_command_line_reads_controls_by_name() -> None:

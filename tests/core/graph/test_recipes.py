@@ -21,7 +21,11 @@ FOX: dict[str, Any] = {"prompt": "a fox", "model": "starter", "seed": 7}
 NONE = ModelDefaults()
 UNSAID = {"guidance_rescale": 0.0, "guidance_start": 0.0, "guidance_end": 1.0,
           "variation_seed": 0, "variation_strength": 0.0, "seamless": "off"}  # fmt: skip
-WIRED = {"control", "regions"}  # fields that are nodes of their own, and no setting of one
+WIRED = {
+    "control",
+    "regions",
+    "image_prompts",
+}  # nodes of their own, and no setting of one
 NEEDED: dict[str, dict[str, Any]] = {  # recipe → what it cannot do without
     "txt2img": {},
     "img2img": {"init_image": "x"},

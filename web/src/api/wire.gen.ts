@@ -22,6 +22,7 @@ export type Generate = {
   variation_strength?: number;
   seamless?: "both" | "off" | "x" | "y";
   regions?: RegionUse[];
+  image_prompts?: ImagePromptUse[];
   count?: number;
   init_image?: string | null;
   mask_image?: string | null;
@@ -79,6 +80,15 @@ export type RegionUse = {
   prompt: string;
   mask_image: string;
   weight: number;
+};
+
+/** An IP-Adapter, and the picture that is followed beside the prompt. */
+export type ImagePromptUse = {
+  model: string;
+  image: string;
+  weight: number;
+  start: number;
+  end: number;
 };
 
 /** The jobs of one request; with its pictures where the caller waited for them. */
