@@ -74,17 +74,24 @@ def wired(
 def bindings(asked: Sequence[Mapping[str, Json]]) -> dict[str, list[Wire]]:
     """Tell which settings the fields of each control fill: ``control[0].weight`` → (node, name).
 
-    Beside the bindings of a recipe, since there are as many as controls.
+    Beside the bindings of a recipe, since there are as many as controls. Those of a second pass
+    are told too, which not every graph has.
     """
     found: dict[str, list[Wire]] = {}
     for place, one in enumerate(asked):
-        net, preprocess = _id("net", place), _id("preprocess", place)
-        targets = {name: [(net, name)] for name in _OF_THE_NET}
-        targets["model"] = [(net, "controlnet")]
-        targets["image"] = [(_id("picture", place), "image")]
-        targets |= {n: [(preprocess, n)] for n in THRESHOLDS.get(one["preprocessor"], ())}
-        found |= {f"control[{place}].{name}": at for name, at in targets.items()}
+        targets = {name: ("net", name) for name in _OF_THE_NET}
+        targets |= {"model": ("net", "controlnet"), "image": ("picture", "image")}
+        targets |= {n: ("preprocess", n) for n in THRESHOLDS.get(one["preprocessor"], ())}
+        for field, (word, setting) in targets.items():
+            node = _id(word, place)
+            both = [(node, setting), (again(node), setting)]
+            found[f"control[{place}].{field}"] = both
     return found
+
+
+def again(node: str) -> str:
+    """Name the node that does for a second pass what ``node`` does for the first."""
+    return f"{node}_again"
 
 
 def _one(

@@ -99,7 +99,7 @@ def build(
     ]:
         raise Invalid(problems=tuple(problems))
     nodes = list(recipe.make(values))
-    return Built(graph=Graph(nodes=nodes), bindings=_bound(recipe, nodes), fields=values)
+    return Built(graph=Graph(nodes=nodes), bindings=_bound(recipe, nodes, values), fields=values)
 
 
 def takes(name: str, field: str) -> bool:
@@ -195,12 +195,19 @@ def _nothing(field: msgspec.structs.FieldInfo) -> Json:
     return field.default if made is msgspec.NODEFAULT else made()
 
 
-def _bound(recipe: Recipe, nodes: list[GraphNode]) -> dict[str, list[tuple[str, str]]]:
-    """Give the bindings that this graph of the recipe has."""
+def _bound(
+    recipe: Recipe, nodes: list[GraphNode], values: Mapping[str, Json]
+) -> dict[str, list[tuple[str, str]]]:
+    """Give the bindings that this graph of the recipe has, those of each control and region too."""
     there = {(node.id, setting) for node in nodes for setting in node.settings}
+    bindings = {
+        **recipe.bindings,
+        **controls.bindings(values.get("control", ())),
+        **regional.bindings(values.get("regions", ())),
+    }
     kept = {
         field: [target for target in targets if target in there]
-        for field, targets in recipe.bindings.items()
+        for field, targets in bindings.items()
     }
     return {field: targets for field, targets in kept.items() if targets}
 

@@ -136,7 +136,7 @@ def _again(
     nodes: list[GraphNode], wires: Mapping[str, tuple[str, str]]
 ) -> tuple[list[GraphNode], dict[str, tuple[str, str]]]:
     """Call nodes otherwise, so that a second pass has its own beside those of the first."""
-    names = {node.id: f"{node.id}_again" for node in nodes}
+    names = {node.id: controls.again(node.id) for node in nodes}
 
     def moved(inputs: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
         return {port: (names.get(source, source), out) for port, (source, out) in inputs.items()}

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from core.errors import Invalid, Problem
 from core.graph import axes as flat
-from core.graph import check, controls, recipes, setting_path
+from core.graph import check, recipes, setting_path
 from core.graph.axes import Placed
 from core.graph.fields import join, pointer_of
 from core.graph.sweep import BoundAxis, Cell
@@ -207,8 +207,7 @@ async def of_graph(
 
 async def _of_built(state: State, built: recipes.Built, pointer: str) -> list[Problem]:
     """List what keeps a recipe's graph from running, at the fields that it comes from."""
-    bound = {**built.bindings, **controls.bindings(built.fields.get("control", ()))}
-    at = {target: field for field, targets in bound.items() for target in targets}
+    at = {target: field for field, targets in built.bindings.items() for target in targets}
     found = [
         *check.check(built.graph, state.nodes),
         *named.unlisted(state.nodes, built.graph),
