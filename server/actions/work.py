@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from core.errors import Invalid, Problem
 from core.graph import axes as flat
-from core.graph import check, recipes, setting_path
+from core.graph import check, pairs, recipes, setting_path
 from core.graph.axes import Placed
 from core.graph.fields import join, pointer_of
 from core.graph.sweep import BoundAxis, Cell
@@ -190,6 +190,7 @@ async def of_graph(
             msgspec.structs.replace(problem, pointer=f"/graph{problem.pointer}")
             for problem in (
                 *named.unlisted(state.nodes, graph), *extras_of.lacking(state.nodes, graph),
+                *pairs.problems(graph, state.nodes),
             )
         ]  # fmt: skip
         problems += await named.unknown(state, principal, graph)

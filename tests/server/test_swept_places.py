@@ -51,6 +51,19 @@ def test_a_swept_clip_skip_is_that_of_the_regions_too() -> None:
     assert ("region2", "clip_skip") not in built.bindings["clip_skip"]
 
 
+async def test_spans_and_thresholds_that_cross_in_a_cell_are_refused(studio: Studio) -> None:
+    axes = [
+        {"setting": "control[0].start", "values": [0, 0.6]},
+        {"setting": "control[0].end", "values": [0.5, 1]},
+        {"setting": "control[0].high", "values": [0.3, 0.05]},
+    ]
+    found = await refused(studio, {"recipe": await recipe(studio), "sweep": {"axes": axes}})
+    assert found == [
+        ("number_too_large", "/sweep/axes/2/values/1"),
+        ("number_not_below", "/sweep/axes/0/values/1"),
+    ]
+
+
 async def test_what_a_region_names_wrongly_is_told_there(studio: Studio) -> None:
     asked = await recipe(studio)
     asked["regions"][0]["prompt"] = "an owl embedding:nothing"
