@@ -45,6 +45,8 @@ _OF_THE_JOB = (
     "max_rows",
 )  # fields of generate that no graph holds
 
+_NAMING = ("model", "prompt", "negative_prompt", "loras", "regions", "sampler", "scheduler")
+
 
 class Work(Struct, frozen=True, kw_only=True):
     """A request for jobs, checked."""
@@ -98,9 +100,8 @@ async def of_recipe(
     problems += await named.no_boards(state, principal, boards)
     problems += await controlled.problems(state, principal, fields, model, pointer)
     regions = await regional.masks(state, principal, fields, pointer, problems)
-    given = dict(fields)
-    if model is not None and fields.get("model") in (None, STARTER):
-        given["model"] = model.name
+    stands_in = fields.get("model") in (None, STARTER)
+    given = {**fields, "model": model.name} if model is not None and stands_in else dict(fields)
     try:
         built = recipes.build(
             name,
@@ -112,6 +113,7 @@ async def of_recipe(
             pointer=pointer,
         )
     except Invalid as error:
+        problems += await _of_names(state, name, given, error.problems, pointer)
         raise Invalid(problems=request.pointed([*error.problems, *problems], pointer)) from error
     problems += await _of_built(state, built, pointer)
     problems += named.too_large(state, built.graph, f"{pointer}/width")
@@ -216,6 +218,31 @@ async def _of_built(state: State, built: recipes.Built, pointer: str) -> list[Pr
         *await adapting.problems(state, built.graph),
     ]
     return [_to_field(problem, at, pointer) for problem in found]
+
+
+async def _of_names(
+    state: State,
+    name: str,
+    fields: Mapping[str, Json],
+    known: Sequence[Problem],
+    pointer: str,
+) -> list[Problem]:
+    """List what sound fields of a request name wrongly, where others keep it from being built.
+
+    :param known: what is wrong with the request otherwise.
+    """
+    faulty = {one.pointer.removeprefix(pointer).partition("/")[2] for one in known if one.pointer}
+    faulty = {place.partition("/")[0] for place in faulty}
+    own = {
+        field: fields[field]
+        for field in _NAMING
+        if field in fields and field not in faulty and recipes.takes(name, field)
+    }
+    try:
+        built = recipes.build("txt2img", {"prompt": "", **own}, recipes.FALLBACK, pointer=pointer)
+    except Invalid:
+        return []
+    return await _of_built(state, built, pointer)
 
 
 def _to_field(problem: Problem, at: Mapping[tuple[str, str], str], pointer: str) -> Problem:

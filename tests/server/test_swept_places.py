@@ -69,3 +69,21 @@ async def test_what_a_region_names_wrongly_is_told_there(studio: Studio) -> None
     asked["regions"][0]["prompt"] = "an owl embedding:nothing"
     found = await refused(studio, {"recipe": asked})
     assert found == [("unknown_model", "/recipe/regions/0/prompt")]
+
+
+async def test_names_are_told_beside_what_keeps_a_request_from_being_built(studio: Studio) -> None:
+    wide, narrow = await uploaded(studio, 64, 64, 9), await uploaded(studio, 64, 32, 255)
+    asked = {
+        **DRAW, "init_image": wide, "mask_image": narrow, "loras": [{"model": "nothing"}],
+        "prompt": "a fox embedding:none", "sampler": "ddim", "scheduler": "karras",
+        "control": [{"model": "nobody", "image": wide}],
+    }  # fmt: skip
+    found = await refused(studio, {"recipe": {"name": "inpaint", **asked}})
+    assert sorted(found) == [
+        ("mask_size", "/recipe/mask_image"), ("schedule_unsupported", "/recipe/scheduler"),
+        ("unknown_model", "/recipe/control/0/model"), ("unknown_model", "/recipe/loras/0/model"),
+        ("unknown_model", "/recipe/prompt"),
+    ]  # fmt: skip
+    found = await refused(studio, {"recipe": {"name": "txt2img", **asked, "width": 65}})
+    assert ("unknown_model", "/recipe/loras/0/model") in found
+    assert ("number_not_multiple", "/recipe/width") in found
