@@ -78,12 +78,11 @@ def bindings(asked: Sequence[Mapping[str, Json]]) -> dict[str, list[Wire]]:
     """
     found: dict[str, list[Wire]] = {}
     for place, one in enumerate(asked):
-        net, preprocess = _id("net", place), _id("preprocess", place)
-        targets = {name: [(net, name)] for name in _OF_THE_NET}
-        targets["model"] = [(net, "controlnet")]
-        targets["image"] = [(_id("picture", place), "image")]
-        targets |= {n: [(preprocess, n)] for n in THRESHOLDS.get(one["preprocessor"], ())}
-        found |= {f"control[{place}].{name}": at for name, at in targets.items()}
+        targets = {name: ("net", name) for name in _OF_THE_NET}
+        targets |= {"model": ("net", "controlnet"), "image": ("picture", "image")}
+        targets |= {n: ("preprocess", n) for n in THRESHOLDS.get(one["preprocessor"], ())}
+        for field, (word, setting) in targets.items():
+            found[f"control[{place}].{field}"] = [(_id(word, place), setting)]
     return found
 
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from core.errors import Problem
 from core.graph import enlarging, wiring
+from core.graph.regional import MAX_REGIONS
 from core.graph.requests import (
     Generate,
     Hires,
@@ -48,7 +49,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     faults: Callable[[Generate, str], Iterable[Problem]] = _sound  # of fields beside each other
 
 
-_SHARED = {
+_SHARED: dict[str, list[tuple[str, str]]] = {
     "prompt": [("positive", "prompt"), ("adapt", "prompt")],
     "loras": [("adapt", "loras")],
     "negative_prompt": [("negative", "prompt")],
@@ -56,7 +57,11 @@ _SHARED = {
     **{name: [("sample", name)] for name in wiring.SAMPLED},
     "seamless": [("sample", "seamless"), ("decode", "seamless")],
     "scheduler": [("sample", "schedule")],
-    "clip_skip": [("positive", "clip_skip"), ("negative", "clip_skip")],
+    "clip_skip": [
+        ("positive", "clip_skip"),
+        ("negative", "clip_skip"),
+        *((f"region{number}", "clip_skip") for number in range(1, MAX_REGIONS + 1)),
+    ],
 }
 
 _PART = {

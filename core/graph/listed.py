@@ -6,19 +6,19 @@ So that ``control[0].weight`` is bound, and may be swept, as any field is.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from core.errors import Problem
-from core.graph import controls, image_prompts, setting_path
+from core.graph import controls, image_prompts, regional
 from core.graph.fields import join
 from core.records.graph import Json
 
 Wire = tuple[str, str]  # node, setting
 Listed = Sequence[Mapping[str, Json]]
-BESIDE = {"start": "end", "end": "start", "low": "high", "high": "low"}  # each bounds the other
 
 _PROBLEMS: Mapping[str, Callable[[Listed, str], Iterator[Problem]]] = {
     "control": controls.problems, "image_prompts": image_prompts.problems,
 }  # fmt: skip
 _BINDINGS: Mapping[str, Callable[[Listed], dict[str, list[Wire]]]] = {
     "control": controls.bindings, "image_prompts": image_prompts.bindings,
+    "regions": regional.bindings,
 }  # fmt: skip
 
 
@@ -40,11 +40,3 @@ def bindings(
         for name, of in _BINDINGS.items()
         for place, targets in of(values.get(name, ())).items()
     }
-
-
-def bounding(place: str) -> str | None:
-    """Name the place that bounds this one: ``control[0].end`` for ``control[0].start``."""
-    head, steps = setting_path.split(place)
-    if head not in _PROBLEMS or len(steps) != 2 or steps[1] not in BESIDE:
-        return None
-    return f"{head}[{steps[0]}].{BESIDE[str(steps[1])]}"

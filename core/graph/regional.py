@@ -54,6 +54,19 @@ def nodes(values: Mapping[str, Json], picture: tuple[str, str] | None) -> list[G
     return made
 
 
+def bindings(asked: Sequence[Mapping[str, Json]]) -> dict[str, list[tuple[str, str]]]:
+    """Tell which settings the fields of each region fill: ``regions[0].prompt`` → (node, name)."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for index in range(1, len(asked) + 1):
+        targets = {
+            "prompt": (f"region{index}", "prompt"),
+            "mask_image": (f"region{index}_mask", "image"),
+            "weight": (f"positive{index}", "weight"),
+        }
+        found |= {f"regions[{index - 1}].{field}": [at] for field, at in targets.items()}
+    return found
+
+
 def followed(values: Mapping[str, Json], count: int | None = None) -> tuple[str, str]:
     """Say where the conditioning with so many regions, or with all of them, comes from."""
     count = len(values["regions"]) if count is None else count

@@ -1,7 +1,7 @@
 """Running a saved workflow: named inputs become settings of its graph, and that becomes jobs."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated
 
 import msgspec
@@ -57,7 +57,7 @@ async def run(
         )  # fmt: skip
     except Invalid as error:
         names = {target: name for name, targets in bindings.items() for target in targets}
-        problems += [_to_input(problem, names) for problem in error.problems]
+        problems += _once(_to_input(problem, names) for problem in error.problems)
         raise Invalid(
             error.name, problems=tuple(problems[:MAX_PROBLEMS]), **error.params
         ) from error
@@ -110,6 +110,12 @@ def _filled(
         if name in bindings
     ]
     return sweep.apply(graph, axes, tuple(axis.values[0] for axis in axes))
+
+
+def _once(problems: Iterable[Problem]) -> list[Problem]:
+    """Leave out what is said twice of one place: an input may fill several settings."""
+    return list({(one.code, one.pointer, one.node if not one.pointer else None): one
+                 for one in problems}.values())  # fmt: skip
 
 
 def _to_input(problem: Problem, names: Mapping[Target, str]) -> Problem:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from core.errors import Invalid, Problem
-from core.graph import binding, sweep
+from core.graph import binding, pairs, sweep
 from core.graph.axes import Placed
 from core.graph.fields import MAX_PROBLEMS, join
 from core.graph.sweep import BoundAxis, Cell
@@ -41,6 +41,7 @@ async def expand(
             problems += await _unknown(state, principal, axis, nodes, at)
     cells = list(sweep.cells(axes, "product", runs))
     problems += _too_large(state, axes, cells, nodes, pointers)
+    problems += pairs.crossed(nodes, axes, cells, pointers, state.nodes)
     if not problems:
         problems += await adapting.of_cells(state, graph, axes, cells, pointers)
     if problems:

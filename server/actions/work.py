@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from core.errors import Invalid, Problem
 from core.graph import axes as flat
-from core.graph import check, recipes, setting_path
+from core.graph import check, pairs, recipes, setting_path
 from core.graph.axes import Placed
 from core.graph.fields import join, pointer_of
 from core.graph.sweep import BoundAxis, Cell
@@ -27,7 +27,6 @@ from server.actions import (
     enlarged,
     image_prompts,
     laid,
-    listed,
     named,
     pictured,
     regional,
@@ -46,6 +45,8 @@ _OF_THE_JOB = (
     "exact",
     "max_rows",
 )  # fields of generate that no graph holds
+
+_NAMING = ("model", "prompt", "negative_prompt", "loras", "regions", "sampler", "scheduler")
 
 
 class Work(Struct, frozen=True, kw_only=True):
@@ -101,9 +102,8 @@ async def of_recipe(
     problems += await controlled.problems(state, principal, fields, model, pointer)
     problems += await image_prompts.problems(state, principal, fields, model, pointer)
     regions = await regional.masks(state, principal, fields, pointer, problems)
-    given = dict(fields)
-    if model is not None and fields.get("model") in (None, STARTER):
-        given["model"] = model.name
+    stands_in = fields.get("model") in (None, STARTER)
+    given = {**fields, "model": model.name} if model is not None and stands_in else dict(fields)
     try:
         built = recipes.build(
             name,
@@ -115,6 +115,7 @@ async def of_recipe(
             pointer=pointer,
         )
     except Invalid as error:
+        problems += await _of_names(state, name, given, error.problems, pointer)
         raise Invalid(problems=request.pointed([*error.problems, *problems], pointer)) from error
     problems += [one for one in await _of_built(state, built, pointer) if one not in problems]
     problems += named.too_large(state, built.graph, f"{pointer}/width")
@@ -163,7 +164,6 @@ async def _grid(
     )  # fmt: skip
     at_axes = [axis.at for axis in placed]
     problems = await pictured.misfits(state, principal, axes, at_axes, cells, built.fields)
-    problems += await listed.misfits(built.fields, axes, at_axes, cells)
     problems += await controlled.of_cells(state, built.fields, axes, at_axes, cells)
     if problems:
         raise Invalid(problems=tuple(problems))
@@ -195,6 +195,7 @@ async def of_graph(
             msgspec.structs.replace(problem, pointer=f"/graph{problem.pointer}")
             for problem in (
                 *named.unlisted(state.nodes, graph), *extras_of.lacking(state.nodes, graph),
+                *pairs.problems(graph, state.nodes),
             )
         ]  # fmt: skip
         problems += await named.unknown(state, principal, graph)
@@ -220,6 +221,31 @@ async def _of_built(state: State, built: recipes.Built, pointer: str) -> list[Pr
         *await adapting.problems(state, built.graph),
     ]
     return [_to_field(problem, at, pointer) for problem in found]
+
+
+async def _of_names(
+    state: State,
+    name: str,
+    fields: Mapping[str, Json],
+    known: Sequence[Problem],
+    pointer: str,
+) -> list[Problem]:
+    """List what sound fields of a request name wrongly, where others keep it from being built.
+
+    :param known: what is wrong with the request otherwise.
+    """
+    faulty = {one.pointer.removeprefix(pointer).partition("/")[2] for one in known if one.pointer}
+    faulty = {place.partition("/")[0] for place in faulty}
+    own = {
+        field: fields[field]
+        for field in _NAMING
+        if field in fields and field not in faulty and recipes.takes(name, field)
+    }
+    try:
+        built = recipes.build("txt2img", {"prompt": "", **own}, recipes.FALLBACK, pointer=pointer)
+    except Invalid:
+        return []
+    return await _of_built(state, built, pointer)
 
 
 def _to_field(problem: Problem, at: Mapping[tuple[str, str], str], pointer: str) -> Problem:

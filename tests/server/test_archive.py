@@ -124,7 +124,7 @@ async def test_an_archive_has_an_end(studio: Studio, monkeypatch: pytest.MonkeyP
 
 def held() -> bool:
     gc.collect()
-    return any(isinstance(each, Sink) for each in gc.get_objects())
+    return any(type(each) is Sink for each in gc.get_objects())
 
 
 async def test_a_client_that_vanishes_leaves_nothing_behind(

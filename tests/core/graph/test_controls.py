@@ -96,12 +96,20 @@ def test_a_graph_without_control_is_what_it_was() -> None:
 
 def test_every_field_of_a_control_is_bound_to_where_it_stands() -> None:
     built = build("txt2img", {**EDGES, "preprocessor": "lineart", "low": 0.1, "high": 0.4})
-    bound = controls.bindings(built.fields["control"])
+    bound = {name: at for name, at in built.bindings.items() if name.startswith("control")}
     assert {"control[0].model", "control[0].image", "control[0].low"} <= bound.keys()
     for label, targets in bound.items():
         name = label.rpartition(".")[2]
+        assert targets
         for id_, setting in targets:
             assert node(built.graph, id_).settings[setting] == built.fields["control"][0][name]
+
+
+def test_the_fields_of_a_control_are_bound_in_both_passes() -> None:
+    built = build("hires", {**EDGES, "preprocessor": "canny"})
+    assert built.bindings["control[0].weight"] == [("net0", "weight"), ("net0_again", "weight")]
+    ends = [node(built.graph, id_).type for id_, _ in built.bindings["control[0].low"]]
+    assert ends == ["preprocess.canny", "preprocess.canny"]
 
 
 @pytest.mark.parametrize(

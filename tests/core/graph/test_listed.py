@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from core.errors import Invalid
-from core.graph import binding, listed, recipes, sweep
+from core.graph import binding, recipes, sweep
 from core.graph.catalogue import Catalogue
 from core.paths import shipped
 from core.records.job import Axis, Sweep
@@ -88,10 +88,3 @@ def test_values_out_of_their_bounds_are_told_each_at_its_place(catalogue: Catalo
     assert [(one.code, one.pointer) for one in caught.value.problems] == [
         ("number_too_large", "/sweep/axes/0/values/1"), ("wrong_type", "/sweep/axes/0/values/2"),
     ]  # fmt: skip
-
-
-def test_places_that_bound_each_other_know_it() -> None:
-    assert listed.bounding("control[3].low") == "control[3].high"
-    assert listed.bounding("image_prompts[0].end") == "image_prompts[0].start"
-    for other in ("control[0].weight", "start", "regions[0].start", "control", "", "control[0]"):
-        assert listed.bounding(other) is None

@@ -178,7 +178,7 @@ def test_nothing_assumes_four_channels_or_a_factor_of_eight(tiny: Tiny) -> None:
 
 
 def test_every_family_names_its_parts() -> None:
-    parts = {"model", "text_encoder", "vae", "controlnet"}
+    parts = {"model", "text_encoder", "vae", "controlnet", "image_encoder"}
     assert all(set(row.parts) == parts for row in FAMILIES.values())
     with pytest.raises(ModelUnreadable, match="family_unsupported"):
         family_of("")
