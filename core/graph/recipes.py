@@ -89,11 +89,11 @@ def build(
         _complete_size(values, defaults, _drawn_near(values, source))
     _complete(values, defaults)
     recipe.finish(values, defaults)
-    whole = _whole(values, source)
+    drawn = whole(values, source)
     if problems := [
         *_refused(recipe, request, pointer),
         *_misfit(source, mask, pointer),
-        *(regional.misfits(regions, whole, pointer) if whole else ()),
+        *(regional.misfits(regions, drawn, pointer) if drawn else ()),
         *recipe.faults(request, pointer),
         *enlarging.overlapping(values, pointer),
     ]:
@@ -144,7 +144,7 @@ def _drawn_near(
     return extended(values, source)
 
 
-def _whole(values: Mapping[str, Json], source: tuple[int, int] | None) -> tuple[int, int] | None:
+def whole(values: Mapping[str, Json], source: tuple[int, int] | None) -> tuple[int, int] | None:
     """Give the size of what masks of regions lie on: all of a picture, also if a part is drawn."""
     if "regions" not in values:
         return None

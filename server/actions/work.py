@@ -165,6 +165,7 @@ async def _grid(
     at_axes = [axis.at for axis in placed]
     problems = await pictured.misfits(state, principal, axes, at_axes, cells, built.fields)
     problems += await controlled.of_cells(state, built.fields, axes, at_axes, cells)
+    problems += await regional.of_cells(state, principal, built.fields, axes, at_axes, cells)
     if problems:
         raise Invalid(problems=tuple(problems))
     return axes, cells

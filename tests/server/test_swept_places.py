@@ -59,9 +59,25 @@ async def test_spans_and_thresholds_that_cross_in_a_cell_are_refused(studio: Stu
     ]
     found = await refused(studio, {"recipe": await recipe(studio), "sweep": {"axes": axes}})
     assert found == [
-        ("number_too_large", "/sweep/axes/2/values/1"),
+        ("number_too_small", "/sweep/axes/2/values/1"),
         ("number_not_below", "/sweep/axes/0/values/1"),
     ]
+
+
+async def test_a_mask_of_another_shape_than_a_cell_draws_is_refused_at_its_value(
+    studio: Studio,
+) -> None:
+    asked, narrow = await recipe(studio), await uploaded(studio, 64, 16, 255)
+    square = asked["regions"][0]["mask_image"]
+    for axes, at in (
+        ([{"setting": "regions[0].mask_image", "values": [square, narrow]}], (0, 1)),
+        (
+            [{"setting": "seed", "values": [1, 2]}, {"setting": "width", "values": [64, 128]}],
+            (1, 1),
+        ),
+    ):
+        found = await refused(studio, {"recipe": asked, "sweep": {"axes": axes}})
+        assert found == [("mask_shape", f"/sweep/axes/{at[0]}/values/{at[1]}")]
 
 
 async def test_what_a_region_names_wrongly_is_told_there(studio: Studio) -> None:
