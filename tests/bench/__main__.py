@@ -11,7 +11,18 @@ from pathlib import Path
 
 from tests.bench.report import table, write
 
-SECTIONS = ("start", "pictures", "graph", "rows", "engine", "load", "sockets", "gallery", "disk")
+SECTIONS = (
+    "start",
+    "pictures",
+    "graph",
+    "rows",
+    "ways",
+    "engine",
+    "load",
+    "sockets",
+    "gallery",
+    "disk",
+)
 NAMED = ("soak", "kills", "starter", "judged", "gpu")  # only when asked for by name
 
 
