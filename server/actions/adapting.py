@@ -74,8 +74,8 @@ class Shelf:
             return Problem(code="unknown_model", params=params)
         if found is None:
             assert other is not None
-            given: Params = {"model": name[:200], "kind": other.kind, "wanted": kind}
-            return Problem(code="model_kind", params=given)
+            given: Params = {"name": name[:200], "kind": other.kind, "wanted": kind}
+            return Problem(code="model_wrong_kind", params=given)
         under = self._found["checkpoint", on][0] if on else None
         if under is None or len({found.family, under.family} - {UNKNOWN}) < 2:
             return None

@@ -52,14 +52,14 @@ def using(*loras: str) -> list[dict[str, Any]]:
     ("fields", "problems"),
     [
         ({"loras": using("ink", "none")}, [("unknown_model", "/loras/1/model")]),
-        ({"loras": using("other")}, [("model_kind", "/loras/0/model")]),
+        ({"loras": using("other")}, [("model_wrong_kind", "/loras/0/model")]),
         ({"loras": using("ink", "oil")}, [("model_wrong_family", "/loras/1/model")]),
         ({"prompt": "a <lora:none:1> fox"}, [("unknown_model", "/prompt")]),
         ({"prompt": "a <lyco:oil:0.3> fox"}, [("model_wrong_family", "/prompt")]),
         ({"prompt": "a embedding:none fox"}, [("unknown_model", "/prompt")]),
         ({"negative_prompt": "embedding:none"}, [("unknown_model", "/negative_prompt")]),
         ({"prompt": "a <wide> fox"}, [("model_wrong_family", "/prompt")]),
-        ({"prompt": "embedding:ink"}, [("model_kind", "/prompt")]),
+        ({"prompt": "embedding:ink"}, [("model_wrong_kind", "/prompt")]),
         (
             {"loras": using("none"), "prompt": "<lora:oil:1>", "sampler": "none"},
             [("unknown_sampler", "/sampler"), ("unknown_model", "/loras/0/model"),
@@ -97,7 +97,7 @@ async def test_what_is_there_and_fits_is_drawn(stocked: Studio, fields: dict[str
         ({"setting": "prompt", "values": ["a", "<lora:none:1>", "<lora:ink:1>", "<wide>"]}, {},
          [("unknown_model", f"{AXES}/1"), ("model_wrong_family", f"{AXES}/3")]),
         ({"setting": "loras", "values": [using("ink"), using("ink", "other")]}, {},
-         [("model_kind", f"{AXES}/1")]),
+         [("model_wrong_kind", f"{AXES}/1")]),
         ({"setting": "model", "values": ["tiny", "other"]}, {"loras": using("ink")},
          [("model_wrong_family", f"{AXES}/1")]),
         ({"setting": "loras[0].weight", "values": [1, 11, "x"]}, {"loras": using("ink")},
@@ -159,7 +159,7 @@ async def test_pictures_are_prompts_in_a_graph_and_its_facts_stay(stocked: Studi
     graph["nodes"] += [follow, image]
     at = f"/graph/nodes/{len(graph['nodes']) - 2}/settings/adapter"
     for name, code in (("faces", "model_wrong_family"), ("none", "unknown_model"),
-                       ("ink", "model_kind")):  # fmt: skip
+                       ("ink", "model_wrong_kind")):  # fmt: skip
         follow["settings"] = {"adapter": name}
         assert told(await stocked.client.post(JOBS, json={"graph": graph})) == [(code, at)]
     follow["settings"] = {"adapter": "style", "weight": 0.5}

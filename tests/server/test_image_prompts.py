@@ -55,8 +55,8 @@ async def test_everything_that_they_name_wrongly_is_told_at_once(studio: Studio)
     ]
     before = await studio.rows()
     expected = [
-        ("model_kind", "/image_prompts/2/model"),
         ("model_wrong_family", "/image_prompts/3/model"),
+        ("model_wrong_kind", "/image_prompts/2/model"),
         ("unknown_image", "/image_prompts/1/image"),
         ("unknown_model", "/image_prompts/1/model"),
     ]
@@ -106,7 +106,8 @@ async def test_a_sweep_names_what_is_there_and_what_fits(studio: Studio) -> None
     models = {"setting": "image_prompts[0].model", "values": ["any", "large", "tiny", "no"]}
     at = "/sweep/axes/0/values"
     assert sorted(await refused(studio, {"recipe": recipe, "sweep": {"axes": [models]}})) == [
-        ("model_kind", f"{at}/2"), ("model_wrong_family", f"{at}/1"), ("unknown_model", f"{at}/3"),
+        ("model_wrong_family", f"{at}/1"), ("model_wrong_kind", f"{at}/2"),
+        ("unknown_model", f"{at}/3"),
     ]  # fmt: skip
     images = {"setting": "image_prompts[0].image", "values": [good["image"], STRANGE]}
     assert await refused(studio, {"recipe": recipe, "sweep": {"axes": [images]}}) == [
