@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from core.errors import NotFound
+from core.graph.sizes import native
 from core.ids import new_id
 from core.records.events import ModelAdded, ModelChanged, ModelDeleted
 from core.records.model import Model, ModelDefaults, ModelKind
@@ -286,6 +287,8 @@ def _model(found: Sequence[Any]) -> Model:
     fields = dict(zip(_NAMES[1:], found[1:], strict=True))
     fields["created"] = iso(fields["created"])
     fields["defaults"] = _DEFAULTS.decode(fields["defaults"])
+    if fields["kind"] == "checkpoint":
+        fields["defaults"] = native(fields["family"], fields["defaults"])
     return Model(**fields)
 
 
