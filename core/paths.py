@@ -12,6 +12,7 @@ _SHIPPED = {  # data that travels with us: name → place in a checkout
     "migrations": _ROOT / "migrations",
     "starter": _ROOT / "starter" / "model",
     "catalogue.json": _ROOT / "core" / "graph" / "catalogue.json",
+    "recommended.json": _ROOT / "core" / "library" / "recommended.json",
 }
 
 

@@ -22,6 +22,7 @@ _CARRIED = {
     "migrations": _ROOT / "migrations",
     "starter": _ROOT / "starter" / "model",
     "catalogue.json": _ROOT / "core" / "graph" / "catalogue.json",
+    "recommended.json": _ROOT / "core" / "library" / "recommended.json",
 }
 
 

@@ -18,12 +18,12 @@ from core.errors import Invalid, UnsupportedType
 MAX_HEADER = 25 * 1000 * 1000  # bytes
 MAX_TENSORS = 65_536
 _MAX_RANK = 16
-_BITS = {
+BITS = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8,
     "F8_E5M2FNUZ": 8, "I16": 16, "U16": 16, "F16": 16, "BF16": 16, "I32": 32, "U32": 32,
     "F32": 32, "I64": 64, "U64": 64, "F64": 64, "C64": 64, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
 }  # fmt: skip
-_PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+PICKLES = (b"PK\x03\x04", *(bytes([0x80, protocol]) for protocol in range(1, 6)))
 
 
 class Tensor(Struct, frozen=True):
@@ -61,7 +61,7 @@ def read_header(path: Path) -> Header:
             raise _invalid("too short")
         (length,) = struct.unpack("<Q", start[:8])
         if length == 0 or length > MAX_HEADER or 8 + length > size or start[8:] != b"{":
-            if start.startswith(_PICKLES):
+            if start.startswith(PICKLES):
                 raise UnsupportedType("model_format_unsafe")
             raise _invalid("header length")
         text = start[8:] + file.read(length - 1)
@@ -116,13 +116,13 @@ def _tensor(entry: Any) -> Tensor:
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
         raise _invalid("entry")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if not isinstance(dtype, str) or dtype not in _BITS:
+    if not isinstance(dtype, str) or dtype not in BITS:
         raise _invalid("dtype")
     if not _counts(shape) or len(shape) > _MAX_RANK:
         raise _invalid("shape")
     if not _counts(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
         raise _invalid("offsets")
-    if math.prod(shape) * _BITS[dtype] != (offsets[1] - offsets[0]) * 8:
+    if math.prod(shape) * BITS[dtype] != (offsets[1] - offsets[0]) * 8:
         raise _invalid("size of a tensor")
     return Tensor(dtype, tuple(shape), offsets[0], offsets[1])
 
