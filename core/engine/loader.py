@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from core.engine.adapters.twin import Twin
-from core.engine.values import SPANDREL, Handle
+from core.engine.values import SPANDREL, WHOLE, Handle
 
 
 class Loader(Protocol):
@@ -59,6 +59,10 @@ class LazyLoader:
             from core.engine.models import upscalers
 
             return upscalers.size(handle, dtype)
+        if handle.part == WHOLE:
+            from core.engine.pipelines import load as whole
+
+            return whole.size(handle, dtype)
         from core.engine.models.load import size
 
         return size(handle, dtype)
@@ -73,6 +77,10 @@ class LazyLoader:
             from core.engine.models import upscalers
 
             return upscalers.load(handle, dtype)
+        if handle.part == WHOLE:
+            from core.engine.pipelines import load as whole
+
+            return whole.load(handle, dtype)
         return load(handle, dtype)
 
     def adapt(self, handle: Handle, loaded: nn.Module) -> Twin:
