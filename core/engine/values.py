@@ -54,10 +54,11 @@ class Latent(Value, frozen=True, kw_only=True):
 
 
 class Later(Struct, frozen=True, kw_only=True):
-    """What a prompt becomes in a later stage: ``tokens`` (B, T, D), shaped as at first."""
+    """What a prompt becomes in a later stage: tensors shaped as at first."""
 
     stage: Stage
     tokens: torch.Tensor
+    pooled: torch.Tensor | None = None
 
 
 class Region(Struct, frozen=True, kw_only=True):
@@ -74,10 +75,10 @@ class Region(Struct, frozen=True, kw_only=True):
 class Conditioning(Value, frozen=True, kw_only=True):
     """Encoded prompts: ``tokens`` (B, T, D), ``pooled`` (B, P), ``mask`` (B, T), 1 where valid.
 
-    In the dtype the text encoder ran in. T is a multiple of the encoder's window; ``empty``
-    (1, T', D) is one window of the empty prompt, which lengthens the other prompt of a picture
-    where that is shorter. ``identity`` names the text encoder that made them; ``remarked`` says
-    what of the prompt is not in it.
+    In the dtype the text encoder ran in. T is a multiple of the encoder's window; ``pooled`` is of
+    the first window. ``empty`` (1, T', D) is one window of the empty prompt, which lengthens the
+    other prompt of a picture where that is shorter. ``identity`` names the text encoder that made
+    them; ``remarked`` says what of the prompt is not in it.
     """
 
     tokens: torch.Tensor

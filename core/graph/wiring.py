@@ -169,7 +169,8 @@ def _prompts(values: Values) -> list[GraphNode]:
         ),
         _node(
             "negative", "prompt.encode",
-            {"prompt": values["negative_prompt"], "clip_skip": clip_skip}, text_encoder=encoder,
+            {"prompt": values["negative_prompt"], "clip_skip": clip_skip, "negative": True},
+            text_encoder=encoder,
         ),
     ]  # fmt: skip
 

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from core.engine.models import single
-from core.engine.models.families import MODEL, TEXT_ENCODER, Part, family_of
+from core.engine.models.families import MODEL, VAE, Part, family_of
 from core.engine.values import Handle
 from core.errors import ModelUnreadable
 
@@ -37,23 +37,25 @@ def size(handle: Handle, dtype: torch.dtype) -> int:
     except (ModelUnreadable, SafetensorError, OSError, StopIteration):
         return 0
     width = 4 if stored == "F32" else 2
-    return sum(file.stat().st_size for file in files) * dtype.itemsize // width
+    return sum(file.stat().st_size for file in files) * _format(handle, dtype).itemsize // width
 
 
 def load(handle: Handle, dtype: torch.dtype) -> nn.Module:
     """Read one part into RAM.
 
-    A denoiser carries ``scheduler_config``, a text encoder its ``tokenizer``.
+    A denoiser carries ``scheduler_config``, a text encoder its ``tokenizer``. An autoencoder that
+    would overflow float16 is of float32 there.
 
     :raises ModelUnreadable: when files are missing, broken, pickled, or of another family.
     """
     part = _part(handle)
     files = _weights(handle, part)
+    dtype = _format(handle, dtype)
     try:
         read = _LIBRARIES[part.library] if handle.format == "diffusers" else _read_single
         module = read(Path(handle.path) / part.folder, part, files, dtype)
-        if handle.part == TEXT_ENCODER:
-            object.__setattr__(module, "tokenizer", _tokenizer(handle))
+        if part.tokenizer:
+            object.__setattr__(module, "tokenizer", _tokenizer(handle, part))
     except (OSError, ValueError, LookupError, TypeError, RuntimeError, SafetensorError) as error:
         raise _unreadable(handle, str(error)) from error
     if handle.part == MODEL:
@@ -75,6 +77,17 @@ def scheduler_config(handle: Handle) -> Json:
     :raises ModelUnreadable: when it is missing or no JSON object.
     """
     return _json(handle, "scheduler/scheduler_config.json")
+
+
+def zeroes_empty(handle: Handle) -> bool:
+    """Say whether an absent negative prompt is zeros to a checkpoint, and not the empty text."""
+    if not family_of(handle.family).zeroed:
+        return False
+    try:
+        index = _json(handle, "model_index.json")
+    except ModelUnreadable:  # a file has none: as those of its family
+        return True
+    return bool(index.get("force_zeros_for_empty_prompt", True))
 
 
 def latent_size(config: Json) -> tuple[int, int]:
@@ -138,15 +151,29 @@ _LIBRARIES: dict[str, Callable[[Path, Part, list[Path], torch.dtype], nn.Module]
 }
 
 
-def _tokenizer(handle: Handle) -> Any:
-    from transformers import CLIPTokenizer
+def _tokenizer(handle: Handle, part: Part) -> Any:
+    import transformers
 
+    folder = Path(handle.path) / part.tokenizer
     with _lock:
-        return CLIPTokenizer.from_pretrained(Path(handle.path) / "tokenizer", local_files_only=True)
+        return getattr(transformers, part.tokens).from_pretrained(folder, local_files_only=True)
+
+
+def _format(handle: Handle, dtype: torch.dtype) -> torch.dtype:
+    """Give the number format that a part is read in, where ``dtype`` is asked for."""
+    if handle.part != VAE or dtype != torch.float16 or not family_of(handle.family).upcast:
+        return dtype
+    try:
+        told = config_of(handle).get("force_upcast", True)
+    except ModelUnreadable:  # the parts of a file have no configuration of their own
+        told = True
+    return torch.float32 if told else dtype
 
 
 def _part(handle: Handle) -> Part:
-    part = family_of(handle.family, _name(handle)).parts[handle.part]
+    part = family_of(handle.family, _name(handle)).parts.get(handle.part)
+    if part is None:
+        raise _unreadable(handle, f"{handle.family} has no {handle.part}")
     if handle.format != "diffusers" and (handle.format != "single" or part.single is None):
         raise ModelUnreadable("format_unsupported", model=_name(handle), format=handle.format)
     return part

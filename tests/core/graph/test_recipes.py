@@ -92,7 +92,9 @@ class TestTextToImage:
         )  # fmt: skip
         assert settings(built.graph, "model") == {"checkpoint": "starter"}
         assert settings(built.graph, "positive") == {"prompt": "a fox", "clip_skip": 1}
-        assert settings(built.graph, "negative") == {"prompt": "rain", "clip_skip": 1}
+        assert settings(built.graph, "negative") == {
+            "prompt": "rain", "clip_skip": 1, "negative": True,
+        }  # fmt: skip
         assert settings(built.graph, "start") == {"width": 64, "height": 128}
         assert settings(built.graph, "sample") == {
             "seed": 5, "steps": 3, "guidance_scale": 2, "sampler": "ddim", "schedule": "karras",

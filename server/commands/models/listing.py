@@ -10,8 +10,7 @@ from server import cli
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
-    """Add the sub-command."""
-    command.add_argument("action", choices=["list"], help="list the models")
+    """Add nothing: all models are listed."""
 
 
 def run(parsed: argparse.Namespace, config: Config) -> int:

@@ -1,0 +1,27 @@
+"""``heliograph models …``: one file an action, each with ``arguments`` and ``run``."""
+
+import argparse
+import importlib
+
+from core.config import Config
+from server import cli
+
+ACTIONS = {  # name → help, module beside this one
+    "list": ("list the models", "listing"),
+}
+
+
+def arguments(command: argparse.ArgumentParser) -> None:
+    """Add the actions, each with its own arguments."""
+    actions = command.add_subparsers(dest="action", required=True, metavar="action")
+    for name, (doc, module) in ACTIONS.items():
+        action = actions.add_parser(name, help=doc, description=doc)
+        cli.place_flags(action, argparse.SUPPRESS)
+        importlib.import_module(f"{__name__}.{module}").arguments(action)
+
+
+def run(parsed: argparse.Namespace, config: Config) -> int:
+    """Do what the action says; the exit code is its own."""
+    _, module = ACTIONS[parsed.action]
+    code: int = importlib.import_module(f"{__name__}.{module}").run(parsed, config)
+    return code
