@@ -23,6 +23,10 @@ export type Generate = {
   seamless?: "both" | "off" | "x" | "y";
   regions?: RegionUse[];
   image_prompts?: ImagePromptUse[];
+  vae?: string | null;
+  text_encoder?: string | null;
+  text_encoder_2?: string | null;
+  text_encoder_3?: string | null;
   count?: number;
   init_image?: string | null;
   mask_image?: string | null;
