@@ -14,6 +14,7 @@ _SHIPPED = {  # data that travels with us: name → place in a checkout
     "catalogue.json": _ROOT / "core" / "graph" / "catalogue.json",
     "configs": _ROOT / "core" / "engine" / "models" / "configs",
     "tokenizers": _ROOT / "core" / "engine" / "models" / "tokenizers",
+    "recommended.json": _ROOT / "core" / "library" / "recommended.json",
 }
 
 

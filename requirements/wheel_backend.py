@@ -24,6 +24,7 @@ _CARRIED = {
     "catalogue.json": _ROOT / "core" / "graph" / "catalogue.json",
     "configs": _ROOT / "core" / "engine" / "models" / "configs",
     "tokenizers": _ROOT / "core" / "engine" / "models" / "tokenizers",
+    "recommended.json": _ROOT / "core" / "library" / "recommended.json",
 }
 
 

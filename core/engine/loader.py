@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from core.engine.adapters.twin import Twin
-from core.engine.values import SPANDREL, Handle
+from core.engine.values import SPANDREL, WHOLE, Handle
 from core.ipc.messages import Quantize
 
 
@@ -65,6 +65,10 @@ class LazyLoader:
             from core.engine.models import upscalers
 
             return upscalers.size(handle, dtype)
+        if handle.part == WHOLE:
+            from core.engine.pipelines import load as whole
+
+            return whole.size(handle, dtype)
         from core.engine.models.load import size
 
         return size(handle, dtype, self._quantize)
@@ -79,6 +83,10 @@ class LazyLoader:
             from core.engine.models import upscalers
 
             return upscalers.load(handle, dtype)
+        if handle.part == WHOLE:
+            from core.engine.pipelines import load as whole
+
+            return whole.load(handle, dtype)
         return load(handle, dtype, self._quantize, self._cuda)
 
     def adapt(self, handle: Handle, loaded: nn.Module) -> Twin:

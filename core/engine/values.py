@@ -14,6 +14,7 @@ from core.engine.node import Value
 from core.graph.controls import Mode
 from core.graph.prompts.reading import Stage
 
+WHOLE = "pipeline"  # the part that is all of a pipeline
 SPANDREL = "spandrel"  # the format of upscalers: a file that another library reads
 
 

@@ -42,6 +42,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     """
 
     name: str
+    family: str = ""  # whose recipe it is; most are for every family
     fields: type[Struct]
     make: Callable[[dict[str, Json]], Sequence[GraphNode]]
     bindings: dict[str, list[tuple[str, str]]]
