@@ -107,9 +107,11 @@ def zeroes_empty(handle: Handle) -> bool:
     """Say whether an absent negative prompt is zeros to a checkpoint, and not the empty text."""
     if not family_of(handle.family).zeroed:
         return False
+    if handle.format in _FILES:
+        return bool(facts(handle.family).get("force_zeros_for_empty_prompt", True))
     try:
         index = _json(handle, "model_index.json")
-    except ModelUnreadable:  # a file has none: as those of its family
+    except ModelUnreadable:  # a folder of parts alone: as those of its family
         return True
     return bool(index.get("force_zeros_for_empty_prompt", True))
 
