@@ -19,6 +19,7 @@ from server.actions import (
     selection,
     sheets,
     system,
+    tasks,
     workflows,
 )
 from server.route import Access
@@ -69,6 +70,8 @@ VERBS: dict[str, tuple[Action, Access]] = {
     "models": (models.page, "read"),
     "scan": (models.scan, "admin"),
     "unload": (models.unload, "admin"),
+    "convert": (tasks.convert, "admin"),
+    "verify": (tasks.verify, "admin"),
     "capabilities": (system.capabilities, "read"),
     "system": (system.system, "read"),
 }

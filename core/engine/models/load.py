@@ -24,7 +24,7 @@ Json = dict[str, Any]  # a decoded configuration file
 
 _PICKLES = ("*.bin", "*.ckpt", "*.pt", "*.pth")
 _CONFIG_BYTES = 1 << 20
-_lock = threading.Lock()  # transformers' loading patches module-wide state while it runs
+lock = threading.Lock()  # transformers' loading patches module-wide state while it runs
 
 
 def size(handle: Handle, dtype: torch.dtype) -> int:
@@ -121,7 +121,7 @@ def _read_transformers(
     kind = getattr(transformers, part.kind)
     variant = "fp16" if ".fp16." in files[0].name else None
     transformers.utils.logging.disable_progress_bar()
-    with _lock:
+    with lock:
         module: nn.Module = kind.from_pretrained(
             folder,
             local_files_only=True,
@@ -141,7 +141,7 @@ _LIBRARIES: dict[str, Callable[[Path, Part, list[Path], torch.dtype], nn.Module]
 def _tokenizer(handle: Handle) -> Any:
     from transformers import CLIPTokenizer
 
-    with _lock:
+    with lock:
         return CLIPTokenizer.from_pretrained(Path(handle.path) / "tokenizer", local_files_only=True)
 
 
