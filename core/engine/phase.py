@@ -6,14 +6,18 @@ not fit. Knows neither prompts nor pictures; ``work`` does.
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 
 from core.engine.context import Context
+from core.engine.device import Device
+from core.engine.diffusion.prompted import Prompted
 from core.engine.ladder import Rung, climb
 from core.engine.reserve import Need
 from core.engine.values import Handle
+
+M = TypeVar("M", torch.Tensor, Prompted)
 
 
 class Tiling(NamedTuple):
@@ -29,9 +33,9 @@ def run(
     part: Handle,
     phase: str,
     shape: Sequence[int],
-    work: Callable[[Any], torch.Tensor],
+    work: Callable[[Any], M],
     tiling: Tiling | None = None,
-) -> torch.Tensor:
+) -> M:
     """Do ``work`` with the loaded part under the baton; give what it made, in RAM.
 
     :param phase: "encode", "decode", …
@@ -44,9 +48,9 @@ def run(
     with ctx.use(part, phase) as module, ExitStack() as stack:
         need = Need((part.identity, part.part, engine.device.dtype), phase, tuple(shape))
 
-        def attempt() -> torch.Tensor:
+        def attempt() -> M:
             with engine.reserve.working(need):
-                return engine.device.fetch(work(module))
+                return _fetched(engine.device, work(module))
 
         def tile() -> bool:
             nonlocal need
@@ -68,3 +72,10 @@ def run(
             expected=lambda: engine.reserve.expect(need),
             doubt=lambda: engine.reserve.doubt(need),
         )
+
+
+def _fetched(device: Device, made: M) -> M:
+    if isinstance(made, Prompted):
+        pooled = None if made.pooled is None else device.fetch(made.pooled)
+        return Prompted(device.fetch(made.tokens), pooled)
+    return device.fetch(made)

@@ -15,6 +15,7 @@ from core.records.graph import Graph, Json
 from core.records.task import AnyTask, MadeModel
 
 PROTOCOL = 1
+Quantize = Literal["none", "fp8", "nf4", "int8"]  # how the weights of denoisers are kept
 
 
 class EngineOptions(Struct, frozen=True, kw_only=True):
@@ -33,6 +34,7 @@ class EngineOptions(Struct, frozen=True, kw_only=True):
     memory_mb: int = 0  # most of the device's memory it may take; 0: all
     log_level: str = "INFO"
     max_rows: int = 0  # of one forward; 0: as many as are worth it
+    quantize: Quantize = "none"
 
 
 class Command(Struct, frozen=True, kw_only=True, tag_field="do"):

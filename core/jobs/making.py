@@ -13,6 +13,7 @@ from core.blobs import sync_folder
 from core.errors import DiskFull, HeliographError, JobError
 from core.library import made as origin
 from core.library import scan
+from core.library.scan import Found
 from core.naming import folded, numbered, safe
 from core.paths import Layout
 from core.records.task import MadeModel
@@ -107,11 +108,7 @@ def _row(layout: Layout, path: Path, one: MadeModel) -> NewModel:
     found = scan.examine(path, ROOT, layout.models)
     if found is None:
         raise ModelDamaged(file=one.path)
-    return NewModel(
-        name=found.name, kind=found.kind, family=found.family, format=found.format, root=ROOT,
-        file=found.file, bytes=found.bytes, changed=int(found.mtime * 1000),
-        defaults=found.defaults, source="made", sha256=origin.digest(one.files),
-    )  # fmt: skip
+    return row_of(found, origin.digest(one.files))
 
 
 def _delete(path: Path) -> None:
@@ -119,3 +116,19 @@ def _delete(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def row_of(found: Found, sha256: str | None = None) -> NewModel:
+    """Write a find as the store takes it.
+
+    :param sha256: of its content, if that is known.
+    """
+    return NewModel(
+        name=found.name, kind=found.kind, family=found.family, format=found.format,
+        root=found.label, file=found.file, bytes=found.bytes, changed=int(found.mtime * 1000),
+        identity=found.identity, defaults=found.defaults, source=Path(found.label).name,
+        sha256=sha256, variant=found.variant or None, edition=found.edition or None,
+        trigger=found.said.trigger, description=found.said.description,
+        trigger_words=found.said.trigger_words, metadata=found.said.facts,
+        licence=found.said.licence, link=found.said.link, stamp=found.stamp, inode=found.inode,
+    )  # fmt: skip

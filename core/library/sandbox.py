@@ -31,7 +31,7 @@ def leave_network() -> bool:
         unshare = ctypes.CDLL(None, use_errno=True).unshare
     except (OSError, AttributeError):
         return False
-    return unshare(_NEW_NET) == 0 or unshare(_NEW_USER | _NEW_NET) == 0
+    return bool(unshare(_NEW_NET) == 0 or unshare(_NEW_USER | _NEW_NET) == 0)
 
 
 def no_core() -> None:

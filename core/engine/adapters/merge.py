@@ -14,6 +14,8 @@ from core.engine.adapters import deltas
 from core.engine.adapters.files import AdapterFile, Layer, Names
 from core.engine.adapters.image_prompt import prompted
 from core.engine.adapters.twin import Twin, twin
+from core.engine.models.gguf import dense
+from core.engine.models.quantize import format_of
 from core.engine.values import Handle
 from core.errors import ModelUnreadable
 
@@ -35,8 +37,11 @@ def adapt(handle: Handle, base: nn.Module) -> Twin:
     config = getattr(base, "config", None)
     blocks = getattr(config, "layers_per_block", 0)
     uses = uses_of(handle, Names(modules.keys(), blocks if isinstance(blocks, int) else 0))
+    dtype = next(base.parameters()).dtype
     changes = {
-        name: new for name in sorted(uses) if (new := merged(modules[name], handle, uses[name]))
+        name: new
+        for name in sorted(uses)
+        if (new := merged(modules[name], handle, uses[name], dtype))
     }
     made = twin(base, changes)
     return prompted(handle, made) if handle.image_adapters else made
@@ -59,15 +64,17 @@ def uses_of(handle: Handle, names: Names) -> dict[str, Uses]:
     return uses
 
 
-def merged(module: nn.Module, handle: Handle, uses: Uses) -> dict[str, torch.Tensor]:
-    """Give the new tensors of a layer, in RAM.
+def merged(
+    module: nn.Module, handle: Handle, uses: Uses, dtype: torch.dtype
+) -> dict[str, torch.Tensor]:
+    """Give the new tensors of a layer, in RAM: in ``dtype`` where the layer has fewer bits.
 
     :raises ModelUnreadable: when an adapter does not fit, or holds what is no number.
     """
     made: dict[str, torch.Tensor] = {}
     weight = module.weight
     assert isinstance(weight, torch.Tensor)
-    before = weight.detach().float()
+    before = dense(weight)
     bias = getattr(module, "bias", None)
     added: list[torch.Tensor] = []
     shifted: list[torch.Tensor] = []
@@ -78,7 +85,7 @@ def merged(module: nn.Module, handle: Handle, uses: Uses) -> dict[str, torch.Ten
         if shift is not None and bias is not None and shift.shape == bias.shape:
             shifted.append(shift.to(bias.device) * strength)
     if added:
-        made["weight"] = _total(before, added).to("cpu", weight.dtype)
+        made["weight"] = _total(before, added).to("cpu", format_of(module, dtype))
     if shifted and isinstance(bias, torch.Tensor):
         made["bias"] = _total(bias.detach().float(), shifted).to("cpu", bias.dtype)
     return made

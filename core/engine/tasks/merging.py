@@ -60,7 +60,7 @@ def _changed(
             layer.register_parameter(
                 one, None if value is None else nn.Parameter(value, requires_grad=False)
             )
-        new = merge.merged(layer, handle, uses)
+        new = merge.merged(layer, handle, uses, torch.float32)
         before = getattr(layer, key)
         assert isinstance(before, torch.Tensor)
         return new.get(key, before.detach())

@@ -18,8 +18,8 @@ from PIL import Image as Pillow
 from core.engine.context import Engine, Job
 from core.engine.diffusion import samplers
 from core.engine.ladder import climb
-from core.engine.models import load
 from core.engine.models.families import family_of
+from core.engine.models.modules import transformers_lock
 from core.engine.runner import Runner
 from core.errors import JobError, ModelUnreadable
 from core.graph.catalogue import Resource
@@ -149,7 +149,7 @@ def _pipeline(source: Resource, engine: Engine) -> Any:
         plain = {"safety_checker": None, "requires_safety_checker": False}
         given = plain if "safety_checker" in config else {}
         # In float32, torch's default: any other would be set for all threads meanwhile.
-        with load.lock:
+        with transformers_lock:
             made = diffusers.DiffusionPipeline.from_pretrained(
                 source.path, torch_dtype=torch.float32, local_files_only=True,
                 use_safetensors=True, **given,

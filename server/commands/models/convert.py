@@ -57,8 +57,8 @@ def _unpickle(source: Path, output: Path | None) -> int:
     try:
         found = pickles.unpickle(source, target)
     except OSError as error:
-        params = {"file": source.name, "reason": error.strerror or ""}
-        raise HeliographError("pickle_refused", **params) from error
+        reason = error.strerror or ""
+        raise HeliographError("pickle_refused", file=source.name, reason=reason) from error
     cli.say(f"{target}  {found.kind}  {found.family}")
     return 0
 
