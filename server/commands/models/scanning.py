@@ -8,7 +8,7 @@ from pathlib import Path
 import anyio
 
 from core.config import Config
-from core.errors import HeliographError, Invalid, Problem
+from core.errors import HeliographError, Invalid, Params, Problem
 from core.library import layouts, scan
 from core.paths import Layout, shipped
 from server import cli
@@ -46,7 +46,7 @@ def _show(path: Path, config: Config) -> int:
     words = Words(shipped("i18n"), config.settings.language)
     for code, count in sorted(Counter(one.code for one in made.passed).items()):
         first = next(one for one in made.passed if one.code == code)
-        params = {"reason": first.reason, "model": first.file, "file": first.file}
+        params: Params = {"reason": first.reason, "model": first.file, "file": first.file}
         said = words.say(words.choose(None), f"errors.{code}", params) or code
         cli.say(f"  passed over: {count}, as {first.file}: {said}")
     return 0
