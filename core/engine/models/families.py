@@ -45,6 +45,7 @@ class Family(NamedTuple):
     net: NetCall = calls.net
     told: Told = calls.distilled
     flow: bool = False  # predicts the velocity from noise to picture, not the noise
+    sized: bool = False  # its network is told the size of the picture
     zeroed: bool = False  # an absent negative prompt is zeros, where the checkpoint does not say
     upcast: bool = False  # its autoencoder may overflow float16, and says where it does not
 
@@ -73,6 +74,7 @@ _XL = Family(
     towers=_TOWERS,
     call=calls.unet_xl,
     net=calls.net_xl,
+    sized=True,
     zeroed=True,
     upcast=True,
 )
