@@ -46,6 +46,7 @@ from core.graph.bounds import (
     Strength,
     TileOverlap,
     TileSize,
+    TrueCfg,
     UpscalerName,
     VariationSeed,
     VariationStrength,
@@ -147,6 +148,7 @@ class TextToImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     guidance_rescale: Rescale = 0.0
     guidance_start: GuidanceStart = 0.0
     guidance_end: GuidanceEnd = 1.0
+    true_cfg_scale: TrueCfg = 1.0
     variation_seed: VariationSeed | None = None
     variation_strength: VariationStrength = 0.0
     seamless: Seamless = "off"
