@@ -10,6 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from core.engine.models.gguf import dense
+
 _BY_ROWS = frozenset({"up", "down", "alpha", "bias"})  # a change of these can be made row by row
 
 
@@ -33,8 +35,7 @@ class Share(NamedTuple):
 
     def whole(self, modules: Mapping[str, nn.Module]) -> torch.Tensor:
         """Give the weight of the layer as the file means it, float32 on the modules' device."""
-        weights = [_weight(modules[name]).detach().float() for name in self.names]
-        whole = torch.cat(weights)
+        whole = torch.cat([dense(_weight(modules[name])) for name in self.names])
         return whole.roll(len(whole) // 2, dims=0) if self.turned else whole
 
 
