@@ -27,7 +27,8 @@ from server.state import State
 
 log = logging.getLogger(__name__)
 FORMATS = ("png", "jpeg", "webp")  # that pictures can be fetched in
-FAMILIES = ("sd1", "sd2", "sdxl", "sd3", "flux")  # that recipes know; the library's own are added
+# That recipes know; the library's own are added.
+FAMILIES = ("sd1", "sd2", "sdxl", "sdxl-refiner", "sd3", "flux")
 
 
 class RecipeInfo(Struct, frozen=True, kw_only=True):

@@ -29,7 +29,6 @@ def adapt(handle: Handle, base: nn.Module) -> Twin:
     :raises ModelUnreadable: when an adapter cannot be read, changes nothing that we know, or was
         made for other networks (``adapter_misfit``).
     """
-    files = [(AdapterFile(path), weight) for _, path, weight in handle.adapters]
     modules = {
         name: module
         for name, module in base.named_modules()
@@ -37,7 +36,23 @@ def adapt(handle: Handle, base: nn.Module) -> Twin:
     }
     config = getattr(base, "config", None)
     blocks = getattr(config, "layers_per_block", 0)
-    names = Names(modules.keys(), blocks if isinstance(blocks, int) else 0)
+    uses = uses_of(handle, Names(modules.keys(), blocks if isinstance(blocks, int) else 0))
+    dtype = next(base.parameters()).dtype
+    changes = {
+        name: new
+        for name in sorted(uses)
+        if (new := merged(modules[name], handle, uses[name], dtype, modules))
+    }
+    made = twin(base, changes)
+    return prompted(handle, made) if handle.image_adapters else made
+
+
+def uses_of(handle: Handle, names: Names) -> dict[str, Uses]:
+    """Find what the adapters of a handle change: name of a module → their layers for it.
+
+    :raises ModelUnreadable: as ``adapt``.
+    """
+    files = [(AdapterFile(path), weight) for _, path, weight in handle.adapters]
     uses: dict[str, Uses] = {}
     for file, weight in files:
         layers = file.layers(handle.part)
@@ -46,22 +61,22 @@ def adapt(handle: Handle, base: nn.Module) -> Twin:
             raise ModelUnreadable("adapter_misfit", model=file.name, family=handle.family)
         for name, layer in found:
             uses.setdefault(name, []).append((file, layer, weight))
-    dtype = next(base.parameters()).dtype
-    changes = {
-        name: new
-        for name in sorted(uses)
-        if (new := _merged(modules, name, handle, uses[name], dtype))
-    }
-    made = twin(base, changes)
-    return prompted(handle, made) if handle.image_adapters else made
+    return uses
 
 
-def _merged(
-    modules: Mapping[str, nn.Module], name: str, handle: Handle, uses: Uses, dtype: torch.dtype
+def merged(
+    module: nn.Module,
+    handle: Handle,
+    uses: Uses,
+    dtype: torch.dtype,
+    others: Mapping[str, nn.Module],
 ) -> dict[str, torch.Tensor]:
-    """Give the new tensors of a layer, in RAM: in ``dtype`` where the layer has fewer bits."""
+    """Give the new tensors of a layer, in RAM: in ``dtype`` where the layer has fewer bits.
+
+    :param others: modules by name, those at least that are one layer with it in a file.
+    :raises ModelUnreadable: when an adapter does not fit, or holds what is no number.
+    """
     made: dict[str, torch.Tensor] = {}
-    module = modules[name]
     weight = module.weight
     assert isinstance(weight, torch.Tensor)
     before = dense(weight)
@@ -69,7 +84,7 @@ def _merged(
     added: list[torch.Tensor] = []
     shifted: list[torch.Tensor] = []
     for file, layer, strength in uses:
-        change, shift = _change(file, layer, handle, before, modules)
+        change, shift = _change(file, layer, handle, before, others)
         if change is not None:
             added.append(change * strength)
         if shift is not None and bias is not None and shift.shape == bias.shape:
@@ -86,7 +101,7 @@ def _change(
     layer: Layer,
     handle: Handle,
     before: torch.Tensor,
-    modules: Mapping[str, nn.Module],
+    others: Mapping[str, nn.Module],
 ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
     """Give what one adapter adds to a weight and to its bias, in full strength.
 
@@ -98,11 +113,11 @@ def _change(
     scale = file.scale(handle.part, layer, tensors, deltas.rank_of(tensors))
     rows = None
     if layer.share is not None:
-        mine = layer.share.rows(modules)
-        if narrow := fused.narrowed(tensors, mine, layer.share.count(modules)):
+        mine = layer.share.rows(others)
+        if narrow := fused.narrowed(tensors, mine, layer.share.count(others)):
             tensors = narrow
         else:
-            before, rows = layer.share.whole(modules), mine
+            before, rows = layer.share.whole(others), mine
     try:
         change = deltas.changed(before, tensors, scale)
     except deltas.Misfit as error:
