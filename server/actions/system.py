@@ -19,6 +19,7 @@ from core.ipc.messages import Tune
 from core.records.events import TOPICS, ConfigChanged
 from core.store import boards, models, presets, tokens, workflows
 from server import archive, codec
+from server.actions import sampled
 from server.actions.jobs import Id
 from server.actions.queue import Nothing
 from server.principal import SCOPES, Principal
@@ -26,7 +27,8 @@ from server.state import State
 
 log = logging.getLogger(__name__)
 FORMATS = ("png", "jpeg", "webp")  # that pictures can be fetched in
-FAMILIES = ("sd1", "sd2", "sdxl", "sdxl-refiner")  # that recipes know; the library's own are added
+# That recipes know; the library's own are added.
+FAMILIES = ("sd1", "sd2", "sdxl", "sdxl-refiner", "sd3", "flux")
 
 
 class RecipeInfo(Struct, frozen=True, kw_only=True):
@@ -44,6 +46,9 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     families: list[str]
     samplers: list[str]
     schedules: list[str]
+    sampling: Annotated[
+        dict[str, sampled.Possible], Meta(description="Of these, those of each family.")
+    ]
     recipes: list[RecipeInfo]
     training_methods: list[str]
     formats: Annotated[list[str], Meta(description="File formats of `/images/{id}/file`.")]
@@ -147,6 +152,7 @@ async def capabilities(state: State, principal: Principal, ask: Nothing) -> Capa
         families=list(families),
         samplers=nodes.samplers,
         schedules=nodes.schedules,
+        sampling={family: sampled.possible(nodes, family) for family in families},
         recipes=[
             RecipeInfo(
                 name=recipe.name,

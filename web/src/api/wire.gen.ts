@@ -18,6 +18,7 @@ export type Generate = {
   guidance_rescale?: number;
   guidance_start?: number;
   guidance_end?: number;
+  true_cfg_scale?: number;
   variation_seed?: number | null;
   variation_strength?: number;
   seamless?: "both" | "off" | "x" | "y";
@@ -204,6 +205,7 @@ export type Capabilities = {
   families: string[];
   samplers: string[];
   schedules: string[];
+  sampling: Record<string, Possible>;
   recipes: RecipeInfo[];
   training_methods: string[];
   formats: string[];
@@ -213,6 +215,13 @@ export type Capabilities = {
   language: string;
   topics: string[];
   scopes: string[];
+};
+
+/** How models of a family can be sampled. */
+export type Possible = {
+  samplers: string[];
+  schedules: string[];
+  seamless: boolean;
 };
 
 /** One recipe and the JSON Schema of its fields. */
