@@ -90,7 +90,9 @@ def test_a_file_of_each_family_draws_what_its_folder_does(
     assert examine(file) is not None
     made = drawn(shelf, of(file, family=family))
     assert made.isfinite().all() and made.std() > 0
-    assert torch.equal(made, drawn(shelf, of(tmp_path / "folder", family=family)))
+    # Matrices are multiplied in another order where they lie at other addresses.
+    expected = drawn(shelf, of(tmp_path / "folder", family=family))
+    assert torch.allclose(made, expected, rtol=0, atol=1e-5)
 
 
 def test_parts_in_files_of_their_own_draw_what_the_whole_does(shelf: Shelf) -> None:
