@@ -14,6 +14,7 @@ from core.engine.adapters import deltas
 from core.engine.adapters.files import AdapterFile, Layer, Names
 from core.engine.adapters.image_prompt import prompted
 from core.engine.adapters.twin import Twin, twin
+from core.engine.speed import with_fused
 from core.engine.values import Handle
 from core.errors import ModelUnreadable
 
@@ -47,7 +48,7 @@ def adapt(handle: Handle, base: nn.Module) -> Twin:
     changes = {
         name: new for name in sorted(uses) if (new := _merged(modules[name], handle, uses[name]))
     }
-    made = twin(base, changes)
+    made = twin(base, with_fused(base, changes))
     return prompted(handle, made) if handle.image_adapters else made
 
 
