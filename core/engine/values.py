@@ -97,8 +97,8 @@ class Conditioning(Value, frozen=True, kw_only=True):
 class Handle(Value, frozen=True, kw_only=True):
     """One part of a checkpoint, by name; its weights are had with ``ctx.use(handle, phase)``.
 
-    (identity, part, both kinds of adapters) is the part's key in ``residency``. Handles compare and
-    hash by value.
+    All but the paths is the part's key in ``residency`` (``core.engine.part.key_of``). Handles
+    compare and hash by value.
     """
 
     identity: str  # of the checkpoint's content; enters cache keys
@@ -108,6 +108,7 @@ class Handle(Value, frozen=True, kw_only=True):
     format: str = "diffusers"  # "diffusers" (a folder), "single" or "spandrel" (a file)
     adapters: tuple[tuple[str, str, float], ...] = ()  # (identity, path, weight) merged on top
     image_adapters: tuple[tuple[str, str, int], ...] = ()  # (identity, path, number of pictures)
+    precise: bool = False  # in float32, whatever the device works in
 
 
 class Model(Handle, frozen=True, kw_only=True):

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from diffusers.hooks import apply_layerwise_casting
 from torch import nn
 
-from core.engine.carrier import Carrier, place_of
+from core.engine.carrier import Carrier, _groups, place_of
 
 ELSEWHERE = torch.device("meta")  # a device that every machine has
 
@@ -60,3 +61,57 @@ def test_restored_it_is_an_ordinary_module(module: nn.Sequential) -> None:
     assert module(torch.ones((1, 2))).device == torch.device("cpu")
     assert [block.seen for block in module] == ["cpu", "cpu"]
     carrier.restore(module)
+
+
+@torch.inference_mode()
+def test_streamed_it_computes_the_same_and_is_an_ordinary_module_afterwards() -> None:
+    block = nn.Sequential(nn.Conv2d(3, 8, 3), nn.GroupNorm(2, 8), nn.Flatten(), nn.Linear(288, 2))
+    given, carrier = torch.rand((1, 3, 8, 8)), Carrier(torch.device("cpu"), streams=True)
+    expected = block(given)
+    carrier.offload(block)
+    assert carrier.streamed(block)
+    assert place_of(block) == torch.device("cpu")
+    assert torch.equal(block(given), expected)
+    assert torch.equal(block(given), expected)
+    carrier.restore(block)
+    assert not carrier.streamed(block)
+    assert torch.equal(block(given), expected)
+    for one in block.modules():
+        assert not {"_diffusers_hook", "forward", "_offloaded"} & one.__dict__.keys()
+
+
+def test_streamed_weights_move_outside_of_inference_mode() -> None:
+    """Inside of it they could not take each other's place, nor be trained afterwards."""
+    block, carrier = nn.Sequential(nn.Linear(2, 2)), Carrier(torch.device("cpu"), streams=True)
+    carrier.offload(block)
+    (group,) = _groups(block)
+    inside: list[bool] = []
+    hooked = block[0]._diffusers_hook.get_hook("group_offloading")
+    moved = group._onload_from_memory
+    group._onload_from_memory = lambda: (inside.append(torch.is_inference_mode_enabled()), moved())
+    assert hooked.group is group
+    with torch.inference_mode():
+        block(torch.ones((1, 2)))
+    assert inside == [False]
+
+
+def test_hooks_of_others_stay_when_streaming_ends() -> None:
+    """Such as those that keep weights in a smaller number format than they work in."""
+    block = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    apply_layerwise_casting(block, torch.bfloat16, torch.float32)
+    given = torch.rand((1, 4))
+    expected = block(given)
+    carrier = Carrier(torch.device("cpu"), streams=True)
+    with torch.inference_mode():
+        carrier.offload(block)
+        assert torch.equal(block(given), expected)
+        carrier.restore(block)
+        assert torch.equal(block(given), expected)
+    assert block[0].weight.dtype == torch.bfloat16
+
+
+def test_alone_it_is_streamed_and_shared_it_is_not() -> None:
+    block, carrier = nn.Sequential(nn.Linear(2, 2)), Carrier(torch.device("cpu"), streams=True)
+    carrier.offload(block, shared=True)
+    assert not carrier.streamed(block)
+    assert not list(_groups(block))
