@@ -200,7 +200,7 @@ class ModelUnreadable(JobError):
 
 
 class ModelNotFinite(JobError):
-    """Raised when a model makes what is no number; params: model."""
+    """Raised when a model makes what is no number; params: model, tensor (of which part)."""
 
     code = "model_nonfinite"
 

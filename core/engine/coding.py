@@ -18,8 +18,8 @@ from core.engine.ladder import sized
 from core.engine.models import load
 from core.engine.models import vae as autoencoder
 from core.engine.part import dtype_of
-from core.engine.values import Vae
-from core.errors import ModelNotFinite
+from core.engine.values import Vae, placed
+from core.errors import ModelNotFinite, ModelUnreadable
 
 UPCAST = "vae_upcast"  # in a job's ``degraded``
 _BOUND = 256  # autoencoders that are remembered
@@ -61,6 +61,7 @@ def coded(ctx: Context, vae: Vae, one: torch.Tensor, work: Work, name: str) -> t
     :param name: "encode" or "decode".
     :raises ModelNotFinite: when what comes out is no number in float32 either.
     """
+    vae = placed(vae)
     check_finite(vae, one)
     overflows = ctx.engine.get(Overflows)
     precise = msgspec.structs.replace(vae, precise=True)
@@ -69,15 +70,13 @@ def coded(ctx: Context, vae: Vae, one: torch.Tensor, work: Work, name: str) -> t
         vae = precise
     try:
         return _within_memory(ctx, vae, one, work, name)
-    except ModelNotFinite as error:
-        if dtype_of(vae, ctx.engine.device.dtype) == torch.float32:
-            raise _nonfinite(vae) from error
+    except (ModelNotFinite, ModelUnreadable) as error:  # weights may not fit either
+        fits = dtype_of(vae, ctx.engine.device.dtype) == torch.float32
+        if fits or error.name != ModelNotFinite.code:
+            raise
     overflows.add(vae.identity)
     ctx.job.note(UPCAST)
-    try:
-        return _within_memory(ctx, precise, one, work, name)
-    except ModelNotFinite as error:
-        raise _nonfinite(vae) from error
+    return _within_memory(ctx, precise, one, work, name)
 
 
 def check_finite(model: Any, latents: torch.Tensor) -> None:
@@ -91,7 +90,7 @@ def check_finite(model: Any, latents: torch.Tensor) -> None:
 
 
 def _nonfinite(model: Any) -> ModelNotFinite:
-    return ModelNotFinite(model=Path(model.path).name)
+    return ModelNotFinite(model=Path(model.path).name, tensor=model.part)
 
 
 def _within_memory(
@@ -110,7 +109,10 @@ def _within_memory(
         factor = load.latent_size(load.config_of(vae))[1] if latent else 1
         return width * factor, height * factor
 
-    with sized(size):
-        return phase.run(
-            ctx, vae, name, one.shape, lambda part: work(part, one), tiling, pauses=True
-        )
+    try:
+        with sized(size):
+            return phase.run(
+                ctx, vae, name, one.shape, lambda part: work(part, one), tiling, pauses=True
+            )
+    except ModelNotFinite as error:  # who it was is not known where it is found out
+        raise _nonfinite(vae) from error

@@ -62,7 +62,9 @@ def key_of(handle: Handle) -> Handle:
     """Give what two handles have in common that name the same weights, wherever the files lie."""
     adapters = tuple((identity, "", weight) for identity, _, weight in handle.adapters)
     pictures = tuple((identity, "", count) for identity, _, count in handle.image_adapters)
-    return msgspec.structs.replace(handle, path="", adapters=adapters, image_adapters=pictures)
+    return msgspec.structs.replace(
+        handle, path="", stamp=(0, 0), adapters=adapters, image_adapters=pictures
+    )
 
 
 def dtype_of(handle: Handle, usual: torch.dtype) -> torch.dtype:

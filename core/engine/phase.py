@@ -6,16 +6,20 @@ not fit. Knows neither prompts nor pictures; ``work`` does.
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 
 from core.engine.context import Context
+from core.engine.device import Device
+from core.engine.diffusion.prompted import Prompted
 from core.engine.ladder import Rung, Shortage, climb
 from core.engine.part import dtype_of
 from core.engine.pauses import TURN, Pauses
 from core.engine.reserve import Need
 from core.engine.values import Handle
+
+M = TypeVar("M", torch.Tensor, Prompted)
 
 
 class Tiling(NamedTuple):
@@ -32,10 +36,10 @@ def run(
     part: Handle,
     phase: str,
     shape: Sequence[int],
-    work: Callable[[Any], torch.Tensor],
+    work: Callable[[Any], M],
     tiling: Tiling | None = None,
     pauses: bool = False,
-) -> torch.Tensor:
+) -> M:
     """Do ``work`` with the loaded part under the baton; give what it made, in RAM.
 
     :param phase: "encode", "decode", …
@@ -50,10 +54,10 @@ def run(
         dtype = dtype_of(part, engine.device.dtype)
         whole = need = Need((part.identity, part.part, dtype), phase, tuple(shape))
 
-        def attempt() -> torch.Tensor:
+        def attempt() -> M:
             pausing = pauses and not engine.reserve.quick(need, TURN)
             with engine.reserve.working(need), _pauses(ctx) if pausing else nullcontext():
-                return engine.device.fetch(work(module))
+                return _fetched(engine.device, work(module))
 
         def doubt() -> Shortage | None:
             least = tiling.least(module) if tiling is not None and need is whole else 0
@@ -86,3 +90,10 @@ def _pauses(ctx: Context) -> Pauses:
     """Let others have the processor meanwhile: on a card they would find it full of this work."""
     engine = ctx.engine
     return Pauses(engine.baton, ctx.check, lends=engine.device.is_cpu)
+
+
+def _fetched(device: Device, made: M) -> M:
+    if isinstance(made, Prompted):
+        pooled = None if made.pooled is None else device.fetch(made.pooled)
+        return Prompted(device.fetch(made.tokens), pooled)
+    return device.fetch(made)

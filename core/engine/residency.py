@@ -22,7 +22,7 @@ from core.engine.moves import Moves
 from core.engine.part import Part, identities, key_of, plain, size_of
 from core.engine.reader import Reader
 from core.engine.speed import Speed
-from core.engine.values import Handle
+from core.engine.values import Handle, placed
 
 __all__ = ["Residency", "size_of"]
 
@@ -90,6 +90,7 @@ class Residency:
         :raises ModelUnreadable: when the loader cannot read it.
         :raises OutOfMemory: when it does not fit even so.
         """
+        handle = placed(handle)
         if not handle.adapters and not handle.image_adapters:
             with self._using(handle, job) as part:
                 yield part.there

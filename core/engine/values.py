@@ -5,13 +5,16 @@ it needs under the baton. A handle names weights, which live in ``residency``. B
 dimension B: there are no lists on wires. Plain ``int | float | str | bool`` flow as they are.
 """
 
+from typing import TypeVar
+
 import torch
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from core.engine.node import Value
 from core.graph.controls import Mode
 from core.graph.prompts.reading import Stage
 
+WHOLE = "pipeline"  # the part that is all of a pipeline
 SPANDREL = "spandrel"  # the format of upscalers: a file that another library reads
 
 
@@ -53,10 +56,11 @@ class Latent(Value, frozen=True, kw_only=True):
 
 
 class Later(Struct, frozen=True, kw_only=True):
-    """What a prompt becomes in a later stage: ``tokens`` (B, T, D), shaped as at first."""
+    """What a prompt becomes in a later stage: tensors shaped as at first."""
 
     stage: Stage
     tokens: torch.Tensor
+    pooled: torch.Tensor | None = None
 
 
 class Region(Struct, frozen=True, kw_only=True):
@@ -73,10 +77,10 @@ class Region(Struct, frozen=True, kw_only=True):
 class Conditioning(Value, frozen=True, kw_only=True):
     """Encoded prompts: ``tokens`` (B, T, D), ``pooled`` (B, P), ``mask`` (B, T), 1 where valid.
 
-    In the dtype the text encoder ran in. T is a multiple of the encoder's window; ``empty``
-    (1, T', D) is one window of the empty prompt, which lengthens the other prompt of a picture
-    where that is shorter. ``identity`` names the text encoder that made them; ``remarked`` says
-    what of the prompt is not in it.
+    In the dtype the text encoder ran in. T is a multiple of the encoder's window; ``pooled`` is of
+    the first window. ``empty`` (1, T', D) is one window of the empty prompt, which lengthens the
+    other prompt of a picture where that is shorter. ``identity`` names the text encoder that made
+    them; ``remarked`` says what of the prompt is not in it.
     """
 
     tokens: torch.Tensor
@@ -94,6 +98,16 @@ class Conditioning(Value, frozen=True, kw_only=True):
         return self.remarked
 
 
+class Place(Struct, frozen=True, kw_only=True):
+    """Where a part lies that is not taken from the checkpoint's own file or folder."""
+
+    part: str
+    identity: str
+    path: str  # absolute
+    format: str
+    stamp: tuple[int, int] = (0, 0)
+
+
 class Handle(Value, frozen=True, kw_only=True):
     """One part of a checkpoint, by name; its weights are had with ``ctx.use(handle, phase)``.
 
@@ -105,10 +119,28 @@ class Handle(Value, frozen=True, kw_only=True):
     path: str  # absolute: a folder or a file
     family: str  # "sd1", "sdxl", …: a row of the families table
     part: str  # "model", "text_encoder", "vae"
-    format: str = "diffusers"  # "diffusers" (a folder), "single" or "spandrel" (a file)
+    format: str = "diffusers"  # "diffusers" (a folder), "single", "gguf" or "spandrel" (a file)
     adapters: tuple[tuple[str, str, float], ...] = ()  # (identity, path, weight) merged on top
     image_adapters: tuple[tuple[str, str, int], ...] = ()  # (identity, path, number of pictures)
+    stamp: tuple[int, int] = (0, 0)  # bytes, and milliseconds of the last change; 0: not known
+    elsewhere: tuple[Place, ...] = ()  # parts of the checkpoint that are taken from other files
     precise: bool = False  # in float32, whatever the device works in
+
+
+H = TypeVar("H", bound=Handle)
+
+
+def placed(handle: H) -> H:
+    """Give a part by the file or folder that it is taken from, whatever the rest is taken from."""
+    if not handle.elsewhere:
+        return handle
+    found = next((one for one in handle.elsewhere if one.part == handle.part), None)
+    if found is None:
+        return structs.replace(handle, elsewhere=())
+    return structs.replace(
+        handle, identity=found.identity, path=found.path, format=found.format, stamp=found.stamp,
+        elsewhere=(),
+    )  # fmt: skip
 
 
 class Model(Handle, frozen=True, kw_only=True):

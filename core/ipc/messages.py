@@ -14,6 +14,7 @@ from core.meters import Tally
 from core.records.graph import Graph
 
 PROTOCOL = 1
+Quantize = Literal["none", "fp8", "nf4", "int8"]  # how the weights of denoisers are kept
 
 
 class EngineOptions(Struct, frozen=True, kw_only=True):
@@ -34,6 +35,7 @@ class EngineOptions(Struct, frozen=True, kw_only=True):
     max_rows: int = 0  # of one forward; 0: as many as are worth it
     vram_budget_mb: int = 0  # of weights on the device; 0: all but a tenth of it
     speed: Literal["plain", "fused", "compiled"] = "plain"
+    quantize: Quantize = "none"
 
 
 class Command(Struct, frozen=True, kw_only=True, tag_field="do"):

@@ -8,7 +8,7 @@ from core.graph.catalogue import Resources, known
 from core.graph.describe import details
 from core.jobs.flight import Flight
 from core.jobs.queue import Claimed
-from core.media.metadata import Made, Parameters, Used, texts
+from core.media.metadata import Made, Parameters, Used, beyond_a1111, texts
 from core.records.image import ImageFacts
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -34,13 +34,15 @@ def imprint(claimed: Claimed, flight: Flight) -> dict[str, str]:
     facts = flight.facts()
     if facts.prompt is None:
         return texts(made)
-    return texts(made, _parameters(flight, facts, made.uses))
+    return texts(made, _parameters(flight, facts, made))
 
 
-def _parameters(flight: Flight, facts: ImageFacts, uses: dict[str, Used]) -> Parameters:
+def _parameters(flight: Flight, facts: ImageFacts, made: Made) -> Parameters:
     assert flight.graph is not None
     rest = details(flight.graph)
-    file = next((used for used in uses.values() if used.name == facts.model and used.sha256), None)
+    file = next(
+        (used for used in made.uses.values() if used.name == facts.model and used.sha256), None
+    )
     tags = [
         f"<lora:{named.name if named else value}:{weight:g}>"
         for value, weight in rest.loras
@@ -61,6 +63,7 @@ def _parameters(flight: Flight, facts: ImageFacts, uses: dict[str, Used]) -> Par
         strength=None if rest.strength == 1 else rest.strength,
         clip_skip=rest.clip_skip,
         version=f"Heliograph {core.__version__}",
+        others=beyond_a1111(made.recipe or {}),
     )
 
 

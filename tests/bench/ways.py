@@ -16,6 +16,7 @@ import torch
 from core.engine.adapters.merge import adapt
 from core.engine.diffusion import tiled
 from core.engine.diffusion.control import Use
+from core.engine.diffusion.prompted import Prompted
 from core.engine.diffusion.regions import Regions
 from core.engine.diffusion.rows import Row
 from core.engine.diffusion.sampler import SamplingLoop
@@ -83,7 +84,8 @@ def _controls(starter: Tiny, loop: SamplingLoop) -> list[Line]:
 def _regions(starter: Tiny, loop: SamplingLoop) -> list[Line]:
     side = starter.shape(_SIZE)[-1]
     mask = torch.ones((1, 1, side, side)) / (_REGIONS + 1)
-    words = [text.encode(starter.encoder, name) for name in ("an owl", "a tulip", "an apple")]
+    names = ("an owl", "a tulip", "an apple")
+    words = [Prompted(text.encode(starter.encoder, name)) for name in names]
 
     def regional() -> None:
         regions = Regions(torch.cat([mask] * _REGIONS), words)

@@ -36,8 +36,8 @@ class Bench:
 
     def context(self, name: str = "job", *more: Resource, **fields: Any) -> Context:
         found = Resource(
-            id="m", kind="checkpoint", path=str(self._tiny.folder), identity="tiny", family="sd1",
-            format="diffusers",
+            id="m", kind="checkpoint", path=str(self._tiny.folder), identity="tiny",
+            family=self._tiny.family, format="diffusers",
         )  # fmt: skip
         self.outbox.begin(name)
         resources = {"m": found, **{f"{one.kind}:{one.name}": one for one in more}}

@@ -23,7 +23,8 @@ pytestmark = [
     pytest.mark.timeout(120),
 ]
 
-LARGE = 70_000.0  # more than float16 holds
+LARGE = 60_000.0  # float16 holds it once, and not twice
+HUGE = 3e38  # float32 holds it, and not its square
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,8 @@ def loud(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     """A model whose autoencoder makes numbers in its middle that float16 does not hold."""
     folder = tmp_path_factory.mktemp("models") / "loud"
     write_model(folder)
-    _scale(folder, "decoder.conv_in.bias", LARGE)
+    for name in ("decoder.conv_in.bias", "decoder.mid_block.resnets.0.conv2.bias"):
+        _scale(folder, name, LARGE)
     return Tiny(folder)
 
 
@@ -39,7 +41,7 @@ def loud(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     folder = tmp_path_factory.mktemp("models") / "broken"
     write_model(folder)
-    _scale(folder, "decoder.conv_in.bias", float("nan"))
+    _scale(folder, "decoder.conv_in.bias", HUGE)
     return Tiny(folder)
 
 
@@ -98,7 +100,7 @@ def test_an_autoencoder_that_makes_no_numbers_fails_its_job(broken: Tiny, tmp_pa
             ctx = bench.context()
             with pytest.raises(ModelNotFinite) as caught:
                 LatentDecode().run(ctx, parts(ctx).vae, latent())
-            assert caught.value.params == {"model": "broken"}
+            assert caught.value.params == {"model": "broken", "tensor": "vae"}
 
 
 def test_latents_that_are_no_numbers_are_not_decoded(bench: Bench) -> None:
@@ -123,7 +125,7 @@ def test_a_sampler_that_makes_no_numbers_fails_its_job_alone(
         start = Latent(samples=torch.full((1, 6, 8, 8), float("inf")))
         with pytest.raises(ModelNotFinite) as caught:
             sample(sick, start, strength=0.5)
-        assert caught.value.params == {"model": "loud"}
+        assert caught.value.params == {"model": "loud", "tensor": "model"}
         assert sample(well, empty(well)).samples.isfinite().all()
 
 

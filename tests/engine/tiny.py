@@ -10,8 +10,10 @@ import torch
 from core.engine.baton import Baton
 from core.engine.device import Device
 from core.engine.diffusion import guidance, inpaint, noise, rows, samplers
+from core.engine.diffusion.prompted import Prompted
 from core.engine.loader import LazyLoader
 from core.engine.models import load, text
+from core.engine.models.families import family_of
 from core.engine.reserve import Reserve
 from core.engine.residency import Residency
 from core.engine.values import Model, TextEncoder, Vae
@@ -34,7 +36,7 @@ BASE = {
 }
 
 
-def write_tokenizer(folder: Path) -> None:
+def write_tokenizer(folder: Path, padding: str = END) -> None:
     from transformers import CLIPTokenizer
 
     letters = [chr(code) for code in range(ord("!"), ord("~") + 1)]
@@ -45,7 +47,7 @@ def write_tokenizer(folder: Path) -> None:
         unk_token=END,
         bos_token=START,
         eos_token=END,
-        pad_token=END,
+        pad_token=padding,
         model_max_length=16,
     ).save_pretrained(folder)
 
@@ -136,9 +138,12 @@ def floor(device: Device | None = None) -> SimpleNamespace:
 class Tiny:
     """The parts of a model folder, as the engine loads them, and diffusers' pipelines of them."""
 
+    family = "sd1"
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        fields: dict[str, Any] = {"identity": folder.name, "path": str(folder), "family": "sd1"}
+        fields: dict[str, Any] = {"identity": folder.name, "path": str(folder)}
+        fields["family"] = self.family
         self.model, self.vae = Model(**fields), Vae(**fields)
         self.text_encoder = TextEncoder(**fields)
         self.network: Any = load.load(self.model, torch.float32)
@@ -148,6 +153,9 @@ class Tiny:
 
     def shape(self, size: int = SIZE) -> tuple[int, int, int, int]:
         return (1, self.channels, size // self.factor, size // self.factor)
+
+    def words(self, prompt: str) -> Prompted:
+        return Prompted(text.encode(self.encoder, prompt))
 
     def pipeline(self, kind: str, sampler: str, schedule: str = "default", **parts: Any) -> Any:
         import diffusers
@@ -199,8 +207,10 @@ class Tiny:
             network=options.pop("network", self.network),
             scheduler=scheduler,
             latents=latents,
-            positive=text.encode(self.encoder, prompt),
-            negative=text.encode(self.encoder, negative),
+            call=family_of(self.family).call,
+            pixels=(size, size),
+            positive=self.words(prompt),
+            negative=self.words(negative),
             guidance=guidance.Guidance(
                 guidance_scale, **{name: options.pop(name) for name in WINDOW if name in options}
             ),

@@ -13,8 +13,10 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from core.engine.models import load, text
+from core.engine.diffusion.prompted import Prompted
+from core.engine.models import load
 from core.engine.models.chunks import Ids
+from core.engine.models.towers import Read
 from core.engine.values import Handle
 from core.errors import ModelUnreadable
 from core.graph.catalogue import Resource
@@ -22,6 +24,7 @@ from core.graph.prompts import named
 
 MAX_VECTORS = 1024  # of one embedding
 
+_TOWERS = ("clip_l", "clip_g")
 _OPEN = ("", "unknown")  # families of what does not say for which it was made
 
 
@@ -53,18 +56,18 @@ class Embeddings:
         return [*pieces, said[at:]]
 
     def forward(
-        self, encoder: Any, ids: torch.Tensor, mask: torch.Tensor, clip_skip: int = 0
-    ) -> torch.Tensor:
-        """Encode as ``text.forward`` does, with vectors where ``ids`` (1, T) are negative."""
+        self, read: Read, encoder: Any, ids: torch.Tensor, mask: torch.Tensor, clip_skip: int = 0
+    ) -> Prompted:
+        """Encode as ``read`` does, with vectors where ``ids`` (1, T) are negative."""
         held = ids < 0
         if not held.any():
-            return text.forward(encoder, ids, mask, clip_skip)
+            return read(encoder, ids, mask, clip_skip)
         vectors = self._vectors[-1 - ids[held]]  # (n, D)
         hook = encoder.get_input_embeddings().register_forward_hook(
             partial(_placed, held=held, vectors=vectors)
         )
         try:
-            return text.forward(encoder, ids.clamp(min=0), mask, clip_skip)
+            return read(encoder, ids.clamp(min=0), mask, clip_skip)
         finally:
             hook.remove()
 
@@ -72,7 +75,8 @@ class Embeddings:
 def meant(resources: Iterable[Resource], encoder: Handle, prompt: str) -> Embeddings:
     """Read the embeddings that a prompt names, of those that its job was given.
 
-    A bare word is the name of one for another family only by chance, and stays a word.
+    An encoder whose tokens are of no known width has none: they are made for CLIP alone. A bare
+    word is the name of one for another family only by chance, and stays a word.
 
     :raises ModelUnreadable: for a file that is no embedding; ``embedding_width`` for one that was
         made for another text encoder.
@@ -87,7 +91,9 @@ def meant(resources: Iterable[Resource], encoder: Handle, prompt: str) -> Embedd
     used = [span.name for span in spans if span.marked or span.name in fitting]
     if not used:
         return Embeddings({}, frozenset())
-    width = int(load.config_of(encoder)["hidden_size"])
+    width = load.config_of(encoder).get("hidden_size")
+    if type(width) is not int:
+        return Embeddings({}, frozenset())
     vectors = {name: read(known[name].path, width) for name in dict.fromkeys(used)}
     return Embeddings(vectors, frozenset(fitting))
 
@@ -112,6 +118,8 @@ def read(path: str, width: int) -> torch.Tensor:
             if not fitting or not 0 < _rows(shapes[fitting[0]]) <= MAX_VECTORS:
                 reason = f"not between 1 and {MAX_VECTORS} vectors"
                 raise ModelUnreadable(model=name, reason=reason)
+            if len({_rows(shapes[key]) for key in _TOWERS if key in shapes}) > 1:
+                raise ModelUnreadable(model=name, reason="not as many vectors for both encoders")
             vectors: torch.Tensor = opened.get_tensor(fitting[0]).float().reshape(-1, width)
     except (OSError, SafetensorError) as error:
         raise ModelUnreadable(model=name, reason=str(error)[:500]) from error

@@ -20,6 +20,12 @@ from core.engine.values import Conditioning, Handle
 from core.errors import Invalid, ModelUnreadable
 
 _KINDS = ("proj.weight", "proj.3.weight", "latents")  # plain, full face, plus
+# The layer that takes what an encoder gives, and what the encoder calls the width of that.
+_TAKING = (
+    ("image_proj.proj.weight", "projection_dim"),
+    ("image_proj.proj.0.weight", "hidden_size"),
+    ("image_proj.proj_in.weight", "hidden_size"),
+)
 
 State = dict[str, dict[str, torch.Tensor]]
 
@@ -178,6 +184,19 @@ def read(path: str) -> State:
     if not known or not state["ip_adapter"] or faces:
         raise ModelUnreadable("adapter_unsupported", model=name)
     return state
+
+
+def wanted(path: str) -> tuple[str, int]:
+    """Say which width of an image encoder an adapter needs, and how large; 0 if it does not say."""
+    try:
+        with safe_open(path, framework="pt") as opened:
+            names = set(opened.keys())
+            for layer, width in _TAKING:
+                if layer in names:
+                    return width, int(opened.get_slice(layer).get_shape()[-1])
+    except (OSError, SafetensorError, IndexError):
+        pass
+    return "", 0
 
 
 def _with(own: nn.Module, added: nn.ModuleList) -> nn.Module:

@@ -8,11 +8,12 @@ knows neither when rows are stepped nor where pictures come from.
 
 from collections.abc import Hashable, Sequence
 from copy import copy
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import nn
 
+from core.engine.diffusion.calls import Batch, NetCall, net
 from core.engine.values import Area
 from core.graph.controls import Mode
 
@@ -22,7 +23,7 @@ _FAINTEST = -1.0  # power of ten of the first residual's share where those are w
 class Use:
     """One ControlNet on one row.
 
-    :param network: called as diffusers' ``ControlNetModel``.
+    :param network: what ``call`` calls.
     :param key: names the network: rows share a forward where theirs are the same.
     :param picture: (1, 3, H, W) in [0, 1], as large as the picture that is drawn.
     :param weight: what its residuals are multiplied by.
@@ -41,10 +42,12 @@ class Use:
         start: float = 0.0,
         end: float = 1.0,
         mode: Mode = "balanced",
+        call: NetCall = net,
     ) -> None:
         pooled = bool(getattr(network.config, "global_pool_conditions", False))
         self.network = network
         self.key = key
+        self.call = call
         self.picture = picture
         self._weight, self._start, self._end = weight, start, end
         self._soft = mode != "balanced" and not pooled
@@ -92,48 +95,30 @@ class Controlled(Protocol):
 
 
 def residuals(
-    rows: Sequence[Controlled],
-    order: Sequence[int],
-    conditional: Sequence[bool],
-    latents: torch.Tensor,
-    timesteps: torch.Tensor,
-    tokens: torch.Tensor,
-) -> dict[str, Any]:
-    """Give what the denoiser is to be called with besides: the sums of all nets' residuals.
+    rows: Sequence[Controlled], order: Sequence[int], batch: Batch
+) -> tuple[torch.Tensor, ...]:
+    """Give the sums of all nets' residuals, the outermost first; nothing where none acts.
 
     Each net is run once, for the entries of the batch that it adds to; not at all without any.
 
-    :param order: the row of each entry; ``conditional``: whether it is no unconditional half.
-    :param latents: scaled, (E, C, h, w), without the channels that only the denoiser takes.
-    :param timesteps: (E,); ``tokens``: (E, T, D); all on the device.
+    :param order: the row of each entry.
+    :param batch: whose samples have no channels that only the denoiser takes.
     """
     summed: list[torch.Tensor] = []
     for column in range(len(rows[0].controls)):
         acting = [
             place
-            for place, (index, told) in enumerate(zip(order, conditional, strict=True))
+            for place, (index, told) in enumerate(zip(order, batch.conditional, strict=True))
             if rows[index].controls[column].acts(rows[index].place, conditional=told)
         ]
         if not acting:
             continue
         uses = [rows[order[place]].controls[column] for place in acting]
-        down, middle = uses[0].network(
-            _only(latents, acting),
-            _only(timesteps, acting),
-            encoder_hidden_states=_only(tokens, acting),
-            controlnet_cond=torch.cat([use.picture for use in uses]),
-            conditioning_scale=1.0,
-            return_dict=False,
-        )
-        made = _weighted([*down, middle], uses)
+        pictures = torch.cat([use.picture for use in uses])
+        made = _weighted(uses[0].call(uses[0].network, batch.only(acting), pictures), uses)
         spread = [_spread(one, acting, len(order)) for one in made]
         summed = [a + b for a, b in zip(summed, spread, strict=True)] if summed else spread
-    if not summed:
-        return {}
-    return {
-        "down_block_additional_residuals": tuple(summed[:-1]),
-        "mid_block_additional_residual": summed[-1],
-    }
+    return tuple(summed)
 
 
 def _weighted(made: list[torch.Tensor], uses: Sequence[Use]) -> list[torch.Tensor]:
@@ -144,13 +129,6 @@ def _weighted(made: list[torch.Tensor], uses: Sequence[Use]) -> list[torch.Tenso
     return [
         (one * there[:, place].view(-1, 1, 1, 1)).to(one.dtype) for place, one in enumerate(made)
     ]
-
-
-def _only(batch: torch.Tensor, entries: Sequence[int]) -> torch.Tensor:
-    """Take some entries of a batch, without telling the device where they are."""
-    if len(entries) == len(batch):
-        return batch
-    return torch.cat([batch[place : place + 1] for place in entries])
 
 
 def _spread(some: torch.Tensor, entries: Sequence[int], count: int) -> torch.Tensor:

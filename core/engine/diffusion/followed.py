@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 
 from core.engine.diffusion.guidance import Guidance, combine
+from core.engine.diffusion.prompted import Prompted
 from core.engine.diffusion.regions import Cut, Regions, whole
 from core.engine.diffusion.turns import Turn
 
@@ -16,8 +17,7 @@ from core.engine.diffusion.turns import Turn
 class Followed:
     """The conditioning of a row at the step to come.
 
-    :param positive: (1, T, D).
-    :param negative: likewise; needed where any step is guided, else not used.
+    :param negative: needed where any step is guided, else not used.
     :param turns: what takes the place of these from a step on, in order; shaped as they are.
     :param steps: how many the caller counts.
     :raises ValueError: for a guided row without ``negative``, or shapes that differ.
@@ -25,8 +25,8 @@ class Followed:
 
     def __init__(
         self,
-        positive: torch.Tensor,
-        negative: torch.Tensor | None,
+        positive: Prompted,
+        negative: Prompted | None,
         regions: Regions | None,
         turns: Sequence[Turn],
         guidance: Guidance,
@@ -34,11 +34,11 @@ class Followed:
     ) -> None:
         if guidance.ever and negative is None:
             raise ValueError("a guided row needs its negative conditioning")
-        first = Turn(0, positive, negative, () if regions is None else regions.tokens)
+        first = Turn(0, positive, negative, () if regions is None else regions.prompts)
         for turn in (first, *turns):
-            for tokens in (turn.positive, turn.negative, *turn.regions):
-                if tokens is not None and tokens.shape != positive.shape:
-                    raise ValueError(f"conditioning differs: {tokens.shape}, {positive.shape}")
+            for one in (turn.positive, turn.negative, *turn.regions):
+                if one is not None and one.shape != positive.shape:
+                    raise ValueError(f"conditioning differs: {one.shape}, {positive.shape}")
         self.positive = positive
         self.negative = negative if guidance.ever else None
         self._regions = regions
@@ -56,7 +56,7 @@ class Followed:
             self.positive = turn.positive
             self.negative = turn.negative if self._guidance.ever else None
             if self._regions is not None:
-                self._regions.tokens = turn.regions
+                self._regions.prompts = turn.regions
 
     def enter(self, device: torch.device, dtype: torch.dtype) -> None:
         """Move onto the device; does nothing when it is there."""
@@ -66,13 +66,13 @@ class Followed:
         if self._regions is not None:
             self._regions.enter(device, dtype)
 
-    def entries(self) -> list[torch.Tensor]:
-        """List what the entries of a batch are conditioned on, (1, T, D) each.
+    def entries(self) -> list[Prompted]:
+        """List what the entries of a batch are conditioned on.
 
         The unconditional half is first, where there is one, and regions are last.
         """
         first = [self.negative] if self._guiding and self.negative is not None else []
-        return [*first, self.positive, *(self._regions.tokens if self._regions else ())]
+        return [*first, self.positive, *(self._regions.prompts if self._regions else ())]
 
     def conditional(self) -> list[bool]:
         """Say of each entry whether it follows a prompt; the unconditional half does not."""

@@ -9,6 +9,8 @@ from itertools import accumulate
 import torch
 
 from core.engine.diffusion import control
+from core.engine.diffusion.calls import Batch
+from core.engine.diffusion.prompted import stacked
 from core.engine.diffusion.rows import Row
 from core.engine.diffusion.seamless import wrapped
 
@@ -28,25 +30,33 @@ def predict(rows: Sequence[Row]) -> tuple[list[torch.Tensor], list[torch.Tensor]
     # Schedulers differ in the number format of timesteps; networks embed them in float32.
     timesteps = torch.stack([rows[index].timestep.to(torch.float32) for index in order])
     timesteps = timesteps.to(rows[0].device, non_blocking=True)
-    tokens = torch.cat([tokens for some in entries for tokens in some])
+    tokens, pooled = stacked([prompted for some in entries for prompted in some])
+    batch = Batch(
+        sample=torch.cat([wide[index] for index in order]).to(rows[0].dtype),
+        timesteps=timesteps,
+        tokens=tokens,
+        pooled=pooled,
+        guidance=_told([rows[index] for index in order]),
+        sizes=tuple(rows[index].pixels for index in order),
+        conditional=tuple(known for row in rows for known in row.followed.conditional()),
+    )
     with wrapped(rows[0].seamless):
-        steered = {}
         if rows[0].controls:  # whose nets see no channels for inpainting
             narrow = torch.cat([inputs[index] for index in order]).to(rows[0].dtype)
-            prompted = [known for row in rows for known in row.followed.conditional()]
             text_of = getattr(rows[0].network, "text_of", None)  # of one that reads pictures too
             words = tokens if text_of is None else text_of(tokens)
-            steered = control.residuals(rows, order, prompted, narrow, timesteps, words)
-        output: torch.Tensor = rows[0].network(
-            torch.cat([wide[index] for index in order]).to(rows[0].dtype),  # (E, C + K, h, w)
-            timesteps,
-            encoder_hidden_states=tokens,
-            return_dict=False,
-            **steered,
-        )[0]
+            seen = batch._replace(sample=narrow, tokens=words)
+            batch = batch._replace(residuals=control.residuals(rows, order, seen))
+        output = rows[0].call(rows[0].network, batch)
     parts = output.to(torch.float32).tensor_split(len(order))
     ends = list(accumulate(len(some) for some in entries))
     return inputs, [
         row.combined(parts[end - len(some) : end])
         for row, some, end in zip(rows, entries, ends, strict=True)
     ]
+
+
+def _told(rows: Sequence[Row]) -> torch.Tensor | None:
+    """Give the scales that a guidance-distilled network is told, (E,) float32."""
+    scales = [row.told_guidance for row in rows if row.told_guidance is not None]
+    return torch.tensor(scales).to(rows[0].device, non_blocking=True) if scales else None

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from core.engine.diffusion.prompted import Prompted
+
 Cut = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -22,19 +24,19 @@ class Regions:
 
     :param weights: (R, 1, h, w), 0 and above. What they leave of 1 is the whole picture's prompt's;
         where they are more than 1 together, they share.
-    :param tokens: (1, T, D) of each, shaped as the row's own.
+    :param prompts: of each, shaped as the row's own.
     """
 
-    def __init__(self, weights: torch.Tensor, tokens: Sequence[torch.Tensor]) -> None:
+    def __init__(self, weights: torch.Tensor, prompts: Sequence[Prompted]) -> None:
         total = weights.sum(dim=0, keepdim=True)
         rest = (1 - total).clamp_min(0)
         self._shares = torch.cat([rest, weights]) / (rest + total)  # (1 + R, 1, h, w)
-        self.tokens = tuple(tokens)
+        self.prompts = tuple(prompts)
 
     def enter(self, device: torch.device, dtype: torch.dtype) -> None:
         """Move onto the device; does nothing when it is there."""
         self._shares = self._shares.to(device)
-        self.tokens = tuple(tokens.to(device, dtype) for tokens in self.tokens)
+        self.prompts = tuple(one.to(device, dtype) for one in self.prompts)
 
     def blend(self, predictions: Sequence[torch.Tensor], cut: Cut = whole) -> torch.Tensor:
         """Mix the predictions of the whole picture's prompt and of each region's, (1, C, h, w).

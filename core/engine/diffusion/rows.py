@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from core.engine.diffusion.calls import Call, unet
 from core.engine.diffusion.control import Use
 from core.engine.diffusion.estimate import denoised
 from core.engine.diffusion.followed import Followed
 from core.engine.diffusion.guidance import Guidance
 from core.engine.diffusion.inpaint import Kept, level_after
+from core.engine.diffusion.prompted import Prompted
 from core.engine.diffusion.regions import Regions
 from core.engine.diffusion.seamless import Seamless
 from core.engine.diffusion.turns import Turn
@@ -41,15 +43,16 @@ def _untold(rung: str, shortage: Shortage) -> None:
 class Row:
     """One picture being denoised.
 
-    :param network: the denoiser, on ``device``; called as diffusers' ``UNet2DConditionModel``.
+    :param network: the denoiser, on ``device``, and ``call`` how it is called.
     :param model: what the learned batch width is kept under: identity and adapters.
     :param scheduler: one of diffusers', timesteps set on the CPU; used by this row only.
     :param latents: (1, C, h, w) float32, noised to where the row begins.
-    :param positive: conditioning (1, T, D).
-    :param negative: likewise; needed where the row is guided at any step, else not used.
+    :param negative: needed where the row is guided at any step, else not used.
     :param regions: parts of the picture that follow a prompt of their own.
     :param turns: what takes the place of these from a step on, in order; shaped as they are.
     :param guidance: how strongly, and at which of its steps, the row is guided.
+    :param told_guidance: the scale that a guidance-distilled network itself is told.
+    :param pixels: height and width of the picture, for networks that are told of them.
     :param kept: what it keeps of a picture, brought back after every step.
     :param channels: (1, K, h, w), put beside the latents at every step: the mask and the masked
         picture, for a network that was made for inpainting.
@@ -67,13 +70,16 @@ class Row:
         self,
         *,
         network: nn.Module,
+        call: Call = unet,
         scheduler: Any,
         latents: torch.Tensor,
-        positive: torch.Tensor,
-        negative: torch.Tensor | None = None,
+        positive: Prompted,
+        negative: Prompted | None = None,
         regions: Regions | None = None,
         turns: Sequence[Turn] = (),
         guidance: Guidance = Guidance(),  # noqa: B008  (immutable)
+        told_guidance: float | None = None,
+        pixels: tuple[int, int] = (0, 0),
         kept: Kept | None = None,
         channels: torch.Tensor | None = None,
         controls: Sequence[Use] = (),
@@ -90,8 +96,11 @@ class Row:
         exact: bool = False,
     ) -> None:
         self.network = network
+        self.call = call
         self.scheduler = scheduler
         self.latents = latents
+        self.told_guidance = told_guidance
+        self.pixels = pixels
         self.kept = kept
         self.channels = channels
         self.controls = tuple(controls)
@@ -105,7 +114,8 @@ class Row:
         self.dtype = next(network.parameters()).dtype
         nets = tuple(use.key for use in self.controls)
         self.kind = (
-            model, tuple(latents.shape), tuple(positive.shape[1:]), self.dtype, seamless, nets,
+            model, tuple(latents.shape), positive.shape, self.dtype, seamless, nets,
+            told_guidance is None,
         )  # fmt: skip
         same = tuple(id(one) for one in self.networks)
         self.group: Hashable = (same, self.kind)  # rows of one group can share a forward

@@ -73,7 +73,10 @@ class Tile(Row):
         self.whole = whole
         self.prediction: torch.Tensor | None = None  # of this step
         self.latents = self.cut(row.latents)
-        wide = row.latents.shape[-1]
+        high, wide = row.latents.shape[-2:]
+        # A picture of its own to a network that is told of sizes: it knows none as large as the
+        # whole.
+        self.pixels = row.pixels[0] * area.height // high, row.pixels[1] * area.width // wide
         self.controls = tuple(
             use.part(area, use.picture.shape[-1] // wide) for use in whole.controls
         )

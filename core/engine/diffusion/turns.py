@@ -8,17 +8,18 @@ from typing import NamedTuple
 
 import torch
 
+from core.engine.diffusion.prompted import Prompted
 from core.engine.values import Conditioning
 from core.graph.prompts.reading import FIRST, Stage, begun
 
 
 class Turn(NamedTuple):
-    """The conditioning from a step on: (1, T, D) each, T the same in all turns of a picture."""
+    """The conditioning from a step on; shapes are the same in all turns of a picture."""
 
     done: int  # the steps that are taken before it
-    positive: torch.Tensor
-    negative: torch.Tensor | None
-    regions: tuple[torch.Tensor, ...] = ()
+    positive: Prompted
+    negative: Prompted | None
+    regions: tuple[Prompted, ...] = ()
 
 
 def turns_of(
@@ -37,9 +38,9 @@ def turns_of(
         stages = [_stage(prompt, done, steps) for prompt in prompts]
         if stages != last:
             pairs = zip(prompts, stages, strict=True)
-            tokens = _lengthened([_tokens(each, index, stage) for each, stage in pairs], prompts)
-            second = None if negative is None else tokens[1]
-            found.append(Turn(done, tokens[0], second, tuple(tokens[own:])))
+            made = _lengthened([_prompted(each, index, stage) for each, stage in pairs], prompts)
+            second = None if negative is None else made[1]
+            found.append(Turn(done, made[0], second, tuple(made[own:])))
             last = stages
     return found
 
@@ -49,24 +50,29 @@ def _stage(conditioning: Conditioning, done: int, steps: int) -> Stage:
     return max(stages, default=FIRST)
 
 
-def _tokens(conditioning: Conditioning, index: int, stage: Stage) -> torch.Tensor:
+def _prompted(conditioning: Conditioning, index: int, stage: Stage) -> Prompted:
     """Take the prompt of a picture: one for each, or one for all."""
-    tokens = next((c.tokens for c in conditioning.later if c.stage == stage), conditioning.tokens)
-    return tokens[index : index + 1] if len(tokens) > index > 0 else tokens[:1]
+    then = next((one for one in conditioning.later if one.stage == stage), conditioning)
+    pooled = None if then.pooled is None else _one(then.pooled, index)
+    return Prompted(_one(then.tokens, index), pooled)
 
 
-def _lengthened(
-    prompts: Sequence[torch.Tensor], sources: Sequence[Conditioning]
-) -> list[torch.Tensor]:
-    """Lengthen tokens to the longest of them, by the empty prompt of what made that one."""
+def _one(batch: torch.Tensor, index: int) -> torch.Tensor:
+    return batch[index : index + 1] if len(batch) > index > 0 else batch[:1]
+
+
+def _lengthened(prompts: Sequence[Prompted], sources: Sequence[Conditioning]) -> list[Prompted]:
+    """Lengthen tokens to the longest of them: by an empty prompt of their own, or of that one."""
     longest, source = max(
-        zip(prompts, sources, strict=True), key=lambda pair: int(pair[0].shape[1])
+        zip([one.tokens for one in prompts], sources, strict=True),
+        key=lambda pair: int(pair[0].shape[1]),
     )
     made = []
-    for tokens in prompts:
-        lacking, empty = longest.shape[1] - tokens.shape[1], source.empty
+    for (tokens, pooled), own in zip(prompts, sources, strict=True):
+        lacking = longest.shape[1] - tokens.shape[1]
+        empty = source.empty if own.empty is None else own.empty
         if lacking > 0 and empty is not None and not lacking % empty.shape[1]:
             filler = empty.to(tokens.dtype)
             tokens = torch.cat([tokens, *[filler] * (lacking // empty.shape[1])], dim=1)
-        made.append(tokens)  # where they do not fit, the row refuses them
+        made.append(Prompted(tokens, pooled))  # where they do not fit, the row refuses them
     return made

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from core.engine.diffusion.prompted import Prompted, blended
 from core.engine.models.text import readable
 from core.graph.prompts import reading
 
@@ -119,44 +120,41 @@ def _end(ids: Sequence[int], at: int, room: int) -> int:
 def assemble(
     frame: Frame,
     members: Sequence[tuple[float, Sequence[Piece]]],
-    encoded: Mapping[Ids, torch.Tensor],
+    encoded: Mapping[Ids, Prompted],
     length: int,
-) -> torch.Tensor:
+) -> Prompted:
     """Put the chunks of each member of a blend side by side, and blend them: (1, n × T, D).
+
+    What is pooled is that of the first chunk, without weights, as ComfyUI and InvokeAI take it.
 
     :param encoded: (1, T, D) by ids; ``()`` is what the prompts that are too short end in.
     :param length: n, the number of chunks.
     """
-    whole = [
-        (share, torch.cat([_weighted(frame, piece, encoded) for piece in _padded(pieces, length)],
-                          dim=1))
-        for share, pieces in members
-    ]  # fmt: skip
-    if len(whole) == 1:
-        return whole[0][1]
-    mean = sum(share * tokens.float() for share, tokens in whole)
-    assert isinstance(mean, torch.Tensor)
-    return mean.to(whole[0][1].dtype)
+    whole = []
+    for share, pieces in members:
+        tokens = [_weighted(frame, piece, encoded) for piece in _padded(pieces, length)]
+        whole.append((share, Prompted(torch.cat(tokens, dim=1), encoded[pieces[0].ids].pooled)))
+    return blended(whole)
 
 
 def _padded(pieces: Sequence[Piece], length: int) -> list[Piece]:
     return [*pieces, *[Piece((), ())] * (length - len(pieces))]
 
 
-def _weighted(frame: Frame, piece: Piece, encoded: Mapping[Ids, torch.Tensor]) -> torch.Tensor:
+def _weighted(frame: Frame, piece: Piece, encoded: Mapping[Ids, Prompted]) -> torch.Tensor:
     """Move each token away from the empty prompt by its weight, or towards it; (1, T, D).
 
     As ComfyUI (``comfy/sd1_clip.py``, ``encode_token_weights``) does it, and compel for weights
     above 1. The mean is not restored as A1111 does: behind a layer norm it is close to 0, and
     no number to divide by. Tokens of weight 1 stay as they are, to the bit.
     """
-    tokens = encoded[piece.ids]
+    tokens = encoded[piece.ids].tokens
     if all(weight == 1 for weight in piece.weights):
         return tokens
     scale = torch.ones(frame.length)
     first = len(frame.start)
     scale[first : first + len(piece.ids)] = torch.tensor(piece.weights)
     scale = scale[None, :, None]  # (T,) -> (1, T, 1)
-    empty = encoded[()].float()
+    empty = encoded[()].tokens.float()
     moved = (empty + (tokens.float() - empty) * scale).to(tokens.dtype)
     return torch.where(scale == 1, tokens, moved)

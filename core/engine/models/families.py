@@ -1,12 +1,16 @@
 """Families: what checkpoints of one kind have in common. A table; nobody else branches on it.
 
-Knows where the parts lie in diffusers' layout. Channels, factors, scaling and what latents show
-are read from each checkpoint's own configuration, never assumed.
+Knows where the parts lie in diffusers' layout, how its text encoders are read and how its networks
+are called. Channels, factors, scaling and what latents show are read from each checkpoint's own
+configuration, never assumed.
 """
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from core.engine.diffusion import calls
+from core.engine.diffusion.calls import Call, NetCall, Told
+from core.engine.models.towers import Join, Tower, beside
 from core.errors import ModelUnreadable
 
 MODEL, TEXT_ENCODER, VAE, CONTROLNET = "model", "text_encoder", "vae", "controlnet"
@@ -24,6 +28,8 @@ class Part(NamedTuple):
     library: str  # "diffusers" or "transformers"
     kind: str
     single: Mapping[str, object] | None = None
+    tokenizer: str = ""  # its folder, of a text encoder
+    tokens: str = "CLIPTokenizer"  # class of the tokenizer in transformers
 
 
 class Family(NamedTuple):
@@ -33,11 +39,19 @@ class Family(NamedTuple):
     size: int  # side of a picture, in pixels, where a checkpoint does not say
     parts: Mapping[str, Part]
     aligned: str = "StableDiffusion"  # whose aligned steps suit it, in diffusers' words
+    towers: tuple[Tower, ...] = (Tower(TEXT_ENCODER),)
+    join: Join = beside  # of what the towers made, in their order
+    call: Call = calls.unet
+    net: NetCall = calls.net
+    told: Told = calls.distilled
+    flow: bool = False  # predicts the velocity from noise to picture, not the noise
+    zeroed: bool = False  # an absent negative prompt is zeros, where the checkpoint does not say
+    upcast: bool = False  # its autoencoder may overflow float16, and says where it does not
 
 
 _SD_PARTS = {
     MODEL: Part("unet", "diffusers", "UNet2DConditionModel"),
-    TEXT_ENCODER: Part("text_encoder", "transformers", "CLIPTextModel"),
+    TEXT_ENCODER: Part("text_encoder", "transformers", "CLIPTextModel", tokenizer="tokenizer"),
     VAE: Part("vae", "diffusers", "AutoencoderKL"),
     IMAGE_ENCODER: Part("image_encoder", "transformers", "CLIPVisionModelWithProjection"),
 }

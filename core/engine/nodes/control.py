@@ -12,6 +12,7 @@ from core.engine import fitting, patches
 from core.engine.context import Context
 from core.engine.diffusion.control import Use
 from core.engine.models import load
+from core.engine.models.families import family_of
 from core.engine.node import ControlNetFile, Node
 from core.engine.nodes.model import sibling
 from core.engine.values import Area, Control, ControlNet, Image, Latent, Model, NetUse, Vae
@@ -63,7 +64,7 @@ class ControlNetNode(Node, tag="control.net"):
             identity=found.identity, path=found.path, family=model.family,
             format=found.format or "diffusers",
         )  # fmt: skip
-        pixels = fitting.fitted(image.pixels, *_size(model, latent), self.resize)
+        pixels = fitting.fitted(image.pixels, *pixels_of(model, latent), self.resize)
         use = NetUse(
             net=net, pixels=pixels, weight=self.weight, start=self.start, end=self.end,
             mode=self.mode,
@@ -78,7 +79,7 @@ class ControlScale(Node, tag="control.scale"):
 
     def run(self, ctx: Context, image: Image, model: Model, latent: Latent) -> Image:
         """Scale each picture of the batch; what is too much is still there, to be cut off later."""
-        return Image(pixels=fitting.scaled(image.pixels, *_size(model, latent), self.mode))
+        return Image(pixels=fitting.scaled(image.pixels, *pixels_of(model, latent), self.mode))
 
 
 class ControlCut(Node, tag="control.cut"):
@@ -106,7 +107,7 @@ def steering(
     uses = () if control is None else control.uses
     with ExitStack() as stack:
         nets, pictures = [], []
-        height, width = _size(model, latent) if uses else (0, 0)
+        height, width = pixels_of(model, latent) if uses else (0, 0)
         for use in uses:
             net = stack.enter_context(ctx.engine.residency.use(use.net, ctx.job))
             _check_made_alike(use.net, net, network, latent, height // latent.samples.shape[-2])
@@ -120,6 +121,7 @@ def steering(
                 Use(
                     net, (use.net.identity, use.net.path), _one(picture, index),
                     weight=use.weight, start=use.start, end=use.end, mode=use.mode,
+                    call=family_of(model.family).net,
                 )
                 for use, net, picture in zip(uses, nets, pictures, strict=True)
             )  # fmt: skip
@@ -127,7 +129,7 @@ def steering(
         yield of
 
 
-def _size(model: Model, latent: Latent) -> tuple[int, int]:
+def pixels_of(model: Model, latent: Latent) -> tuple[int, int]:
     """Give height and width of the picture that latents stand for."""
     _, factor = load.latent_size(load.config_of(sibling(model, Vae)))
     return latent.samples.shape[-2] * factor, latent.samples.shape[-1] * factor

@@ -10,7 +10,7 @@ from msgspec import Meta, structs
 from core.engine import phase
 from core.engine.adapters import image_prompt
 from core.engine.context import Context
-from core.engine.models import image_encoder
+from core.engine.models import image_encoder, load
 from core.engine.node import IpAdapter, Node
 from core.engine.values import Conditioning, Image, ImageEncoder, Later, Model
 from core.errors import Invalid, ModelUnreadable
@@ -83,7 +83,8 @@ class ControlIpAdapter(Node, tag="control.ip_adapter"):
 
         A stage has the words that they have then; all stages are of one length.
         """
-        known = {FIRST: words.tokens, **{one.stage: one.tokens for one in words.later}}
+        known: dict[Stage, Conditioning | Later] = {FIRST: words}
+        known |= {one.stage: one for one in words.later}
         shares = sorted({0.0, self.start, self.end} - {1.0} | {stage.share for stage in known})
         steps = sorted({stage.step for stage in known})
         made: list[Later] = []
@@ -93,7 +94,10 @@ class ControlIpAdapter(Node, tag="control.ip_adapter"):
             made.append(
                 Later(
                     stage=Stage(share, step),
-                    tokens=_inserted(known[then], image_prompt.head(pictures, weight), words.heads),
+                    tokens=_inserted(
+                        known[then].tokens, image_prompt.head(pictures, weight), words.heads
+                    ),
+                    pooled=known[then].pooled,
                 )
             )
         regions = tuple(
@@ -116,16 +120,24 @@ def _inserted(tokens: torch.Tensor, head: torch.Tensor, at: int) -> torch.Tensor
 
 
 def _encoder_of(adapter: str, model: Model) -> ImageEncoder:
-    """Find the image encoder: beside the adapter, or among the parts of the checkpoint.
+    """Find the image encoder: near the adapter, or among the parts of the checkpoint.
+
+    The first whose width the adapter takes: adapters of one folder may need encoders that differ.
 
     :raises ModelUnreadable: image_encoder_missing.
     """
-    for folder in (Path(adapter).parent, Path(model.path)):
+    beside = Path(adapter).parent
+    width, wanted = image_prompt.wanted(adapter)
+    found: list[tuple[bool, ImageEncoder]] = []
+    for folder in (beside, Path(model.path), beside.parent, beside.parent / "models"):
         config = folder / "image_encoder" / "config.json"
         try:
             status = config.stat()
         except OSError:
             continue
         identity = f"{config.parent}+{status.st_size}+{status.st_mtime_ns}"
-        return ImageEncoder(identity=identity, path=str(folder), family=model.family)
-    raise ModelUnreadable("image_encoder_missing", model=Path(adapter).stem)
+        encoder = ImageEncoder(identity=identity, path=str(folder), family=model.family)
+        found.append((wanted in (0, load.config_of(encoder).get(width)), encoder))
+    if not found:
+        raise ModelUnreadable("image_encoder_missing", model=Path(adapter).stem)
+    return next((encoder for fits, encoder in found if fits), found[0][1])

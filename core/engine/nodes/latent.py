@@ -11,6 +11,7 @@ from core.engine import coding, masks
 from core.engine.adapters import image_prompt
 from core.engine.context import Context
 from core.engine.diffusion import inpaint, noise, preview, rows, samplers
+from core.engine.diffusion.begun import begun
 from core.engine.diffusion.control import Use
 from core.engine.diffusion.guidance import Guidance
 from core.engine.diffusion.regions import Regions
@@ -22,11 +23,20 @@ from core.engine.models import load
 from core.engine.models import vae as autoencoder
 from core.engine.models.families import family_of
 from core.engine.node import Node, Sampler, Schedule, Seed
-from core.engine.nodes.control import steering
+from core.engine.nodes import prompt
+from core.engine.nodes.control import pixels_of, steering
 from core.engine.nodes.model import sibling
-from core.engine.nodes.prompt import encode
 from core.engine.telling import Telling
-from core.engine.values import Conditioning, Control, Image, Latent, Model, TextEncoder, Vae
+from core.engine.values import (
+    Conditioning,
+    Control,
+    Image,
+    Latent,
+    Model,
+    TextEncoder,
+    Vae,
+    placed,
+)
 from core.errors import Invalid
 
 Side = Annotated[int, Meta(ge=8, le=4096, multiple_of=8, description="Pixels, a multiple of 8.")]
@@ -108,7 +118,7 @@ class LatentSample(Node, tag="latent.sample"):
         if negative is not None and negative.regions:
             raise Invalid("regions_negative")
         if negative is None and self._guidance.ever:
-            negative = encode(ctx, sibling(model, TextEncoder), "")
+            negative = prompt.encode(ctx, sibling(model, TextEncoder), "", negative=True)
         table = _latent_map(ctx, model)
         with (
             ctx.engine.residency.use(model, ctx.job) as network,
@@ -116,6 +126,7 @@ class LatentSample(Node, tag="latent.sample"):
         ):
             _check_channels(network, latent)
             image_prompt.check(network, positive, negative)
+            prompt.check(network, positive, negative)
             telling = Telling(ctx, table, len(latent.samples))
             batch = [
                 self._row(ctx, model, network, latent, positive, negative, controls, telling, index)
@@ -155,41 +166,38 @@ class LatentSample(Node, tag="latent.sample"):
         index: int,
     ) -> rows.Row | None:
         """Make the row of one picture; ``None`` when ``strength`` leaves it as it is."""
+        family = family_of(model.family)
         scheduler = samplers.make(
             self.sampler, self.schedule, network.scheduler_config, self.steps,
-            family=family_of(model.family).aligned,
+            family=family.aligned,
         )  # fmt: skip
+        told = family.told(network.config, self.guidance_scale)
         start = latent.samples[index : index + 1]
         variation = noise.Variation(self.variation_seed, self.variation_strength)
-        drawn, source = noise.begin(tuple(start.shape), self.seed, index, variation)
-        begin, steps = 0, self.steps
-        if latent.empty:
-            latents = rows.from_noise(scheduler, drawn)
-        else:
-            begin, steps = rows.begin_index(self.steps, self.strength, scheduler.order)
-            if not steps:
-                return None
-            latents = rows.from_picture(scheduler, start, drawn, begin)
-            if not begin and (latent.mask is not None or latent.channels is not None):
-                latents = rows.from_noise(scheduler, drawn)  # nothing of the free part stays
-        turns = turns_of(positive, negative, index, steps)
+        first = begun(scheduler, latent, index, self.steps, self.strength, self.seed, variation)
+        if not first.steps:
+            return None
+        turns = turns_of(positive, negative, index, first.steps)
         mask = None if latent.mask is None else _one(latent.mask, index)
         return rows.Row(
             network=network,
+            call=family.call,
             scheduler=scheduler,
-            latents=latents,
+            latents=first.latents,
             positive=turns[0].positive,
             negative=turns[0].negative,
             regions=_regions(positive, turns[0], start, index),
             turns=turns[1:],
-            guidance=self._guidance,
-            kept=None if mask is None else inpaint.Kept(mask, start, drawn),
+            guidance=self._guidance if told is None else Guidance(),
+            told_guidance=told,
+            pixels=pixels_of(model, latent),
+            kept=None if mask is None else inpaint.Kept(mask, start, first.drawn),
             channels=None if latent.channels is None else _one(latent.channels, index),
             controls=controls(index),
             seamless=self.seamless,
-            source=source,
-            begin=begin,
-            steps=steps,
+            source=first.source,
+            begin=first.begin,
+            steps=first.steps,
             model=(model.identity, model.adapters),
             device=ctx.engine.device.torch,
             job=ctx.job.id,
@@ -229,7 +237,7 @@ def _latent_map(ctx: Context, model: Model) -> preview.LatentMap | None:
 
     if not ctx.engine.options.preview_rate:
         return None
-    return ctx.engine.get(preview.LatentMaps).of(model.identity, make)
+    return ctx.engine.get(preview.LatentMaps).of(placed(vae).identity, make)
 
 
 def _check_channels(network: Any, latent: Latent) -> None:

@@ -1,18 +1,22 @@
 """Prompts: words to conditioning."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any, NamedTuple
 
-import torch
-from msgspec import Meta
+from msgspec import Meta, structs
 
 from core.engine import phase
 from core.engine.adapters import embeddings
 from core.engine.adapters.embeddings import Embeddings
 from core.engine.context import Context
-from core.engine.models import chunks
+from core.engine.diffusion.prompted import Prompted
+from core.engine.models import chunks, load
+from core.engine.models.families import family_of
+from core.engine.models.towers import Tower
 from core.engine.node import EmbeddingPrompt, Node
 from core.engine.values import Conditioning, Later, TextEncoder
+from core.errors import Invalid
 from core.graph.catalogue import known
 from core.graph.prompts import grammar
 from core.graph.prompts.reading import Reading, Stage
@@ -25,48 +29,76 @@ class PromptEncode(Node, tag="prompt.encode"):
     clip_skip: Annotated[
         int, Meta(ge=0, le=12, description="Layers of the text encoder to leave out at the end.")
     ] = 0
+    negative: Annotated[
+        bool,
+        Meta(
+            description="To be kept away from: where it is empty, and the model was made so, it is"
+            " nothing at all."
+        ),
+    ] = False
 
     def run(self, ctx: Context, text_encoder: TextEncoder) -> Conditioning:
         """Encode on the device; the result lies on the CPU."""
-        return encode(ctx, text_encoder, self.prompt, self.clip_skip)
+        return encode(ctx, text_encoder, self.prompt, self.clip_skip, negative=self.negative)
 
 
-def encode(ctx: Context, handle: TextEncoder, prompt: str, clip_skip: int = 0) -> Conditioning:
-    """Read one prompt, and encode each of its chunks under the baton.
+def encode(
+    ctx: Context,
+    text_encoder: TextEncoder,
+    prompt: str,
+    clip_skip: int = 0,
+    *,
+    negative: bool = False,
+) -> Conditioning:
+    """Read one prompt, and encode each of its chunks under the baton, by each text encoder.
 
     A prompt that stays as it is and fits one chunk is encoded as diffusers would.
     """
     read = grammar.read(prompt)
-    meant = embeddings.meant(ctx.job.resources.values(), handle, prompt)
-    plan: _Plan | None = None
-
-    def first(encoder: Any) -> torch.Tensor:
-        nonlocal plan
-        plan = _Plan.of(read, encoder.tokenizer, meant)
-        return meant.forward(encoder, *plan.frame.filled(plan.ids[0]), clip_skip)
-
-    made = phase.run(ctx, handle, "encode", (), first)
-    assert plan is not None
-    encoded = {plan.ids[0]: made}
-    for ids in plan.ids[1:]:
-        filled = plan.frame.filled(ids)
-        encoded[ids] = phase.run(
-            ctx, handle, "encode", (), partial(meant.forward, ids=filled[0], mask=filled[1],
-                                               clip_skip=clip_skip)
-        )  # fmt: skip
-    tokens = [
-        Later(stage=stage, tokens=chunks.assemble(plan.frame, members, encoded, plan.length))
-        for stage, members in plan.stages
-    ]
+    family = family_of(text_encoder.family)
+    encoded = [_Encoded(ctx, text_encoder, one, read, prompt, clip_skip) for one in family.towers]
+    lengths = _lengths(encoded)
+    of_each = [one.stages(length) for one, length in zip(encoded, lengths, strict=True)]
+    made = [family.join(some) for some in zip(*of_each, strict=True)]
+    empty = family.join([one.empty() for one in encoded]).tokens if max(lengths) > 1 else None
+    if negative and not prompt.strip() and load.zeroes_empty(text_encoder):
+        # Zeros stay zeros: they lengthen themselves.
+        made = [one.zeros() for one in made]
+        empty = made[0].tokens
     unused = [tag for tag in read.loras if known(ctx.job.resources, tag.name, "lora") is None]
-    remarks = {"prompt_literal": read.literal, "loras_unused": unused, "prompt_cut": plan.cut}
+    cut = any(one.plan.cut for one in encoded)
+    remarks = {"prompt_literal": read.literal, "loras_unused": unused, "prompt_cut": cut}
+    stages = zip(encoded[0].plan.stages, made, strict=True)
+    later = [Later(stage=at, tokens=one.tokens, pooled=one.pooled) for (at, _), one in stages]
     return Conditioning(
-        tokens=tokens[0].tokens,
-        later=tuple(tokens[1:]),
-        empty=encoded[()] if plan.length > 1 else None,
-        identity=handle.identity,
+        tokens=made[0].tokens,
+        pooled=made[0].pooled,
+        later=tuple(later[1:]),
+        empty=empty,
+        identity=text_encoder.identity,
         remarked=tuple(name for name, there in remarks.items() if there),
     )
+
+
+def check(network: Any, *words: Conditioning | None) -> None:
+    """Refuse conditioning that a denoiser cannot take: it was encoded for another family.
+
+    :raises Invalid: prompt_mismatch.
+    """
+    config = network.config
+    width = getattr(config, "cross_attention_dim", None) or getattr(
+        config, "joint_attention_dim", None
+    )
+    pooled = getattr(config, "addition_embed_type", None) == "text_time" or getattr(
+        config, "pooled_projection_dim", None
+    )
+    for each in words:
+        if each is None:
+            continue
+        check(network, *(region.conditioning for region in each.regions))
+        fits = not isinstance(width, int) or each.tokens.shape[-1] == width
+        if not fits or (pooled and each.pooled is None):
+            raise Invalid("prompt_mismatch")
 
 
 class _Plan(NamedTuple):
@@ -99,3 +131,62 @@ class _Plan(NamedTuple):
         if length > 1 or any(weight != 1 for piece in pieces for weight in piece.weights):
             ids[()] = None
         return cls(frame, stages, list(ids), length, cut)
+
+
+class _Encoded:
+    """What one text encoder makes of a prompt: each chunk once, in RAM."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        text_encoder: TextEncoder,
+        tower: Tower,
+        read: Reading,
+        prompt: str,
+        clip_skip: int,
+    ) -> None:
+        self.tower = tower
+        self.plan: _Plan
+        self._ctx, self._clip_skip = ctx, clip_skip
+        self._handle = structs.replace(text_encoder, part=tower.part)
+        self._meant = embeddings.meant(ctx.job.resources.values(), self._handle, prompt)
+
+        def first(encoder: Any) -> Prompted:
+            self.plan = _Plan.of(read, encoder.tokenizer, self._meant)
+            return self._forward(encoder, self.plan.ids[0])
+
+        made = phase.run(ctx, self._handle, "encode", (), first)
+        self._made = {self.plan.ids[0]: made}
+        for ids in self.plan.ids[1:]:
+            self._add(ids)
+
+    def stages(self, length: int) -> list[Prompted]:
+        """Give the prompt of each stage, all of so many windows."""
+        if length > self.plan.length:
+            self._add(())
+        return [
+            chunks.assemble(self.plan.frame, members, self._made, length)
+            for _, members in self.plan.stages
+        ]
+
+    def empty(self) -> Prompted:
+        """Give one window of the empty prompt."""
+        self._add(())
+        return self._made[()]
+
+    def _add(self, ids: chunks.Ids) -> None:
+        if ids not in self._made:
+            work = partial(self._forward, ids=ids)
+            self._made[ids] = phase.run(self._ctx, self._handle, "encode", (), work)
+
+    def _forward(self, encoder: Any, ids: chunks.Ids) -> Prompted:
+        filled = self.plan.frame.filled(ids)
+        return self._meant.forward(self.tower.read, encoder, *filled, self._clip_skip)
+
+
+def _lengths(encoded: Sequence[_Encoded]) -> list[int]:
+    """Give how many windows each is to have: as many as the longest of its level."""
+    longest: dict[int, int] = {}
+    for one in encoded:
+        longest[one.tower.level] = max(longest.get(one.tower.level, 0), one.plan.length)
+    return [longest[one.tower.level] for one in encoded]

@@ -8,6 +8,7 @@ request when it is used.
 
 from core.media.metadata.a1111 import KEYWORD as A1111
 from core.media.metadata.a1111 import Parameters
+from core.media.metadata.a1111 import beyond as beyond_a1111
 from core.media.metadata.a1111 import read as read_a1111
 from core.media.metadata.a1111 import write as write_a1111
 from core.media.metadata.chunks import MAX_CHUNK, MAX_TOTAL, png_text, strip
@@ -24,6 +25,7 @@ __all__ = [
     "Made",
     "Parameters",
     "Used",
+    "beyond_a1111",
     "png_text",
     "provenance",
     "read_a1111",

@@ -6,6 +6,7 @@ programs read it. Their ``Clip skip`` counts the layer that is taken, ours the l
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -22,6 +23,16 @@ _MIN_PAIRS = 3  # fewer on the last line, and it belongs to the prompt
 
 
 _encoder = msgspec.json.Encoder()
+
+
+_RECIPE = {  # a field of a recipe → their word for it
+    "variation_seed": "Variation seed",
+    "variation_strength": "Variation seed strength",
+    "hires_factor": "Hires upscale",
+    "hires_steps": "Hires steps",
+    "mask_blur": "Mask blur",
+    "guidance_rescale": "CFG Rescale",
+}
 
 
 class Parameters(Struct, frozen=True, kw_only=True):
@@ -68,6 +79,19 @@ def write(made: Parameters) -> str:
     )
     negative = f"\nNegative prompt: {made.negative_prompt}" if made.negative_prompt else ""
     return f"{made.prompt}{negative}\n{line}".strip()
+
+
+def beyond(recipe: Mapping[str, Any]) -> dict[str, str]:
+    """Give what a recipe asks beyond ``Parameters``, in their words, for its ``others``."""
+    said = {theirs: recipe[ours] for ours, theirs in _RECIPE.items() if recipe.get(ours)}
+    if not recipe.get("variation_strength"):
+        said.pop("Variation seed", None)
+    if recipe.get("hires_factor"):
+        said["Hires upscaler"] = recipe.get("hires_upscaler") or "Latent"
+    if recipe.get("seamless") == "both":
+        said["Tiling"] = True
+    return {theirs: f"{value:g}" if isinstance(value, float) else str(value)
+            for theirs, value in said.items()}  # fmt: skip
 
 
 def read(text: str) -> Parameters:

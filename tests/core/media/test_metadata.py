@@ -180,6 +180,18 @@ class TestA1111:
             others={"Lora hashes": "red: 1234, blue: 5678"},
         )  # fmt: skip
 
+    def test_what_a_recipe_asks_beyond_is_written_in_their_words(self) -> None:
+        recipe = {"variation_seed": 7, "variation_strength": 0.25, "seamless": "both",
+                  "hires_factor": 1.5, "hires_upscaler": None, "mask_blur": 4.0}  # fmt: skip
+        made = msgspec.structs.replace(FOX, others=metadata.beyond_a1111(recipe))
+        line = write_a1111(made).splitlines()[-1]
+        assert "Variation seed: 7, Variation seed strength: 0.25, Hires upscale: 1.5" in line
+        assert "Mask blur: 4, Hires upscaler: Latent, Tiling: True" in line
+        assert read_a1111(write_a1111(made)) == made
+
+    def test_a_variation_of_no_strength_is_none(self) -> None:
+        assert metadata.beyond_a1111({"variation_seed": 7, "variation_strength": 0.0}) == {}
+
     def test_the_schedule_may_stand_by_itself(self) -> None:
         found = read_a1111("x\nSteps: 1, Sampler: Euler a, Schedule type: SGM Uniform, Seed: 2")
         assert (found.sampler, found.schedule) == ("euler_a", "sgm_uniform")

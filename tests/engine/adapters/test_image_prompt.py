@@ -12,6 +12,7 @@ from core.engine.adapters.image_prompt import prompted, read
 from core.engine.adapters.merge import adapt
 from core.engine.adapters.twin import twin
 from core.engine.diffusion.guidance import Guidance
+from core.engine.diffusion.prompted import Prompted
 from core.engine.nodes.adapt import ModelAdapt, Strength
 from core.engine.nodes.ip_adapter import ControlIpAdapter
 from core.engine.nodes.latent import LatentSample
@@ -194,7 +195,8 @@ def row_of(tiny: Tiny, network: Any, prompt: Any) -> Any:
     made = tiny.row(WORDS, steps=4, seed=3, network=network)
     return Row(
         network=network, scheduler=made.scheduler, latents=made.latents, guidance=Guidance(5.0),
-        positive=prompt.positive.tokens, negative=prompt.negative.tokens, steps=4, model="ip",
+        positive=Prompted(prompt.positive.tokens),
+        negative=Prompted(prompt.negative.tokens), steps=4, model="ip",
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from core.engine.adapters.merge import adapt
 from core.engine.diffusion.guidance import Guidance
+from core.engine.diffusion.prompted import Prompted
 from core.engine.diffusion.rows import Row
 from core.engine.diffusion.sampler import SamplingLoop
 from core.engine.models import text
@@ -146,7 +147,8 @@ def test_rows_share_a_forward_with_those_of_the_same_adapters_alone(
             made = tiny.row("a red fox", steps=4, seed=3, network=network)
             row = Row(
                 network=network, scheduler=made.scheduler, latents=made.latents,
-                positive=text.encode(words, "a red fox"), negative=text.encode(words, ""),
+                positive=Prompted(text.encode(words, "a red fox")),
+                negative=Prompted(text.encode(words, "")),
                 guidance=Guidance(5.0), steps=4, model=(handle.identity, handle.adapters),
             )  # fmt: skip
             rows.append(row)

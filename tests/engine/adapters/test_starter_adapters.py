@@ -8,6 +8,7 @@ import torch
 from core.engine.adapters.merge import adapt
 from core.engine.diffusion import noise, rows, samplers
 from core.engine.diffusion.guidance import Guidance
+from core.engine.diffusion.prompted import Prompted
 from core.engine.diffusion.sampler import SamplingLoop
 from core.engine.models import text, vae
 from core.paths import shipped
@@ -69,7 +70,8 @@ def drawn(starter: Tiny, network: torch.nn.Module, encoder: torch.nn.Module) -> 
     start = noise.draw(starter.shape(64), noise.generator(4))
     row = rows.Row(
         network=network, scheduler=scheduler, latents=rows.from_noise(scheduler, start),
-        positive=text.encode(encoder, "a red fox"), negative=text.encode(encoder, ""),
+        positive=Prompted(text.encode(encoder, "a red fox")),
+        negative=Prompted(text.encode(encoder, "")),
         guidance=Guidance(3.0), steps=4,
     )  # fmt: skip
     return SamplingLoop(floor()).sample([row])[0]

@@ -102,21 +102,28 @@ def conditioning(value: float, windows: int = 1, *later: Later) -> Conditioning:
 class TestTurns:
     def test_of_plain_prompts_are_one(self) -> None:
         (turn,) = turns_of(conditioning(1), conditioning(2), 0, 20)
-        assert (turn.done, float(turn.positive.mean()), turn.negative is None) == (0, 1, False)
+        assert (turn.done, float(turn.positive.tokens.mean()), turn.negative is None) == (
+            0,
+            1,
+            False,
+        )
         assert turns_of(conditioning(1), None, 0, 20)[0].negative is None
 
     def test_take_the_stages_of_both_prompts(self) -> None:
         half = Later(stage=Stage(0.5, 0), tokens=torch.full((1, 3, 2), 5.0))
         late = Later(stage=Stage(0.0, 7), tokens=torch.full((1, 3, 2), 7.0))
         made = turns_of(conditioning(1, 1, half), conditioning(2, 1, late), 0, 10)
-        seen = [(t.done, float(t.positive[0, 0, 0]), float(t.negative[0, 0, 0])) for t in made]
+        seen = [
+            (t.done, float(t.positive.tokens[0, 0, 0]), float(t.negative.tokens[0, 0, 0]))
+            for t in made
+        ]
         assert seen == [(0, 1, 2), (5, 5, 2), (7, 5, 7)]
 
     def test_lengthen_the_shorter_prompt(self) -> None:
         (turn,) = turns_of(conditioning(1, 3), conditioning(2), 0, 4)
         assert turn.negative is not None
-        assert turn.positive.shape == turn.negative.shape == (1, 9, 2)
-        assert turn.negative[0, :, 0].tolist() == [2.0] * 3 + [0.0] * 6
+        assert turn.positive.shape == turn.negative.shape == ((1, 9, 2), None)
+        assert turn.negative.tokens[0, :, 0].tolist() == [2.0] * 3 + [0.0] * 6
 
     def test_leave_lengths_that_do_not_fit_to_the_row(self) -> None:
         (turn,) = turns_of(Conditioning(tokens=torch.ones(1, 4, 2)), conditioning(2), 0, 4)
@@ -125,6 +132,24 @@ class TestTurns:
 
     def test_take_the_prompt_of_each_picture(self) -> None:
         many = Conditioning(tokens=torch.arange(3.0)[:, None, None].expand(3, 3, 2))
-        assert [float(turns_of(many, None, i, 2)[0].positive.mean()) for i in range(4)] == [
+        assert [float(turns_of(many, None, i, 2)[0].positive.tokens.mean()) for i in range(4)] == [
             0, 1, 2, 0
         ]  # fmt: skip
+
+    def test_carry_what_is_pooled_through_stages_and_pictures(self) -> None:
+        half = Later(stage=Stage(0.5, 0), tokens=torch.ones(2, 3, 2), pooled=torch.ones(2, 4))
+        first = Conditioning(
+            tokens=torch.zeros(2, 3, 2), pooled=torch.tensor([[2.0] * 4, [3.0] * 4]), later=(half,)
+        )
+        turns = turns_of(first, None, 1, 4)
+        pooled = [turn.positive.pooled for turn in turns]
+        assert [None if one is None else one.tolist() for one in pooled] == [
+            [[3.0] * 4],
+            [[1.0] * 4],
+        ]
+
+    def test_lengthen_a_prompt_by_an_empty_one_of_its_own_first(self) -> None:
+        short = Conditioning(tokens=torch.ones(1, 3, 2), empty=torch.full((1, 3, 2), 7.0))
+        (turn,) = turns_of(conditioning(1, 2), short, 0, 4)
+        assert turn.negative is not None
+        assert turn.negative.tokens[0, :, 0].tolist() == [1.0] * 3 + [7.0] * 3

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.engine.diffusion.prompted import Prompted
 from core.engine.diffusion.regions import Regions
 from core.engine.diffusion.sampler import SamplingLoop
 from core.engine.models import text
@@ -35,7 +36,7 @@ def half(side: int, left: bool = True, size: int | None = None) -> torch.Tensor:
 def regional(tiny: Any, *some: tuple[str, torch.Tensor]) -> Regions:
     return Regions(
         torch.cat([mask for _, mask in some]),
-        [text.encode(tiny.encoder, words) for words, _ in some],
+        [Prompted(text.encode(tiny.encoder, words)) for words, _ in some],
     )
 
 
@@ -112,7 +113,7 @@ def test_a_long_prompt_of_a_region_and_one_with_a_schedule_are_followed(bench: B
 @given(weights=st.lists(st.lists(st.floats(0, 10), min_size=4, max_size=4), min_size=1, max_size=8))
 def test_shares_are_of_one_and_the_rest_is_left_to_the_base(weights: list[list[float]]) -> None:
     given_weights = torch.tensor(weights).reshape(len(weights), 1, 2, 2)
-    tokens = [torch.zeros(1, 2, 2)] * len(weights)
+    tokens = [Prompted(torch.zeros(1, 2, 2))] * len(weights)
     made = Regions(given_weights, tokens)
     ones = [torch.ones(1, 3, 2, 2)] * (1 + len(weights))
     assert torch.allclose(made.blend(ones), ones[0])
