@@ -61,7 +61,7 @@ class Carrier:
         :param shared: whether other modules work with its layers. diffusers' streams learn one
             order of the layers, and would fetch for one what the other never runs.
         """
-        if self._streams and not shared:
+        if self._streams and not shared and all(map(_plain, module.parameters())):
             self._stream(module)
             return
         # Not accelerate's ``cpu_offload``: it empties torch's cache for each weight that visits.
@@ -118,6 +118,9 @@ class Carrier:
         def come(*_: object) -> None:
             with torch.inference_mode(False):
                 for table, name, tensor in kept:
+                    if not _plain(tensor):  # packed in fewer bits: it knows what else it is
+                        table[name] = tensor.to(self._device)
+                        continue
                     there = tensor.data.to(self._device, non_blocking=True)
                     is_weight = isinstance(tensor, nn.Parameter)
                     table[name] = nn.Parameter(there, tensor.requires_grad) if is_weight else there
@@ -140,6 +143,11 @@ class _Offloaded(NamedTuple):
     device: torch.device
     hooks: list[RemovableHandle]
     streamed: bool = False
+
+
+def _plain(tensor: torch.Tensor) -> bool:
+    """Say whether a tensor is nothing but its numbers."""
+    return type(tensor) in (torch.Tensor, nn.Parameter)
 
 
 def _groups(module: nn.Module) -> Iterator[Any]:

@@ -33,8 +33,9 @@ def prepare(module: nn.Module, speed: Speed, device: torch.device) -> None:
     if speed == "plain":
         return
     with torch.no_grad():
-        if any(isinstance(one, nn.Conv2d) for one in module.modules()):
-            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # undeclared
+        for one in module.modules():
+            if isinstance(one, nn.Conv2d):
+                one.weight.data = one.weight.data.contiguous(memory_format=torch.channels_last)
         _fuse(module)
     finish(module, speed, device)
 

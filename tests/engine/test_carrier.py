@@ -1,5 +1,7 @@
 """Weights visit the device for the turn of their block, and lie in RAM before and after."""
 
+from typing import Any
+
 import pytest
 import torch
 from diffusers.hooks import apply_layerwise_casting
@@ -115,3 +117,36 @@ def test_alone_it_is_streamed_and_shared_it_is_not() -> None:
     carrier.offload(block, shared=True)
     assert not carrier.streamed(block)
     assert not list(_groups(block))
+
+
+class Packed(nn.Parameter):
+    """A weight that is more than its numbers, as those in fewer bits are."""
+
+    def __new__(cls, data: torch.Tensor, scale: float = 1.0) -> "Packed":
+        made = torch.Tensor._make_subclass(cls, data, False)
+        made.scale = scale  # type: ignore[attr-defined]
+        return made
+
+    def to(self, *args: Any, **kwargs: Any) -> "Packed":  # type: ignore[override]
+        return Packed(self.data.to(*args, **kwargs), self.scale)  # type: ignore[attr-defined]
+
+
+class Scaling(nn.Module):
+    """Multiplies by what its weight knows beside its numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = Packed(torch.ones(2), scale=3.0)
+
+    def forward(self, given: torch.Tensor) -> torch.Tensor:
+        return given * self.weight.as_subclass(torch.Tensor) * self.weight.scale  # type: ignore[attr-defined]
+
+
+@torch.inference_mode()
+def test_packed_weights_keep_what_they_know_and_are_not_streamed() -> None:
+    block, carrier = nn.Sequential(Scaling()), Carrier(torch.device("cpu"), streams=True)
+    carrier.offload(block)
+    assert not carrier.streamed(block)
+    assert torch.equal(block(torch.ones(2)), torch.full((2,), 3.0))
+    carrier.restore(block)
+    assert torch.equal(block(torch.ones(2)), torch.full((2,), 3.0))
