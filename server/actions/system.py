@@ -21,6 +21,7 @@ from core.store import boards, models, presets, tokens, workflows
 from server import archive, codec
 from server.actions import sampled
 from server.actions.jobs import Id
+from server.actions.memory import MemoryInfo, memory_of
 from server.actions.queue import Nothing
 from server.principal import SCOPES, Principal
 from server.state import State
@@ -140,6 +141,10 @@ class SystemInfo(Struct, frozen=True, kw_only=True):
     sockets: int
     queue: dict[str, int]
     paused: bool
+    memory: Annotated[
+        MemoryInfo | None, Meta(description="Null before the engine's first heartbeat.")
+    ] = None
+    speed: Annotated[str, Meta(description="The tier that networks run in.")] = "plain"
 
 
 async def capabilities(state: State, principal: Principal, ask: Nothing) -> Capabilities:
@@ -265,6 +270,8 @@ async def system(state: State, principal: Principal, ask: Nothing) -> SystemInfo
         sockets=len(state.sockets),
         queue=queue.counts,
         paused=queue.paused,
+        memory=memory_of(state),
+        speed=state.settings.speed,
     )
 
 

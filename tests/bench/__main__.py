@@ -23,7 +23,15 @@ SECTIONS = (
     "gallery",
     "disk",
 )
-NAMED = ("soak", "kills", "starter", "judged", "gpu")  # only when asked for by name
+NAMED = (
+    "memory",
+    "speed",
+    "soak",
+    "kills",
+    "starter",
+    "judged",
+    "gpu",
+)  # only when asked for by name
 
 
 def main(arguments: list[str]) -> None:

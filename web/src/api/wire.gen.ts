@@ -242,6 +242,8 @@ export type SystemInfo = {
   sockets: number;
   queue: Record<string, number>;
   paused: boolean;
+  memory: MemoryInfo | null;
+  speed: string;
 };
 
 /** The engine as it last spoke. */
@@ -252,6 +254,18 @@ export type EngineInfo = {
   device_name: string | null;
   memory_total: number | null;
   torch: string | null;
+};
+
+/** The engine's memory as its last heartbeat told it. Bytes. */
+export type MemoryInfo = {
+  used: number;
+  total: number;
+  rss: number;
+  weights_device: number;
+  weights_ram: number;
+  vram_budget: number;
+  ram_budget: number;
+  models: string[];
 };
 
 /** An error answer (RFC 9457). */
