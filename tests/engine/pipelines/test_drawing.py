@@ -21,6 +21,7 @@ from tests.engine.tiny import write_model
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),  # what diffusers will drop
     pytest.mark.slow,
     pytest.mark.timeout(180),
 ]
@@ -51,9 +52,13 @@ def difference(one: torch.Tensor, other: torch.Tensor) -> float:
 @pytest.mark.parametrize("name", folders.MADE)
 def test_a_picture_is_what_diffusers_draws(name: str, written: Written, tmp_path: Path) -> None:
     studio = Studio(tmp_path, {name: written(name)})
-    report = studio.run("J", *drawn(name, negative_prompt="blue", guidance_scale=3.0))
+    side = folders.SIDES.get(name, folders.SIZE)
+    wish: dict[str, Any] = {
+        "negative_prompt": "blue", "guidance_scale": 3.0, "width": side, "height": side,
+    }  # fmt: skip
+    report = studio.run("J", *drawn(name, **wish))
     assert isinstance(report, JobDone), report
-    wanted = by_diffusers(written(name), negative_prompt="blue", guidance_scale=3.0)
+    wanted = by_diffusers(written(name), **wish)
     assert difference(studio.picture("J"), wanted) <= CLOSE
     assert float(wanted.std()) > 0.01
     assert report.degraded == []
@@ -70,7 +75,12 @@ def test_the_seed_and_the_prompt_decide(written: Written, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("z_image", "ZImageImg2ImgPipeline"), ("qwen", "QwenImageImg2ImgPipeline")]
+    ("name", "kind"),
+    [
+        ("z_image", "ZImageImg2ImgPipeline"),
+        ("qwen", "QwenImageImg2ImgPipeline"),
+        ("chroma", "ChromaImg2ImgPipeline"),
+    ],
 )
 def test_a_picture_is_drawn_anew_by_the_sibling(
     name: str, kind: str, written: Written, tmp_path: Path
