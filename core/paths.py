@@ -12,6 +12,9 @@ _SHIPPED = {  # data that travels with us: name → place in a checkout
     "migrations": _ROOT / "migrations",
     "starter": _ROOT / "starter" / "model",
     "catalogue.json": _ROOT / "core" / "graph" / "catalogue.json",
+    "configs": _ROOT / "core" / "engine" / "models" / "configs",
+    "tokenizers": _ROOT / "core" / "engine" / "models" / "tokenizers",
+    "recommended.json": _ROOT / "core" / "library" / "recommended.json",
 }
 
 

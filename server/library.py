@@ -1,6 +1,7 @@
 """The model library as the server keeps it: folders by label, and the scan into the store."""
 
 import logging
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -10,34 +11,41 @@ import anyio.to_thread
 from core.config import Settings
 from core.errors import HeliographError, NotFound
 from core.library import scan
-from core.library.scan import Found
+from core.library.scan import Found, Scan
 from core.paths import Layout, shipped
+from core.records.model import ModelRoot
 from core.store import models
-from core.store.models import ModelFile, NewModel
+from core.store import roots as stored_roots
+from core.store.models import ModelFile
 from core.store.transaction import Transaction
+from server import moved
+from server.moved import Moves
 from server.state import State
 
 log = logging.getLogger(__name__)
+STARTER, OWN = "starter", "models"  # labels of what ships with us, and of the data directory's
 _RETRY = 5.0  # seconds until folders are read again that a full disk kept from being stored
 _HASHES = 50  # rows that are looked at in one go
+_STORED = 200  # models that one transaction takes
 _HASHING = anyio.CapacityLimiter(1)  # a thread of its own: hashing is in nobody's way
 
 
-def roots(settings: Settings, layout: Layout) -> list[tuple[str, Path]]:
-    """List the folders that are scanned, each with the label that its rows carry."""
-    found = [("starter", shipped("starter")), ("models", layout.models)]
-    return found + [(folder, Path(folder).expanduser()) for folder in settings.models_dirs]
+def roots(
+    settings: Settings, layout: Layout, added: Iterable[ModelRoot] = ()
+) -> list[tuple[str, Path]]:
+    """List the folders that are scanned, each with the label that its rows carry.
 
-
-def places(settings: Settings, layout: Layout) -> dict[str, Path]:
-    """Map each label to the folder that its rows' file names start from.
-
-    A folder that is one model itself is named from its parent, as the scan does.
+    :param added: those that were added by hand.
     """
-    return {
-        label: folder.parent if (folder / "model_index.json").is_file() else folder
-        for label, folder in roots(settings, layout)
-    }
+    found = [(STARTER, shipped("starter")), (OWN, layout.models)]
+    found += [(folder, Path(folder).expanduser()) for folder in settings.models_dirs]
+    known = {label for label, _ in found}
+    return found + [(one.path, Path(one.path)) for one in added if one.path not in known]
+
+
+def places(folders: Iterable[tuple[str, Path]]) -> dict[str, Path]:
+    """Map each label to the folder that its rows' file names start from. Reads files."""
+    return {label: scan.base(folder) for label, folder in folders}
 
 
 async def keep_scanned(state: State, at_once: bool) -> None:
@@ -65,28 +73,70 @@ async def keep_scanned(state: State, at_once: bool) -> None:
 
 
 async def scan_once(state: State) -> None:
-    """Bring the store up to date with the folders, one transaction for a folder."""
-    for label, folder in await anyio.to_thread.run_sync(roots, state.settings, state.layout):
-        if not await anyio.Path(folder).is_dir():
-            continue
-        found = await anyio.to_thread.run_sync(scan.scan, [(label, folder)])
-        await state.db.write(partial(_store, label=label, found=found))
-        log.info("%d models in %s", len(found), label, extra={"action": "scan"})
+    """Bring the store up to date with the folders: only what changed is read and written."""
+    held = await state.db.read(models.everything)
+    added = await state.db.read(stored_roots.everything)
+    folders = await anyio.to_thread.run_sync(roots, state.settings, state.layout, added)
+    state.roots.update(await anyio.to_thread.run_sync(places, folders))
+    known = {(one.root, one.file): one.stamp for one in held if not one.missing}
+    made = await anyio.to_thread.run_sync(scan.look, folders, known, state.broken)
+    state.broken = made.broken
+    moves = moved.match(made.found, held, _gone(made, held, {label for label, _ in folders}))
+    doubtful = {(one.label, one.file) for one, _ in moves.doubtful}
+    await _store(state, [one for one in made.found if (one.label, one.file) not in doubtful], moves)
+    log.info(
+        "%d models, %d of them new or changed", len(made.found) + len(made.same), len(made.found),
+        extra={"action": "scan"},
+    )  # fmt: skip
     state.scanned.set()
+    await _settle(state, moves)
     state.unhashed.set()
 
 
-def _store(tx: Transaction, label: str, found: list[Found]) -> None:
+def _gone(made: Scan, held: Sequence[ModelFile], labels: set[str]) -> list[ModelFile]:
+    """List the rows whose files a whole look no longer found, or whose folder is asked no more."""
+    there = made.same | {(one.label, one.file) for one in made.found}
+    return [
+        one for one in held
+        if (one.root, one.file) not in there
+        and (one.root in made.whole or one.root not in labels)
+    ]  # fmt: skip
+
+
+async def _store(state: State, found: Sequence[Found], moves: Moves) -> None:
+    for start in range(0, len(found), _STORED):
+        part = found[start : start + _STORED]
+        await state.db.write(partial(_upsert, state=state, found=part, moves=moves))
+    gone = [one.id for one in moves.gone if not one.missing]
+    for start in range(0, len(gone), _STORED):
+        await state.db.write(partial(models.lose, gone=gone[start : start + _STORED]))
+
+
+def _upsert(tx: Transaction, state: State, found: Sequence[Found], moves: Moves) -> None:
     for one in found:
+        before = moves.moved.get((one.label, one.file))
         models.upsert(
             tx,
-            NewModel(
-                name=one.name, kind=one.kind, family=one.family, format=one.format,
-                root=one.label, file=one.file, bytes=one.bytes, changed=int(one.mtime * 1000),
-                defaults=one.defaults, source=label,
-            ),
-        )  # fmt: skip
-    models.retain(tx, label, [one.file for one in found])
+            moved.row_of(one, before.sha256 if before else None),
+            moved=before.id if before else None,
+            loaded=before is not None and before.id in state.dispatcher.loaded,
+        )
+
+
+async def _settle(state: State, moves: Moves) -> None:
+    """Hash what may be a lost model at another place: it is that one if the hash is the same."""
+    for one, rows in moves.doubtful:
+        try:
+            digest = await anyio.to_thread.run_sync(
+                scan.sha256_of, one.path, limiter=_HASHING, abandon_on_cancel=True
+            )
+        except OSError as error:
+            log.info("cannot hash a model: %s", error.strerror, extra={"file": one.file})
+            digest = None
+        was = next((row for row in rows if row.sha256 == digest), None)
+        await state.db.write(
+            partial(models.upsert, found=moved.row_of(one, digest), moved=was.id if was else None)
+        )
 
 
 async def keep_hashed(state: State) -> None:
@@ -103,7 +153,6 @@ async def keep_hashed(state: State) -> None:
 
 async def hash_missing(state: State) -> None:
     """Compute the hash of each model that has none, with `model.changed` for each."""
-    known = await anyio.to_thread.run_sync(places, state.settings, state.layout)
     tried: set[str] = set()
     while True:
         held = await state.db.read(partial(models.unhashed, limit=len(tried) + _HASHES))
@@ -112,7 +161,7 @@ async def hash_missing(state: State) -> None:
             return
         for one in left:
             tried.add(one.id)
-            await hash_one(state, one, known.get(one.root))
+            await hash_one(state, one, state.roots.get(one.root))
 
 
 async def hash_one(state: State, held: ModelFile, root: Path | None) -> None:

@@ -24,7 +24,7 @@ from core.jobs.reconcile import empty
 from core.log_ring import LogRing
 from core.paths import Layout, shipped
 from core.records.events import Numbered
-from core.store import events
+from core.store import events, roots
 from core.store.database import Database
 from server import catalogue, exposure, housekeeping, library, lock
 from server.catalogue import Keeper
@@ -61,6 +61,8 @@ async def opened(
                 log.info("%d jobs go on after a restart", len(requeued.queued))
             engine = executor or make_executor(settings, layout)
             keeper = Keeper(layout)
+            folders = library.roots(settings, layout, await db.read(roots.everything))
+            places = await anyio.to_thread.run_sync(library.places, folders)
             words = await anyio.to_thread.run_sync(Words, shipped("i18n"), settings.language)
             state = State(
                 config=config,
@@ -79,10 +81,11 @@ async def opened(
                     bus=bus,
                     layout=layout,
                     settings=settings,
-                    roots=library.places(settings, layout),
+                    roots=places,
                     on_catalogue=keeper.offer,
                 ),
                 catalogue=catalogue.last(layout),
+                roots=places,
                 meters=meters,
                 log_ring=ring,
             )
@@ -185,6 +188,7 @@ def make_executor(settings: Settings, layout: Layout) -> Executor:
         preview_size=settings.preview_size, cache_mb=settings.cache_mb, ram_mb=settings.ram_mb,
         memory_mb=settings.memory_mb, log_level=settings.log_level,
         failpoints=settings.failpoints, max_rows=settings.max_rows,
+        quantize=settings.quantize,
     )  # fmt: skip
     if settings.fake_engine:
         from core.jobs.fake import FakeExecutor

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -54,6 +55,8 @@ class State:
     executor: Executor
     dispatcher: Dispatcher
     catalogue: Catalogue
+    roots: dict[str, Path]  # label of a folder of models → where its file names start; grows
+    broken: dict[tuple[str, str], str] = field(default_factory=dict)  # files no model is read from
     started: float = field(default_factory=time.monotonic)
     stopping: bool = False
     scanned: anyio.Event = field(default_factory=anyio.Event)  # the model folders, once

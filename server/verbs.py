@@ -18,6 +18,7 @@ from server.actions import (
     runs,
     selection,
     sheets,
+    shelves,
     system,
     workflows,
 )
@@ -67,6 +68,10 @@ VERBS: dict[str, tuple[Action, Access]] = {
     "delete_workflow": (workflows.delete, "generate"),
     "run": (runs.run, "generate"),
     "models": (models.page, "read"),
+    "model": (models.get, "read"),
+    "change_model": (models.change, "admin"),
+    "delete_model": (shelves.delete, "admin"),
+    "recommended": (models.recommend, "read"),
     "scan": (models.scan, "admin"),
     "unload": (models.unload, "admin"),
     "capabilities": (system.capabilities, "read"),

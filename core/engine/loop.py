@@ -80,7 +80,7 @@ class Loop:
         limit = options.memory_mb * _MIB
         device = device or Device(options.device, options.dtype, limit)
         baton = Baton()
-        self._loader = LazyLoader()
+        self._loader = LazyLoader(options.quantize, cuda=device.torch.type == "cuda")
         residency = Residency(device, baton, self._loader, ram=options.ram_mb * _MIB)
         self._engine = Engine(options, device, baton, residency, outbox)
         self._level = Level(device, lambda: residency.figures()[0])

@@ -5,8 +5,10 @@ it needs under the baton. A handle names weights, which live in ``residency``. B
 dimension B: there are no lists on wires. Plain ``int | float | str | bool`` flow as they are.
 """
 
+from typing import TypeVar
+
 import torch
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from core.engine.node import Value
 from core.graph.controls import Mode
@@ -96,6 +98,16 @@ class Conditioning(Value, frozen=True, kw_only=True):
         return self.remarked
 
 
+class Place(Struct, frozen=True, kw_only=True):
+    """Where a part lies that is not taken from the checkpoint's own file or folder."""
+
+    part: str
+    identity: str
+    path: str  # absolute
+    format: str
+    stamp: tuple[int, int] = (0, 0)
+
+
 class Handle(Value, frozen=True, kw_only=True):
     """One part of a checkpoint, by name; its weights are had with ``ctx.use(handle, phase)``.
 
@@ -107,9 +119,27 @@ class Handle(Value, frozen=True, kw_only=True):
     path: str  # absolute: a folder or a file
     family: str  # "sd1", "sdxl", …: a row of the families table
     part: str  # "model", "text_encoder", "vae"
-    format: str = "diffusers"  # "diffusers" (a folder), "single" or "spandrel" (a file)
+    format: str = "diffusers"  # "diffusers" (a folder), "single", "gguf" or "spandrel" (a file)
     adapters: tuple[tuple[str, str, float], ...] = ()  # (identity, path, weight) merged on top
     image_adapters: tuple[tuple[str, str, int], ...] = ()  # (identity, path, number of pictures)
+    stamp: tuple[int, int] = (0, 0)  # bytes, and milliseconds of the last change; 0: not known
+    elsewhere: tuple[Place, ...] = ()  # parts of the checkpoint that are taken from other files
+
+
+H = TypeVar("H", bound=Handle)
+
+
+def placed(handle: H) -> H:
+    """Give a part by the file or folder that it is taken from, whatever the rest is taken from."""
+    if not handle.elsewhere:
+        return handle
+    found = next((one for one in handle.elsewhere if one.part == handle.part), None)
+    if found is None:
+        return structs.replace(handle, elsewhere=())
+    return structs.replace(
+        handle, identity=found.identity, path=found.path, format=found.format, stamp=found.stamp,
+        elsewhere=(),
+    )  # fmt: skip
 
 
 class Model(Handle, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from core.meters import Tally
 from core.records.graph import Graph
 
 PROTOCOL = 1
+Quantize = Literal["none", "fp8", "nf4", "int8"]  # how the weights of denoisers are kept
 
 
 class EngineOptions(Struct, frozen=True, kw_only=True):
@@ -32,6 +33,7 @@ class EngineOptions(Struct, frozen=True, kw_only=True):
     memory_mb: int = 0  # most of the device's memory it may take; 0: all
     log_level: str = "INFO"
     max_rows: int = 0  # of one forward; 0: as many as are worth it
+    quantize: Quantize = "none"
 
 
 class Command(Struct, frozen=True, kw_only=True, tag_field="do"):

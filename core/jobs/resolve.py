@@ -10,16 +10,14 @@ from pathlib import Path
 from core.blobs import Blobs
 from core.errors import NotFound, Problem
 from core.graph import settings
-from core.graph.catalogue import IMAGE_FORMATS, Catalogue, Resource, Resources, known
+from core.graph.catalogue import IMAGE_FORMATS, MODEL_FORMATS, Catalogue, Resource, Resources, known
 from core.graph.prompts import named
 from core.jobs.loaded import Identities
 from core.paths import Layout
 from core.records.graph import Graph
 from core.store import images, models, names
 
-_KINDS = frozenset(
-    {"checkpoint", "lora", "vae", "controlnet", "ip_adapter", "embedding", "upscaler"}
-)
+_KINDS = MODEL_FORMATS
 
 
 class Resolver:
@@ -115,6 +113,7 @@ class Resolver:
             family=model.family,
             name=model.name,
             format=model.format,
+            stamp=(file.bytes, file.changed),
         )
 
     def _image(self, connection: sqlite3.Connection, value: str, format_: str) -> Resource | None:

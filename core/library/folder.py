@@ -1,4 +1,4 @@
-"""A model as a folder, in diffusers' layout: kind, family, size and wishes.
+"""A model as a folder, in the layout of diffusers or transformers: what it is, size and wishes.
 
 Reads small JSON files within bounds and lets none of them name code. Knows no weights.
 """
@@ -13,9 +13,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from core.errors import Invalid
+from core.errors import HeliographError, Invalid
 from core.library import detect, pipelines
 from core.library.detect import Detected
+from core.library.header import read_header
 from core.records.model import ModelDefaults, ModelKind
 
 OWN = "heliograph.json"
@@ -28,17 +29,35 @@ _FORBIDDEN = ("auto_map", "custom_pipelines", "_attn_implementation_internal")
 _PIPELINES = (  # start of the class name, family, does the width of the text say more
     ("StableDiffusionXL", "sdxl", True),
     ("StableDiffusion3", "sd3", False),
+    ("Flux2", "flux2", False),
     ("Flux", "flux", False),
     ("StableDiffusion", "sd1", True),
     ("", detect.UNKNOWN, False),
 )
-_PARTS: dict[str, ModelKind] = {  # class of a single part → kind
-    "ControlNetModel": "controlnet",
-    "FluxControlNetModel": "controlnet",
-    "SD3ControlNetModel": "controlnet",
-    "AutoencoderKL": "vae",
-    "AutoencoderTiny": "vae",
+_PARTS: dict[str, tuple[ModelKind, str, str]] = {  # class of a single part → kind, family, edition
+    "UNet2DConditionModel": ("checkpoint", "", ""),
+    "FluxTransformer2DModel": ("checkpoint", "flux", ""),
+    "SD3Transformer2DModel": ("checkpoint", "sd3", ""),
+    "ControlNetModel": ("controlnet", "", ""),
+    "ControlNetUnionModel": ("controlnet", "sdxl", "union"),
+    "FluxControlNetModel": ("controlnet", "flux", ""),
+    "SD3ControlNetModel": ("controlnet", "sd3", ""),
+    "T2IAdapter": ("other", "", "t2i-adapter"),
+    "AutoencoderKL": ("vae", "", ""),
+    "AutoencoderTiny": ("vae", "", "tiny"),
+    "CLIPTextModel": ("text_encoder", "", ""),
+    "CLIPTextModelWithProjection": ("text_encoder", "", ""),
+    "T5EncoderModel": ("text_encoder", "", "t5"),
+    "CLIPVisionModelWithProjection": ("clip_vision", "", ""),
+    "CLIPVisionModel": ("clip_vision", "", ""),
+    "CLIPModel": ("clip_vision", "", ""),
+    "SiglipVisionModel": ("clip_vision", "", "siglip"),
+    "SiglipModel": ("clip_vision", "", "siglip"),
 }
+_EDITIONS = {5: "depth", 8: "edit", 9: "inpaint"}  # channels that a UNet takes
+_FLUXES = {128: "control", 384: "fill"}  # likewise, a transformer
+_CLIPS = {768: "clip-l", 1024: "clip-h", 1280: "clip-g"}
+_MAIN = ("unet", "transformer", "")  # folders of what draws
 
 
 class Own(Struct, frozen=True, kw_only=True):
@@ -58,6 +77,8 @@ class Folder(Struct, frozen=True, kw_only=True):
     bytes: int
     mtime: float  # of the newest file, seconds
     defaults: ModelDefaults
+    edition: str = ""
+    variant: str = ""
     files: tuple[tuple[str, int, int], ...]  # relative name, bytes, mtime in nanoseconds; sorted
 
 
@@ -68,9 +89,18 @@ def is_model(path: Path) -> bool:
     return (path / "config.json").is_file() and any(path.glob("*.safetensors"))
 
 
-def read_folder(path: Path) -> Folder | None:
+def files_of(path: Path) -> tuple[tuple[str, int, int], ...]:
+    """List a folder's files: name, bytes, time in nanoseconds; sorted. Reads none of them.
+
+    :raises Invalid: ``model_config_invalid`` for more than 4,096.
+    """
+    return tuple(sorted(_files(path)))
+
+
+def read_folder(path: Path, files: tuple[tuple[str, int, int], ...] | None = None) -> Folder | None:
     """Tell what a folder holds; None for one that is no model of a kind we know.
 
+    :param files: as ``files_of`` gave them, if it has.
     :raises Invalid: ``model_config_not_allowed`` for a configuration that names code or a
         library of its own; ``model_config_invalid`` for one that cannot be read.
     """
@@ -78,11 +108,13 @@ def read_folder(path: Path) -> Folder | None:
     if found is None:
         return None
     own = _own(path / OWN)
-    files = tuple(sorted(_files(path)))
+    files = files_of(path) if files is None else files
     return Folder(
         name=own.name or path.name,
         kind=found.kind,
         family=own.family or found.family,
+        edition=found.edition,
+        variant=_variant(path, files),
         bytes=sum(size for _, size, _ in files),
         mtime=max((mtime for _, _, mtime in files), default=0) / 1e9,
         defaults=_filled(own.defaults, facts(path)),
@@ -141,21 +173,62 @@ def _pipeline(path: Path) -> Detected:
         (family, by_width) for start, family, by_width in _PIPELINES if class_name.startswith(start)
     )
     unet = path / "unet" / "config.json"
-    if by_width and unet.is_file():
-        width = _json(unet).get("cross_attention_dim")
-        width = width[0] if isinstance(width, list) and width else width
-        family = detect.CONTEXT_FAMILIES.get(width, family) if type(width) is int else family
-    return Detected("checkpoint", family)
+    config = _json(unet) if unet.is_file() else {}
+    if by_width:
+        family = _of_width(config) or family
+    transformer = path / "transformer" / "config.json"
+    drawn = _json(transformer) if transformer.is_file() else {}
+    edition = _EDITIONS.get(_number(config.get("in_channels")), "") or _flux(drawn)
+    return Detected("checkpoint", family, edition)
 
 
 def _part(path: Path) -> Detected | None:
     config = _json(path / "config.json")
-    kind = _PARTS.get(str(config.get("_class_name", "")))
-    if kind is None:
+    classes = config.get("architectures")
+    class_name = config.get("_class_name") or (classes[0] if isinstance(classes, list) and classes
+                                               else "")  # fmt: skip
+    if not isinstance(class_name, str) or class_name not in _PARTS:
         return None
+    kind, family, edition = _PARTS[class_name]
+    family = family or _of_width(config)
+    if not edition:
+        edition = _EDITIONS.get(_number(config.get("in_channels")), "") or _flux(config)
+    if class_name.startswith("CLIPText"):
+        edition = _CLIPS.get(_number(config.get("hidden_size")), "clip")
+    if _number(config.get("d_model")) == 4096:
+        edition = "t5-xxl"
+    return Detected(kind, family or detect.UNKNOWN, edition)
+
+
+def _of_width(config: dict[str, Any]) -> str:
+    """Name the family of a network by the width of the text that it reads; empty for none."""
     width = config.get("cross_attention_dim")
-    family = detect.CONTEXT_FAMILIES.get(width, "") if type(width) is int else ""
-    return Detected(kind, family or detect.UNKNOWN)
+    width = width[0] if isinstance(width, list) and width else width
+    return detect.CONTEXT_FAMILIES.get(_number(width), "")
+
+
+def _flux(config: dict[str, Any]) -> str:
+    """Name the edition that a configuration of FLUX has; empty for another network."""
+    if config.get("_class_name") != "FluxTransformer2DModel":
+        return ""
+    edition = _FLUXES.get(_number(config.get("in_channels")), "")
+    return edition or ("dev" if config.get("guidance_embeds") else "schnell")
+
+
+def _number(value: object) -> int:
+    return value if type(value) is int else 0
+
+
+def _variant(path: Path, files: tuple[tuple[str, int, int], ...]) -> str:
+    """Name the number format of what draws, as the first file of its weights tells."""
+    for main in _MAIN:
+        for name, _, _ in files:
+            if name.endswith(".safetensors") and name.rpartition("/")[0] == main:
+                try:
+                    return detect.variant(read_header(path / name))
+                except (HeliographError, OSError):
+                    return ""
+    return ""
 
 
 def _plain_class(name: object) -> bool:

@@ -1,93 +1,100 @@
 """The scan: every model below some folders. Runs in a thread; knows no database.
 
 What cannot be read is passed over with a line in the log, never an error: one broken download
-must not hide the other models.
+must not hide the other models. What did not change since it was last read is not read again.
 """
 
 import hashlib
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from core.errors import HeliographError
-from core.library import detect, folder, header
-from core.records.model import ModelDefaults, ModelKind
+from core.library import examine as examining
+from core.library import folder, layouts
+from core.library.examine import Found, Seen, examine
+from core.library.layouts import HUB, Place
+
+__all__ = ["MAX_DEPTH", "MAX_ENTRIES", "Found", "Passed", "Scan", "base", "examine", "look", "scan",
+           "sha256_of"]  # fmt: skip
 
 MAX_DEPTH = 8
 MAX_ENTRIES = 100_000  # names looked at below one root
 _CHUNK = 1 << 20  # bytes
-_SUFFIXES = {".safetensors": "single", ".gguf": "gguf"}
 
 log = logging.getLogger(__name__)
 
-Format = Literal["diffusers", "single", "gguf", "spandrel"]
+
+class Passed(Struct, frozen=True, kw_only=True):
+    """A file or folder that was passed over, and why."""
+
+    label: str
+    file: str
+    code: str
+    reason: str = ""
 
 
-class Found(Struct, frozen=True, kw_only=True):
-    """A model on disk."""
+class Scan(Struct, kw_only=True):
+    """What a look through folders gave."""
 
-    path: Path  # absolute
-    label: str  # of the root it lies below
-    file: str  # name inside that root, with forward slashes
-    name: str
-    kind: ModelKind
-    family: str
-    format: Format
-    bytes: int
-    mtime: float  # seconds
-    defaults: ModelDefaults = ModelDefaults()
-    identity: str  # changes with names, sizes and times; stands in until the SHA-256 is known
+    found: list[Found] = []  # new, or changed since; sorted by label and file
+    same: set[tuple[str, str]] = set()  # (label, file) of what is as it was
+    passed: list[Passed] = []
+    broken: dict[tuple[str, str], str] = {}  # (label, file) of what is no sound model → its stamp
+    whole: set[str] = set()  # labels below which everything was seen
+
+
+class _Ask(NamedTuple):
+    """What a look is for."""
+
+    known: Mapping[tuple[str, str], str]
+    broken: Mapping[tuple[str, str], str]
+    suffixes: frozenset[str]
 
 
 def scan(roots: Sequence[tuple[str, Path]]) -> list[Found]:
-    """Find the models below each (label, folder), sorted by label and file.
+    """Find the models below each (label, folder), sorted by label and file."""
+    return look(roots).found
+
+
+def look(
+    roots: Sequence[tuple[str, Path]],
+    known: Mapping[tuple[str, str], str] | None = None,
+    broken: Mapping[tuple[str, str], str] | None = None,
+    *,
+    pickles: bool = False,
+) -> Scan:
+    """Find the models below each (label, folder); read those that are not known as they are.
 
     At most eight folders deep and 100,000 names a root; a folder reached twice, through links or
     an overlapping root, is looked at once.
+
+    :param known: (label, file) → the stamp under which it was last read.
+    :param broken: likewise, of what is no sound model.
+    :param pickles: whether to tell of them too, among what was passed over.
     """
-    found: list[Found] = []
+    suffixes = examining.SUFFIXES | (examining.PICKLES if pickles else frozenset())
+    ask = _Ask(known or {}, broken or {}, suffixes)
+    made = Scan()
     seen: set[tuple[int, int]] = set()
     for label, root in roots:
-        left = [MAX_ENTRIES]
-        found += _below(label, root.absolute(), root.absolute(), 0, seen, left)
-    return sorted(found, key=lambda one: (one.label, one.file))
+        if _Walk(label, root.absolute(), made, seen, ask).run():
+            made.whole.add(label)
+    made.found.sort(key=lambda one: (one.label, one.file))
+    return made
 
 
-def examine(path: Path, label: str = "", root: Path | None = None) -> Found | None:
-    """Tell what one file or folder is; None for no model.
-
-    :raises HeliographError: for a file that is broken, unsafe or not allowed.
-    :raises OSError: when it cannot be read.
-    """
-    file = path.relative_to(root).as_posix() if root and root != path else path.name
-    if path.is_dir():
-        if not folder.is_model(path):
-            return None
-        read = folder.read_folder(path)
-        if read is None:
-            return None
-        return Found(
-            path=path, label=label, file=file, name=read.name, kind=read.kind, family=read.family,
-            format="diffusers", bytes=read.bytes, mtime=read.mtime, defaults=read.defaults,
-            identity=_identity(read.files),
-        )  # fmt: skip
-    format_ = _SUFFIXES.get(path.suffix.lower())
-    if format_ is None:
-        return None
-    status = path.stat()
-    told = detect.Detected("other", detect.UNKNOWN)
-    if format_ == "single":
-        told = detect.detect(header.read_header(path))
-    return Found(
-        path=path, label=label, file=file, name=path.stem, kind=told.kind, family=told.family,
-        format="gguf" if format_ == "gguf" else _format(told.kind),
-        bytes=status.st_size, mtime=status.st_mtime,
-        identity=_identity([(path.name, status.st_size, status.st_mtime_ns)]),
-    )  # fmt: skip
+def base(root: Path) -> Path:
+    """Give the folder that the file names of a root start from: its parent if it is one model."""
+    try:
+        is_one = folder.is_model(root) and folder.read_folder(root) is not None
+    except (HeliographError, OSError):
+        return root
+    return root.parent if is_one else root
 
 
 def sha256_of(path: Path) -> str:
@@ -105,53 +112,108 @@ def sha256_of(path: Path) -> str:
         and not any(part.startswith(".") for part in file.parts[len(path.parts) :])
     )
     for name in names:
-        lines.update(f"{name}\0{_hash_file(path / name)}\n".encode())
+        lines.update(f"{name}\0{_hash_file(path / name)}\n".encode(errors="surrogateescape"))
     return lines.hexdigest()
 
 
-def _below(
-    label: str,
-    root: Path,
-    place: Path,
-    depth: int,
-    seen: set[tuple[int, int]],
-    left: list[int],
-) -> Iterator[Found]:
-    try:
-        status = place.stat()
-        if (status.st_dev, status.st_ino) in seen:
+class _Walk:
+    """A look through one root."""
+
+    def __init__(
+        self, label: str, root: Path, made: Scan, seen: set[tuple[int, int]], ask: _Ask
+    ) -> None:
+        self._label, self._root = label, root
+        self._made, self._seen, self._ask = made, seen, ask
+        self._left = MAX_ENTRIES
+
+    def run(self) -> bool:
+        """Look through all places; say whether nothing was left out for want of a bound."""
+        try:
+            laid = layouts.of(self._root)
+        except OSError as error:
+            log.info("cannot read a model folder: %s", error.strerror)
+            return True
+        for place in laid.places:
+            self._below(place.path, 0, place)
+        return self._left >= 0
+
+    def _below(self, path: Path, depth: int, place: Place) -> None:
+        try:
+            status = path.stat()
+            if (status.st_dev, status.st_ino) in self._seen:
+                return
+            self._seen.add((status.st_dev, status.st_ino))
+            with os.scandir(path) as listing:
+                entries = sorted(self._counted(listing), key=lambda entry: entry.name)
+        except OSError as error:
+            log.info("cannot read a model folder: %s", error.strerror, extra={"folder": str(path)})
             return
-        seen.add((status.st_dev, status.st_ino))
-        entries = sorted(os.scandir(place), key=lambda entry: entry.name)
-    except OSError as error:
-        log.info("cannot read a model folder: %s", error.strerror, extra={"folder": str(place)})
-        return
-    if folder.is_model(place):
-        yield from _examined(place, label, root)
-        return
-    for entry in entries:
-        left[0] -= 1
-        if left[0] < 0:
-            log.warning("too many files below a model folder", extra={"folder": str(root)})
-            return
-        if entry.name.startswith("."):
-            continue
-        path = Path(entry.path)
-        if _is_dir(entry):
-            if depth < MAX_DEPTH:
-                yield from _below(label, root, path, depth + 1, seen, left)
-        elif path.suffix.lower() in _SUFFIXES:
-            yield from _examined(path, label, root)
+        names = {entry.name for entry in entries}
+        if names & {folder.INDEX, "config.json"} and folder.is_model(path):
+            if self._take(path, place, names):
+                return
+        for entry in entries:
+            below = path / entry.name
+            if entry.name.startswith("."):
+                continue
+            if _is_dir(entry):
+                if depth < MAX_DEPTH:
+                    self._below(below, depth + 1, place)
+            elif below.suffix.lower() in self._ask.suffixes:
+                self._take(below, place, names)
+
+    def _counted(self, listing: Iterator["os.DirEntry[str]"]) -> Iterator["os.DirEntry[str]"]:
+        for entry in listing:
+            self._left -= 1
+            if self._left < 0:
+                log.warning(
+                    "too many files below a model folder", extra={"folder": str(self._root)}
+                )
+                return
+            yield entry
+
+    def _take(self, path: Path, place: Place, names: Collection[str]) -> bool:
+        """Note what one file or folder is; false for a folder that is to be looked through."""
+        if examining.is_later_shard(path.name):
+            return True
+        file = path.relative_to(self._root).as_posix() if path != self._root else path.name
+        seen: Seen | None = None
+        try:
+            file.encode()
+            seen = examining.see(path, names)
+            if self._ask.known.get((self._label, file)) == seen.stamp:
+                self._made.same.add((self._label, file))
+                return True
+            if self._ask.broken.get((self._label, file)) == seen.stamp:
+                self._made.broken[self._label, file] = seen.stamp
+                return True
+            found = examine(path, self._label, self._root, seen)
+        except (HeliographError, OSError, UnicodeEncodeError) as error:
+            self._pass(file, error, seen)
+            return True
+        if found is not None:
+            self._made.found.append(_placed(found, place))
+        return found is not None
+
+    def _pass(self, file: str, error: Exception, seen: Seen | None) -> None:
+        shown = file.encode(errors="backslashreplace").decode()
+        log.warning("passed over a model: %s", error, extra={"file": shown})
+        code, reason = "model_unreadable", type(error).__name__
+        if isinstance(error, HeliographError):
+            code, reason = error.name, str(error.params.get("reason", ""))
+            if seen is not None:
+                self._made.broken[self._label, file] = seen.stamp
+        self._made.passed.append(Passed(label=self._label, file=shown, code=code, reason=reason))
 
 
-def _examined(path: Path, label: str, root: Path) -> Iterator[Found]:
-    try:
-        found = examine(path, label, root)
-    except (HeliographError, OSError) as error:
-        log.warning("passed over a model: %s", error, extra={"file": str(path)})
-        return
-    if found is not None:
-        yield found
+def _placed(found: Found, place: Place) -> Found:
+    """Name a model whose own name says nothing, and its page where it is a copy from the hub."""
+    path, said = found.path, found.said
+    plain = found.format != "diffusers" or found.name == path.name
+    if place.repository and said.link is None:
+        said = structs.replace(said, link=HUB + place.repository)
+    name = layouts.name_of(found.name, path, place) if plain else found.name
+    return structs.replace(found, name=name, said=said)
 
 
 def _is_dir(entry: "os.DirEntry[str]") -> bool:
@@ -159,15 +221,6 @@ def _is_dir(entry: "os.DirEntry[str]") -> bool:
         return entry.is_dir()
     except OSError:
         return False
-
-
-def _format(kind: ModelKind) -> Format:
-    return "spandrel" if kind == "upscaler" else "single"
-
-
-def _identity(files: Iterable[tuple[str, int, int]]) -> str:
-    content = "\n".join(f"{name}\0{size}\0{mtime}" for name, size, mtime in files)
-    return "stat:" + hashlib.blake2b(content.encode(), digest_size=20).hexdigest()
 
 
 def _hash_file(path: Path) -> str:

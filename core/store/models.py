@@ -1,7 +1,10 @@
-"""Models in the library: what a scan found, what people wrote about it."""
+"""Models in the library: what a scan found, what people wrote about it.
 
-import sqlite3
-from collections.abc import Collection, Sequence
+Each change with its fact. Reading stands in ``model_reads``, and is offered here under the same
+roof.
+"""
+
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -10,179 +13,81 @@ from core.errors import NotFound
 from core.ids import new_id
 from core.records.events import ModelAdded, ModelChanged, ModelDeleted
 from core.records.model import Model, ModelDefaults, ModelKind
-from core.store import page as pages
-from core.store.page import Page
-from core.store.times import iso
+from core.store.model_reads import everything, file, find, get, page, unhashed
 from core.store.transaction import Transaction
 from core.store.work import ModelFile, NewModel
 
 __all__ = [
-    "ModelFile", "NewModel", "delete", "edit", "file", "find", "get", "page", "retain",
+    "ModelFile", "NewModel", "delete", "edit", "everything", "file", "find", "get", "lose", "page",
     "set_sha256", "unhashed", "upsert",
 ]  # fmt: skip
 
-_COLUMNS = """
-    row, id, name, kind, family, format, file, bytes, sha256, token, trigger, description, source,
-    created, defaults
-"""
-_NAMES = tuple(name.strip() for name in _COLUMNS.split(","))
-_FILE = "id, root, file, bytes, changed, sha256, identity"
-_EDITABLE = ("name", "token", "trigger", "description", "defaults")
+_EDITABLE = (
+    "name", "token", "trigger", "description", "defaults", "kind", "family", "cover",
+)  # fmt: skip
+_TEXTS = ("name", "token", "trigger", "description", "kind", "family")
 _JSON = msgspec.json.Encoder()
-_DEFAULTS = msgspec.json.Decoder(ModelDefaults)
 _FIELDS = msgspec.json.Decoder(list[str])
-_DIGITS = 10  # of a SHA-256 that are enough to name a model
+_SPANDREL = frozenset({"upscaler", "restorer"})  # kinds whose single files are read by it
 
 
-def upsert(tx: Transaction, found: NewModel) -> Model:
+def upsert(
+    tx: Transaction, found: NewModel, *, moved: str | None = None, loaded: bool = False
+) -> Model:
     """Add what was found at (root, file), or bring its row up to date; facts only on change.
 
-    A changed file loses its hash. What people edited (name, trigger, description, defaults)
-    stays.
+    A changed file loses its hash. What people edited stays.
+
+    :param moved: id of the model that lay elsewhere, and lies here now.
     """
-    values = msgspec.structs.asdict(found)
-    values["defaults"] = _JSON.encode(found.defaults).decode()
+    values = _values(found)
     old = tx.connection.execute(
         """
         SELECT id, edited
         FROM models
-        WHERE root = :root AND file = :file
+        WHERE CASE WHEN :moved IS NULL THEN root = :root AND file = :file ELSE id = :moved END
         """,
-        {"root": found.root, "file": found.file},
+        {"root": found.root, "file": found.file, "moved": moved},
     ).fetchone()
     if old is None:
         return _add(tx, values)
     model, edited = old[0], _FIELDS.decode(old[1])
     before = get(tx.connection, model)
-    for name in edited:
+    for name in set(edited) & {*_TEXTS, "defaults"}:
         values[name] = (
             _JSON.encode(before.defaults).decode() if name == "defaults" else getattr(before, name)
         )
+    values["format"] = _format(values["kind"], values["format"])
     tx.connection.execute(
         """
         UPDATE models
         SET name = :name, kind = :kind, family = :family, format = :format, bytes = :bytes,
             sha256 = CASE
                 WHEN :sha256 IS NOT NULL THEN :sha256
-                WHEN bytes = :bytes AND changed = :changed AND identity = :identity THEN sha256
+                WHEN bytes = :bytes AND changed = :changed AND identity IN ('', :identity)
+                    THEN sha256
             END,
-            changed = :changed, identity = :identity, token = :token, trigger = :trigger,
-            description = :description,
-            defaults = :defaults, source = COALESCE(:source, source)
+            root = :root, file = :file, changed = :changed, identity = :identity, token = :token,
+            trigger = :trigger, description = :description, defaults = :defaults,
+            source = COALESCE(source, :source), variant = :variant, edition = :edition,
+            trigger_words = :trigger_words, metadata = :metadata, licence = :licence,
+            link = :link, missing = 0, stamp = :stamp, inode = :inode
         WHERE id = :id
         """,
         {**values, "id": model},
     )
-    return _told(tx, before)
+    return _told(tx, before, loaded)
 
 
-def retain(tx: Transaction, root: str, files: Collection[str]) -> list[str]:
-    """Delete the rows of a folder whose files a complete scan no longer found; their ids."""
-    gone = tx.connection.execute(
-        """
-        DELETE FROM models
-        WHERE root = :root AND file NOT IN (SELECT value FROM json_each(:files))
-        RETURNING id
-        """,
-        {"root": root, "files": _JSON.encode(sorted(files)).decode()},
-    ).fetchall()
-    for (model,) in gone:
-        tx.fact(ModelDeleted(model=model))
-    return [model for (model,) in gone]
-
-
-def get(connection: sqlite3.Connection, model: str) -> Model:
-    """Read one model by id.
-
-    :raises NotFound: for an unknown id.
-    """
-    found = connection.execute(
-        f"SELECT {_COLUMNS} FROM models WHERE id = :id", {"id": model}
-    ).fetchone()
-    if found is None:
-        raise NotFound(what="model", id=model)
-    return _model(found)
-
-
-def find(connection: sqlite3.Connection, text: str, kind: ModelKind | None = None) -> Model | None:
-    """Find a model by id, SHA-256 (or its first 10 digits or more) or name, in that order."""
-    low = text.lower()
-    digits = len(low) >= _DIGITS and all(digit in "0123456789abcdef" for digit in low)
-    found = connection.execute(
-        f"""
-        SELECT {_COLUMNS}
-        FROM models
-        WHERE (:kind IS NULL OR kind = :kind) AND row IN (
-            SELECT row FROM models WHERE id = :text
-            UNION ALL
-            SELECT row FROM models WHERE :digits AND sha256 >= :low AND sha256 < :high
-            UNION ALL
-            SELECT row FROM models WHERE name = :text
-        )
-        ORDER BY id = :text DESC, name = :text, row
-        LIMIT 1
-        """,
-        {"text": text, "kind": kind, "digits": digits, "low": low, "high": low + "g"},
-    ).fetchone()
-    return None if found is None else _model(found)
-
-
-def file(connection: sqlite3.Connection, model: str) -> ModelFile:
-    """Read where a model lies.
-
-    :raises NotFound: for an unknown id.
-    """
-    found = connection.execute(
-        f"SELECT {_FILE} FROM models WHERE id = :id", {"id": model}
-    ).fetchone()
-    if found is None:
-        raise NotFound(what="model", id=model)
-    return _file(found)
-
-
-def page(
-    connection: sqlite3.Connection,
-    kind: ModelKind | None = None,
-    family: str | None = None,
-    cursor: str | None = None,
-    limit: int = 50,
-) -> Page[Model]:
-    """Read a page, newest first.
-
-    :raises Malformed: ``cursor_mismatch``.
-    """
-    found = connection.execute(
-        f"""
-        SELECT {_COLUMNS}
-        FROM models
-        WHERE row < :before AND (:kind IS NULL OR kind = :kind)
-            AND (:family IS NULL OR family = :family)
-        ORDER BY row DESC
-        LIMIT :limit
-        """,
-        {
-            "before": pages.decode(cursor, "models", kind, family),
-            "kind": kind,
-            "family": family,
-            "limit": pages.clamp(limit) + 1,
-        },
-    ).fetchall()
-    return pages.cut(found, limit, _model, "models", kind, family)
-
-
-def unhashed(connection: sqlite3.Connection, limit: int = 50) -> list[ModelFile]:
-    """Read models whose hash is not computed yet."""
-    found = connection.execute(
-        f"""
-        SELECT {_FILE}
-        FROM models
-        WHERE sha256 IS NULL
-        ORDER BY row
-        LIMIT :limit
-        """,
-        {"limit": limit},
-    )
-    return [_file(each) for each in found]
+def lose(tx: Transaction, gone: Iterable[str]) -> None:
+    """Note that the files of models are gone; what is known of them stays."""
+    for model in gone:
+        try:
+            before = get(tx.connection, model)
+        except NotFound:
+            continue
+        tx.connection.execute("UPDATE models SET missing = 1 WHERE id = :id", {"id": model})
+        _told(tx, before)
 
 
 def set_sha256(tx: Transaction, model: str, sha256: str, loaded: bool = False) -> Model | None:
@@ -206,12 +111,16 @@ def edit(
     trigger: str | None = None,
     description: str | None = None,
     defaults: ModelDefaults | None = None,
+    kind: ModelKind | None = None,
+    family: str | None = None,
+    cover: str | None = None,
     loaded: bool = False,
 ) -> Model:
     """Change what people may change; null leaves it, an empty text clears it.
 
-    A model keeps a name: an empty one leaves it.
+    A model keeps name, kind and family: empty ones leave them.
 
+    :param cover: id of a picture that is there.
     :raises NotFound: for an unknown id.
     """
     before = get(tx.connection, model)
@@ -221,6 +130,9 @@ def edit(
         "trigger": trigger,
         "description": description,
         "defaults": None if defaults is None else _JSON.encode(defaults).decode(),
+        "kind": kind,
+        "family": family or None,
+        "cover": cover,
     }
     edited = tx.connection.execute(
         "SELECT edited FROM models WHERE id = :id", {"id": model}
@@ -229,17 +141,24 @@ def edit(
     tx.connection.execute(
         """
         UPDATE models
-        SET name = COALESCE(:name, name),
+        SET name = COALESCE(:name, name), kind = COALESCE(:kind, kind),
+            family = COALESCE(:family, family), format = :format,
             token = CASE WHEN :token IS NULL THEN token ELSE NULLIF(:token, '') END,
             trigger = CASE WHEN :trigger IS NULL THEN trigger ELSE NULLIF(:trigger, '') END,
             description = CASE
                 WHEN :description IS NULL THEN description ELSE NULLIF(:description, '')
             END,
+            cover = CASE WHEN :cover IS NULL THEN cover ELSE NULLIF(:cover, '') END,
             defaults = COALESCE(:defaults, defaults),
             edited = :edited
         WHERE id = :id
         """,
-        {**asked, "id": model, "edited": _JSON.encode(sorted(fields)).decode()},
+        {
+            **asked,
+            "id": model,
+            "edited": _JSON.encode(sorted(fields)).decode(),
+            "format": _format(kind or before.kind, before.format),
+        },
     )
     return _told(tx, before, loaded)
 
@@ -255,17 +174,33 @@ def delete(tx: Transaction, model: str) -> ModelFile:
     return found
 
 
+def _values(found: NewModel) -> dict[str, Any]:
+    values = msgspec.structs.asdict(found)
+    for name in ("defaults", "trigger_words", "metadata"):
+        values[name] = _JSON.encode(values[name]).decode()
+    return values
+
+
+def _format(kind: str, format_: str) -> str:
+    """Choose how a file is read once its kind is another."""
+    if format_ not in ("single", "spandrel"):
+        return format_
+    return "spandrel" if kind in _SPANDREL else "single"
+
+
 def _add(tx: Transaction, values: dict[str, Any]) -> Model:
     model = new_id()
     tx.connection.execute(
         """
         INSERT INTO models (
             id, name, kind, family, format, root, file, bytes, changed, identity, sha256, token,
-            trigger, description, defaults, source, created
+            trigger, description, defaults, source, created, variant, edition, trigger_words,
+            metadata, licence, link, stamp, inode
         )
         VALUES (
             :id, :name, :kind, :family, :format, :root, :file, :bytes, :changed, :identity, :sha256,
-            :token, :trigger, :description, :defaults, :source, :created
+            :token, :trigger, :description, :defaults, :source, :created, :variant, :edition,
+            :trigger_words, :metadata, :licence, :link, :stamp, :inode
         )
         """,
         {**values, "id": model, "created": tx.now},
@@ -280,14 +215,3 @@ def _told(tx: Transaction, before: Model, loaded: bool = False) -> Model:
     if after != before:
         tx.fact(ModelChanged(model=msgspec.structs.replace(after, loaded=loaded)))
     return after
-
-
-def _model(found: Sequence[Any]) -> Model:
-    fields = dict(zip(_NAMES[1:], found[1:], strict=True))
-    fields["created"] = iso(fields["created"])
-    fields["defaults"] = _DEFAULTS.decode(fields["defaults"])
-    return Model(**fields)
-
-
-def _file(found: Sequence[Any]) -> ModelFile:
-    return ModelFile(**dict(zip(ModelFile.__struct_fields__, found, strict=True)))

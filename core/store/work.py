@@ -13,7 +13,7 @@ from core.graph.sweep import BoundAxis, Cell
 from core.records.graph import Graph, Json
 from core.records.image import ImageFacts, ImageKind
 from core.records.job import JobKind
-from core.records.model import ModelDefaults, ModelKind
+from core.records.model import ModelDefaults, ModelFacts, ModelKind
 
 LISTED = 200  # ids that ``Added`` names; the rest is found by the batch
 
@@ -127,6 +127,14 @@ class NewModel(Struct, frozen=True, kw_only=True):
     defaults: ModelDefaults = ModelDefaults()
     source: str | None = None
     sha256: str | None = None
+    variant: str | None = None
+    edition: str | None = None
+    trigger_words: list[str] = []
+    metadata: ModelFacts = ModelFacts()
+    licence: str | None = None
+    link: str | None = None
+    stamp: str = ""  # changes when the file is to be read again
+    inode: str = ""  # stays when the file is renamed
 
 
 class ModelFile(Struct, frozen=True, kw_only=True):
@@ -139,3 +147,6 @@ class ModelFile(Struct, frozen=True, kw_only=True):
     changed: int
     sha256: str | None
     identity: str = ""  # what stands for the content until its hash is known
+    missing: bool = False  # its file is gone
+    stamp: str = ""
+    inode: str = ""

@@ -35,7 +35,8 @@ async def model(
     if model is None and name == STARTER:
         model = await default_model(state)
     if model is None:
-        return None, [named.missing("unknown_model", f"{pointer}/model", name)]
+        code = await named.absent(state, name, "checkpoint")
+        return None, [named.missing(code, f"{pointer}/model", name)]
     return model, []
 
 

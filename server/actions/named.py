@@ -48,6 +48,12 @@ async def model(state: State, name: str, format_: str) -> Model | None:
     return await state.db.read(lambda connection: models.find(connection, name, kind))
 
 
+async def absent(state: State, name: str, kind: ModelKind | None = None) -> str:
+    """Give the code for a model that was not found: its file is gone, or nobody knows it."""
+    gone = await state.db.read(lambda connection: models.find(connection, name, kind, missing=True))
+    return "model_missing" if gone else "unknown_model"
+
+
 async def no_boards(state: State, principal: Principal, asked: Mapping[str, Json]) -> list[Problem]:
     """List the boards that are not there; what is no text is for others to complain about.
 
@@ -165,7 +171,9 @@ async def unknown_in(
             known: Any = await image(state, principal, reference.value)
             code = "unknown_image"
         elif reference.format in MODEL_FORMATS - ADAPTERS:
-            known, code = await model(state, reference.value, reference.format), "unknown_model"
+            known = await model(state, reference.value, reference.format)
+            kind = _FORMAT_KINDS.get(reference.format)
+            code = "" if known else await absent(state, reference.value, kind)
         else:
             continue
         if known is None:

@@ -20,7 +20,6 @@ from core.library.pipelines import Facts
 from core.records.graph import Graph, GraphNode
 from core.records.model import Model
 from core.store import models
-from server import library
 from server.state import State
 
 _NODES = (ways.LOAD, ways.WHOLE)
@@ -73,7 +72,7 @@ async def facts(state: State, model: Model) -> Facts | None:
 
 
 def _read(state: State, label: str, file: str) -> Facts | None:
-    root: Path | None = library.places(state.settings, state.layout).get(label)
+    root: Path | None = state.roots.get(label)
     return None if root is None else folder.facts(root / file)
 
 

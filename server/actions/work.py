@@ -14,6 +14,7 @@ from core.graph import axes as flat
 from core.graph import check, pairs, recipes, setting_path
 from core.graph.axes import Placed
 from core.graph.fields import join, pointer_of
+from core.graph.separate import PARTS
 from core.graph.sweep import BoundAxis, Cell
 from core.records.graph import Graph, Json
 from core.records.job import Sweep
@@ -47,7 +48,9 @@ _OF_THE_JOB = (
     "max_rows",
 )  # fields of generate that no graph holds
 
-_NAMING = ("model", "prompt", "negative_prompt", "loras", "regions", "sampler", "scheduler")
+_NAMING = (
+    "model", "prompt", "negative_prompt", "loras", "regions", "sampler", "scheduler", *PARTS,
+)  # fmt: skip
 
 
 class Work(Struct, frozen=True, kw_only=True):

@@ -115,7 +115,7 @@ def staging(settings: Settings, machine: Machine) -> Finding:
 
 def models(settings: Settings, machine: Machine) -> Finding:
     """Check that every model folder can be read."""
-    places = library.places(settings, Layout(settings.data_dir))
+    places = dict(library.roots(settings, Layout(settings.data_dir)))
     for place in places.values():
         try:
             os.scandir(place).close()

@@ -13,6 +13,7 @@ from server.actions import (
     runs,
     selection,
     sheets,
+    shelves,
     system,
     workflows,
 )
@@ -67,11 +68,7 @@ def routes() -> list[Route]:
         verb("PUT", f"{flow}/{{workflow}}", workflows.save, "generate", tag="workflows"),
         verb("DELETE", f"{flow}/{{workflow}}", workflows.delete, "generate", tag="workflows"),
         verb("POST", f"{flow}/{{workflow}}/run", runs.run, "generate", tag="workflows", status=201),
-        verb("GET", f"{API}/models", models.page, "read", tag="models"),
-        verb("POST", f"{API}/models/scan", models.scan, "admin", tag="models", status=202),
-        verb("POST", f"{API}/models/unload", models.unload, "admin", tag="models", status=202),
-        verb("GET", f"{API}/models/{{model}}", models.get, "read", tag="models"),
-        verb("PATCH", f"{API}/models/{{model}}", models.change, "admin", tag="models"),
+        *_models(),
         verb("GET", f"{API}/capabilities", system.capabilities, "read", tag="system"),
         verb("GET", f"{API}/config", system.config, "admin", tag="system"),
         verb("PATCH", f"{API}/config", system.change_config, "admin", tag="system"),
@@ -80,4 +77,19 @@ def routes() -> list[Route]:
         verb("DELETE", f"{API}/tokens/{{token}}", system.delete_token, "admin", tag="system"),
         verb("GET", f"{API}/system", system.system, "read", tag="system"),
         verb("GET", f"{API}/logs", logs.read_log, "admin", tag="system"),
+    ]
+
+
+def _models() -> list[Route]:
+    return [
+        verb("GET", f"{API}/models", models.page, "read", tag="models"),
+        verb("POST", f"{API}/models/scan", models.scan, "admin", tag="models", status=202),
+        verb("POST", f"{API}/models/unload", models.unload, "admin", tag="models", status=202),
+        verb("GET", f"{API}/models/recommended", models.recommend, "read", tag="models"),
+        verb("GET", f"{API}/models/roots", shelves.roots, "admin", tag="models"),
+        verb("POST", f"{API}/models/roots", shelves.adopt, "admin", tag="models", status=201),
+        verb("DELETE", f"{API}/models/roots/{{root}}", shelves.abandon, "admin", tag="models"),
+        verb("GET", f"{API}/models/{{model}}", models.get, "read", tag="models"),
+        verb("PATCH", f"{API}/models/{{model}}", models.change, "admin", tag="models"),
+        verb("DELETE", f"{API}/models/{{model}}", shelves.delete, "admin", tag="models"),
     ]

@@ -14,6 +14,8 @@ from core.engine.adapters import deltas
 from core.engine.adapters.files import AdapterFile, Layer, Names
 from core.engine.adapters.image_prompt import prompted
 from core.engine.adapters.twin import Twin, twin
+from core.engine.models.gguf import dense
+from core.engine.models.quantize import format_of
 from core.engine.values import Handle
 from core.errors import ModelUnreadable
 
@@ -44,19 +46,24 @@ def adapt(handle: Handle, base: nn.Module) -> Twin:
             raise ModelUnreadable("adapter_misfit", model=file.name, family=handle.family)
         for name, layer in found:
             uses.setdefault(name, []).append((file, layer, weight))
+    dtype = next(base.parameters()).dtype
     changes = {
-        name: new for name in sorted(uses) if (new := _merged(modules[name], handle, uses[name]))
+        name: new
+        for name in sorted(uses)
+        if (new := _merged(modules[name], handle, uses[name], dtype))
     }
     made = twin(base, changes)
     return prompted(handle, made) if handle.image_adapters else made
 
 
-def _merged(module: nn.Module, handle: Handle, uses: Uses) -> dict[str, torch.Tensor]:
-    """Give the new tensors of a layer, in RAM."""
+def _merged(
+    module: nn.Module, handle: Handle, uses: Uses, dtype: torch.dtype
+) -> dict[str, torch.Tensor]:
+    """Give the new tensors of a layer, in RAM: in ``dtype`` where the layer has fewer bits."""
     made: dict[str, torch.Tensor] = {}
     weight = module.weight
     assert isinstance(weight, torch.Tensor)
-    before = weight.detach().float()
+    before = dense(weight)
     bias = getattr(module, "bias", None)
     added: list[torch.Tensor] = []
     shifted: list[torch.Tensor] = []
@@ -67,7 +74,7 @@ def _merged(module: nn.Module, handle: Handle, uses: Uses) -> dict[str, torch.Te
         if shift is not None and bias is not None and shift.shape == bias.shape:
             shifted.append(shift.to(bias.device) * strength)
     if added:
-        made["weight"] = _total(before, added).to("cpu", weight.dtype)
+        made["weight"] = _total(before, added).to("cpu", format_of(module, dtype))
     if shifted and isinstance(bias, torch.Tensor):
         made["bias"] = _total(bias.detach().float(), shifted).to("cpu", bias.dtype)
     return made

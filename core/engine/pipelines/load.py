@@ -16,7 +16,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from core.engine.device import has_bfloat16
-from core.engine.models import load as parts_of_families
+from core.engine.models.modules import transformers_lock
 from core.engine.pipelines.whole import Whole
 from core.engine.values import Handle
 from core.errors import HeliographError, ModelUnreadable
@@ -24,7 +24,6 @@ from core.library import folder, pipelines
 
 _PICKLES = ("*.bin", "*.ckpt", "*.pt", "*.pth")
 _DENOISERS = ("transformer", "unet")
-_lock = parts_of_families._lock  # the same one: transformers patches module-wide state meanwhile
 _imports = threading.Lock()  # two threads that import at once may find half a module
 _READS: Any = (  # SafetensorError is not typed
     OSError, ValueError, LookupError, TypeError, RuntimeError, AttributeError, ImportError,
@@ -94,7 +93,7 @@ def _part(path: Path, name: str, kind: Any, dtype: torch.dtype) -> Any:
         return _transformers(path, name, kind, dtype)
     if not issubclass(kind, _beside()):
         raise ValueError(f"{name} is a {kind.__name__}, which is no part of a pipeline")
-    with _lock:
+    with transformers_lock:
         return reader.from_pretrained(path / name, local_files_only=True)
 
 
@@ -173,7 +172,7 @@ def _transformers(path: Path, name: str, kind: Any, dtype: torch.dtype) -> nn.Mo
         kind.__name__, (kind,), {"_get_dtype_plan": plan, "__module__": kind.__module__}
     )
     transformers.utils.logging.disable_progress_bar()
-    with _lock:
+    with transformers_lock:
         module, found = reader.from_pretrained(
             path / name,
             local_files_only=True,

@@ -8,6 +8,12 @@ from server import cli
 
 ACTIONS = {  # name → help, module beside this one
     "list": ("list the models", "listing"),
+    "show": ("show everything that is known of a model", "showing"),
+    "edit": ("edit what is said of a model", "showing"),
+    "scan": ("show what a folder holds, or look at all folders again", "scanning"),
+    "adopt": ("use a folder of models in place", "scanning"),
+    "abandon": ("leave a folder that is used in place", "scanning"),
+    "recommend": ("list models to begin with", "recommending"),
 }
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.library.detect import Detected, detect
+from core.library.detect import Detected, detect, variant
 from core.library.header import Header, Tensor
 
 FIXTURES = Path(__file__).parents[2] / "data" / "lora_keys"
@@ -62,6 +62,11 @@ PEFT = "unet.down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k.lora_A.w
         ({"image_proj.proj.weight": (3072, 1024), "ip_adapter.1.to_k_ip.weight": (320, 768)},
          "ip_adapter", "sd1"),
         ({"emb_params": (4, 768)}, "embedding", "sd1"),
+        ({"emb_params": (4, 256)}, "embedding", "sd1"),
+        ({"<fox>": (1, 256)}, "embedding", "sd1"),
+        ({"emb_params": (4, 640)}, "embedding", "unknown"),
+        ({"<fox>": (1, 640)}, "other", "unknown"),
+        ({KOHYA: (16, 256)}, "lora", "sd1"),
         ({"<fox>": (1, 1024)}, "embedding", "sd2"),
         ({"clip_l": (4, 768), "clip_g": (4, 1280)}, "embedding", "sdxl"),
         ({"conv_first.weight": (64, 3, 3, 3)}, "upscaler", "unknown"),
@@ -72,16 +77,27 @@ PEFT = "unet.down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k.lora_A.w
         ({"conv_1.sk.weight": (48, 3, 1, 1), "upsampler.0.weight": (48, 48, 3, 3)},
          "upscaler", "unknown"),
         ({"toRGB.0.weight": (3, 8, 1, 1), "stylegan_decoder.style_mlp.1.weight": (8, 8)},
-         "upscaler", "unknown"),
+         "restorer", "unknown"),
+        ({"encoder.conv_in.weight": (64, 3, 3, 3), "quantize.embedding.weight": (1024, 256),
+          "decoder.conv_in.weight": (512, 256, 3, 3), "decoder.conv_out.weight": (3, 64, 3, 3)},
+         "restorer", "unknown"),
         ({"text_model.embeddings.token_embedding.weight": (49408, 768), "x": (1,)},
-         "other", "unknown"),
+         "text_encoder", "unknown"),
+        ({"transformer.transformer_blocks.0.attn.to_k.lora_A.weight": (4, 3072)}, "lora", "flux"),
+        ({"transformer_blocks.59.attn.add_k_proj.lora_A.weight": (4, 3072)}, "lora", "unknown"),
+        ({"lora_unet_double_blocks_0_img_attn_qkv.lora_down.weight": (4, 6144)}, "lora", "flux2"),
+        ({"double_blocks.0.img_attn.qkv.weight": (1, 1),
+          "single_stream_modulation.lin.weight": (1, 1)}, "checkpoint", "flux2"),
+        ({"lllite_unet_x.down.0.weight": (4, 4)}, "other", "unknown"),
+        ({"lora_controlnet": (), "input_hint_block.0.weight": (16, 3, 3, 3)}, "controlnet", "sd1"),
         ({}, "other", "unknown"),
     ],
 )  # fmt: skip
 def test_a_file_is_told_by_its_tensors(
     tensors: dict[str, tuple[int, ...]], kind: str, family: str
 ) -> None:
-    assert detect(header(tensors)) == Detected(kind, family)  # type: ignore[arg-type]
+    found = detect(header(tensors))
+    assert (found.kind, found.family) == (kind, family)
 
 
 @pytest.mark.parametrize("file", sorted(FIXTURES.glob("*.json")), ids=lambda path: path.stem)
@@ -108,3 +124,21 @@ def test_metadata_tells_the_family_where_shapes_do_not(
 def test_shapes_are_believed_before_metadata() -> None:
     said = header({KOHYA: (16, 768)}, **{"modelspec.architecture": "stable-diffusion-xl"})
     assert detect(said).family == "sd1"
+
+
+@pytest.mark.parametrize(
+    ("dtypes", "name"),
+    [
+        (["F32"], "fp32"), (["F16", "F16", "F32"], "fp16"), (["BF16"], "bf16"),
+        (["F8_E4M3", "F8_E4M3", "F32"], "fp8"), (["I8", "I8"], "int8"), (["U8"], ""), ([], ""),
+    ],
+)  # fmt: skip
+def test_the_variant_is_the_format_of_most_bytes(dtypes: list[str], name: str) -> None:
+    tensors = {str(number): Tensor(dtype, (8,), 8 * number, 8 * number + 8)
+               for number, dtype in enumerate(dtypes)}  # fmt: skip
+    assert variant(Header(tensors=tensors, metadata={})) == name
+
+
+def test_packed_weights_are_told_by_what_stands_beside_them() -> None:
+    packed = {"a.weight": (8, 1), "a.weight.quant_state.bitsandbytes__nf4": (99,)}
+    assert variant(header(packed)) == "nf4"

@@ -35,6 +35,12 @@ def safetensors(path: Path, tensors: dict[str, list[int]] | None = None) -> Path
     return path
 
 
+def gguf(path: Path) -> Path:
+    """Write a file of no tensors."""
+    path.write_bytes(struct.pack("<4sIQQ", b"GGUF", 3, 0, 0))
+    return path
+
+
 def pipeline(
     path: Path,
     index: dict[str, Any] | None = None,
@@ -103,7 +109,12 @@ class TestFolder:
         [
             ({"_class_name": "ControlNetModel", "cross_attention_dim": 768}, "controlnet"),
             ({"_class_name": "AutoencoderKL"}, "vae"),
-            ({"_class_name": "CLIPTextModel"}, None),
+            ({"_class_name": "UNet2DConditionModel", "cross_attention_dim": 768}, "checkpoint"),
+            ({"architectures": ["CLIPTextModel"], "hidden_size": 768}, "text_encoder"),
+            ({"architectures": ["T5EncoderModel"], "d_model": 4096}, "text_encoder"),
+            ({"architectures": ["CLIPVisionModelWithProjection"]}, "clip_vision"),
+            ({"_class_name": "SomethingNew"}, None),
+            ({"architectures": [7]}, None),
             ({}, None),
         ],
     )
@@ -163,7 +174,7 @@ class TestScan:
     def test_files_and_folders_are_found_with_their_places(self, tmp_path: Path) -> None:
         pipeline(tmp_path / "sd" / "nice")
         safetensors(tmp_path / "embeddings" / "fox.safetensors")
-        (tmp_path / "big.gguf").write_bytes(b"GGUF" + b"\0" * 60)
+        gguf(tmp_path / "big.gguf")
         safetensors(tmp_path / "up.safetensors", {"conv_first.weight": [2, 3, 1, 1]})
         found = scan.scan([("models", tmp_path)])
         assert [(one.file, one.name, one.kind, one.format) for one in found] == [
@@ -268,7 +279,7 @@ class TestExamine:
     def test_what_is_no_model_is_nothing(self, tmp_path: Path) -> None:
         (tmp_path / "readme.txt").write_text("x")
         safetensors(tmp_path / "encoder" / "model.safetensors")
-        (tmp_path / "encoder" / "config.json").write_text('{"_class_name": "CLIPTextModel"}')
+        (tmp_path / "encoder" / "config.json").write_text('{"_class_name": "SomethingNew"}')
         for path in (tmp_path, tmp_path / "readme.txt", tmp_path / "encoder"):
             assert scan.examine(path) is None
 
@@ -297,7 +308,7 @@ class TestExamine:
         assert caught.value.params["reason"] == "too many files"
 
     def test_each_format_is_told(self, tmp_path: Path) -> None:
-        (tmp_path / "x.gguf").write_bytes(b"GGUF")
+        gguf(tmp_path / "x.gguf")
         made = {
             scan.examine(path).format  # type: ignore[union-attr]
             for path in (

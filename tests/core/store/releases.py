@@ -115,6 +115,25 @@ VALUES (
 );
 """
 )
+ROWS[6] = ROWS[5]
+ROWS[7] = (
+    ROWS[6]
+    + """
+INSERT INTO models (
+    row, id, name, kind, family, format, root, file, bytes, changed, identity, sha256, defaults,
+    created, variant, edition, trigger_words, metadata, licence, link, cover, missing, stamp, inode
+)
+VALUES (
+    2, '01K0000000000000000000M0D2', 'Fuchs', 'text_encoder', 'unknown', 'single',
+    '/srv/models', 'clip/fox.safetensors', 2000, 1760000000000, 'stat:1', NULL, '{}',
+    1760000000014, 'fp16', 'clip-l', '["fox"]', '{"rank":16}', 'mit', 'https://example.com',
+    '01K00000000000000000001MG1', 1, '1:1', '1:2'
+);
+
+INSERT INTO model_roots (row, id, path, created)
+VALUES (1, '01K0000000000000000000R0T1', '/srv/models', 1760000000015);
+"""
+)
 
 
 def released(version: int, layout: Layout) -> Path:

@@ -107,10 +107,13 @@ async def test_a_scan_adds_updates_and_forgets_models(
     (unhashed,) = await database.read(models.unhashed)
     assert (unhashed.root, unhashed.file, unhashed.identity) == ("models", "starter", "b")
     other = await database.write(lambda tx: models.upsert(tx, model("other", root="more")))
-    assert await database.write(lambda tx: models.retain(tx, "models", [])) == [first.id]
+    await database.write(lambda tx: models.lose(tx, [first.id, new_id()]))
     assert [m.id for m in (await database.read(models.page)).items] == [other.id]
+    assert await database.read(models.unhashed) == [
+        await database.read(lambda c: models.file(c, other.id))
+    ]
     assert told(published)[1:] == [
-        "model.changed", "model.changed", "model.added", "model.deleted",
+        "model.changed", "model.changed", "model.added", "model.changed",
     ]  # fmt: skip
 
 

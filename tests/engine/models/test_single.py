@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from core.engine.models import load
-from core.engine.values import ControlNet, Model
+from core.engine.values import ControlNet, ImageEncoder, Model, Vae
 from core.errors import ModelUnreadable
 from core.library.scan import examine
 from tests.engine.tiny import write_controlnet
@@ -133,8 +133,10 @@ def test_files_that_lack_weights_or_are_none_are_refused(
 
 
 def test_other_parts_and_formats_are_still_refused_by_name(tmp_path: Path) -> None:
-    single = Model(identity="x", path=str(tmp_path), family="sd1", format="single")
-    with pytest.raises(ModelUnreadable, match="format_unsupported"):
-        load.load(single, torch.float32)
-    with pytest.raises(ModelUnreadable, match="format_unsupported"):
-        load.load(handle(tmp_path, format="gguf"), torch.float32)
+    told = {"identity": "x", "path": str(tmp_path / "a"), "family": "sd1"}
+    for refused in (
+        Vae(**told, format="gguf"), ImageEncoder(**told, format="single"),
+        handle(tmp_path / "a", format="gguf"), Model(**told, format="strange"),
+    ):  # fmt: skip
+        with pytest.raises(ModelUnreadable, match="format_unsupported"):
+            load.load(refused, torch.float32)

@@ -23,6 +23,10 @@ export type Generate = {
   seamless?: "both" | "off" | "x" | "y";
   regions?: RegionUse[];
   image_prompts?: ImagePromptUse[];
+  vae?: string | null;
+  text_encoder?: string | null;
+  text_encoder_2?: string | null;
+  text_encoder_3?: string | null;
   count?: number;
   init_image?: string | null;
   mask_image?: string | null;
@@ -416,7 +420,7 @@ export type ModelAdded = {
 export type Model = {
   id: string;
   name: string;
-  kind: "checkpoint" | "controlnet" | "embedding" | "ip_adapter" | "lora" | "other" | "upscaler" | "vae";
+  kind: "checkpoint" | "clip_vision" | "controlnet" | "embedding" | "ip_adapter" | "lora" | "other" | "restorer" | "text_encoder" | "upscaler" | "vae";
   family: string;
   format: "diffusers" | "gguf" | "single" | "spandrel";
   file: string;
@@ -429,6 +433,15 @@ export type Model = {
   loaded: boolean;
   source: string | null;
   created: string;
+  variant: string | null;
+  edition: string | null;
+  trigger_words: string[];
+  metadata: ModelFacts;
+  licence: string | null;
+  link: string | null;
+  cover: string | null;
+  missing: boolean;
+  duplicate_of: string | null;
 };
 
 /** The settings a model draws best with; null where it does not say. */
@@ -438,6 +451,24 @@ export type ModelDefaults = {
   steps: number | null;
   guidance_scale: number | null;
   sampler: string | null;
+};
+
+/** What a file, or a note beside it, says of itself; each as far as it was found. */
+export type ModelFacts = {
+  title?: string | null;
+  author?: string | null;
+  base_model?: string | null;
+  architecture?: string | null;
+  method?: string | null;
+  rank?: number | null;
+  alpha?: number | null;
+  resolution?: string | null;
+  training_steps?: number | null;
+  epochs?: number | null;
+  training_images?: number | null;
+  prediction_type?: string | null;
+  parts?: string[];
+  tags?: Record<string, number>;
 };
 
 /** A model was edited, hashed, moved, loaded or unloaded. */

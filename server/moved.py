@@ -1,0 +1,65 @@
+"""Which models that a scan found are ones that lay elsewhere before, and how a find is stored.
+
+A file that was renamed on its disk is the same by number, size and time; one that was moved to
+another disk, by its hash, which is computed only where the sizes are equal.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from core.library.scan import Found
+from core.store.work import ModelFile, NewModel
+
+
+class Moves(Struct, kw_only=True):
+    """What came of comparing."""
+
+    moved: dict[tuple[str, str], ModelFile] = {}  # (label, file) of a find → the row it had before
+    doubtful: list[tuple[Found, list[ModelFile]]] = []  # finds of the size of rows with a hash
+    gone: list[ModelFile] = []  # rows whose file is nowhere
+
+
+def match(found: Sequence[Found], held: Sequence[ModelFile], gone: Iterable[ModelFile]) -> Moves:
+    """Find the rows of models that lie elsewhere now.
+
+    :param held: every row.
+    :param gone: those whose file is not at its place any more.
+    """
+    places = {(one.root, one.file) for one in held}
+    lost = {one.id: one for one in gone}
+    made = Moves()
+    by_inode = {(one.inode, one.bytes, one.changed): one for one in lost.values() if one.inode}
+    for one in found:
+        if (one.label, one.file) in places:
+            continue
+        was = by_inode.get((one.inode, one.bytes, int(one.mtime * 1000)))
+        if was is not None and was.id in lost:
+            made.moved[one.label, one.file] = lost.pop(was.id)
+    by_size: dict[int, list[ModelFile]] = {}
+    for row in lost.values():
+        if row.sha256 is not None:
+            by_size.setdefault(row.bytes, []).append(row)
+    for one in found:
+        key = (one.label, one.file)
+        if key not in places and key not in made.moved and one.bytes in by_size:
+            made.doubtful.append((one, by_size[one.bytes]))
+    made.gone = list(lost.values())
+    return made
+
+
+def row_of(found: Found, sha256: str | None = None) -> NewModel:
+    """Write a find as the store takes it.
+
+    :param sha256: of its content, if that is known.
+    """
+    return NewModel(
+        name=found.name, kind=found.kind, family=found.family, format=found.format,
+        root=found.label, file=found.file, bytes=found.bytes, changed=int(found.mtime * 1000),
+        identity=found.identity, defaults=found.defaults, source=Path(found.label).name,
+        sha256=sha256, variant=found.variant or None, edition=found.edition or None,
+        trigger=found.said.trigger, description=found.said.description,
+        trigger_words=found.said.trigger_words, metadata=found.said.facts,
+        licence=found.said.licence, link=found.said.link, stamp=found.stamp, inode=found.inode,
+    )  # fmt: skip
