@@ -204,6 +204,7 @@ export type Capabilities = {
   samplers: string[];
   schedules: string[];
   recipes: RecipeInfo[];
+  own_recipes: Record<string, RecipeInfo[]>;
   training_methods: string[];
   formats: string[];
   upload_types: string[];
