@@ -297,8 +297,31 @@ def kandinsky() -> Any:
     )  # fmt: skip
 
 
+def flux2() -> Any:
+    from diffusers import AutoencoderKLFlux2, Flux2KleinPipeline, Flux2Transformer2DModel
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    qwen = Qwen3Config(  # its layers 9, 18 and 27 are read
+        vocab_size=128, hidden_size=_HIDDEN, intermediate_size=16, num_hidden_layers=28,
+        num_attention_heads=2, num_key_value_heads=1, head_dim=8, tie_word_embeddings=True,
+    )  # fmt: skip
+    return Flux2KleinPipeline(
+        tokenizer=tokenizer(512), text_encoder=Qwen3ForCausalLM(qwen), scheduler=_flow(),
+        vae=AutoencoderKLFlux2(
+            block_out_channels=(8, 8), down_block_types=("DownEncoderBlock2D",) * 2,
+            up_block_types=("UpDecoderBlock2D",) * 2, latent_channels=4, norm_num_groups=4,
+            sample_size=SIZE,
+        ),
+        transformer=Flux2Transformer2DModel(
+            in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16,
+            num_attention_heads=2, joint_attention_dim=3 * _HIDDEN, timestep_guidance_channels=16,
+            axes_dims_rope=(4, 4, 4, 4), guidance_embeds=False,
+        ),
+    )  # fmt: skip
+
+
 MADE: dict[str, Callable[[], Any]] = {
     "pixart": pixart, "sana": sana, "lumina": lumina, "aura": aura, "hunyuan": hunyuan,
     "z_image": z_image, "qwen": qwen,
-    "chroma": chroma, "kandinsky": kandinsky,
+    "chroma": chroma, "flux2": flux2, "kandinsky": kandinsky,
 }  # fmt: skip

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn import functional
 
 from core.engine.pipelines import load, sketch
 from core.engine.pipelines.whole import Pipeline
@@ -61,13 +62,30 @@ def test_packed_latents_are_laid_out_again(channels: int, high: int, wide: int) 
     assert torch.equal(back, grid)
 
 
+@given(st.integers(1, 4), st.integers(1, 6), st.integers(1, 6))
+def test_patches_are_laid_out_as_the_pipeline_does(channels: int, high: int, wide: int) -> None:
+    from diffusers import Flux2KleinPipeline
+
+    grid = torch.randn(1, channels, high * 2, wide * 2)
+    patches = Flux2KleinPipeline._patchify_latents(grid)
+    assert torch.equal(patches, functional.pixel_unshuffle(grid, 2))
+    back = sketch.unpacked(Flux2KleinPipeline._pack_latents(patches), channels * 4, (high, wide))
+    assert back is not None
+    assert torch.equal(back, patches)
+
+
 @pytest.mark.parametrize("shape", [(1, 5, 4, 4), (1, 3, 16), (1, 4), (1, 4, 2, 4, 4)])
 def test_a_layout_that_is_not_known_is_not_shown(shape: tuple[int, ...]) -> None:
     assert sketch.unpacked(torch.zeros(shape), 4, (4, 4)) is None
 
 
-@pytest.mark.parametrize("name", ["aura", "sana", "qwen"])
-def test_a_map_is_fitted_to_each_kind_of_autoencoder(name: str, written: Written) -> None:
+@pytest.mark.parametrize(
+    ("name", "channels", "cells"),
+    [("aura", 4, 1), ("sana", 4, 1), ("qwen", 4, 1), ("flux2", 16, 2)],
+)
+def test_a_map_is_fitted_to_each_kind_of_autoencoder(
+    name: str, channels: int, cells: int, written: Written
+) -> None:
     path: Path = written(name)
     handle = Pipeline(identity=name, path=str(path), family="generic")
     whole = load.load(handle, torch.float32)
@@ -76,7 +94,7 @@ def test_a_map_is_fitted_to_each_kind_of_autoencoder(name: str, written: Written
     assert sketch.known(whole)
     with torch.inference_mode():
         table = sketch.fit(whole, facts.factor)
-    assert (table.weight.shape[1], table.scale) == (4, facts.factor)
+    assert (table.weight.shape[1], table.scale) == (channels, facts.factor * cells)
     assert torch.isfinite(table.weight).all()
 
 
