@@ -109,6 +109,7 @@ async def _claimed(layout: Layout) -> AsyncIterator[None]:
             stack.enter_context(lock.held(layout.lock))
             exposure.warn(layout)
             await anyio.to_thread.run_sync(empty, layout.staging)
+            await anyio.to_thread.run_sync(empty, layout.making)
         yield
 
 

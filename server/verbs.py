@@ -20,6 +20,7 @@ from server.actions import (
     sheets,
     shelves,
     system,
+    tasks,
     workflows,
 )
 from server.route import Access
@@ -74,6 +75,8 @@ VERBS: dict[str, tuple[Action, Access]] = {
     "recommended": (models.recommend, "read"),
     "scan": (models.scan, "admin"),
     "unload": (models.unload, "admin"),
+    "convert": (tasks.convert, "admin"),
+    "verify": (tasks.verify, "admin"),
     "capabilities": (system.capabilities, "read"),
     "system": (system.system, "read"),
 }

@@ -29,7 +29,6 @@ def adapt(handle: Handle, base: nn.Module) -> Twin:
     :raises ModelUnreadable: when an adapter cannot be read, changes nothing that we know, or was
         made for other networks (``adapter_misfit``).
     """
-    files = [(AdapterFile(path), weight) for _, path, weight in handle.adapters]
     modules = {
         name: module
         for name, module in base.named_modules()
@@ -37,7 +36,23 @@ def adapt(handle: Handle, base: nn.Module) -> Twin:
     }
     config = getattr(base, "config", None)
     blocks = getattr(config, "layers_per_block", 0)
-    names = Names(modules.keys(), blocks if isinstance(blocks, int) else 0)
+    uses = uses_of(handle, Names(modules.keys(), blocks if isinstance(blocks, int) else 0))
+    dtype = next(base.parameters()).dtype
+    changes = {
+        name: new
+        for name in sorted(uses)
+        if (new := merged(modules[name], handle, uses[name], dtype))
+    }
+    made = twin(base, changes)
+    return prompted(handle, made) if handle.image_adapters else made
+
+
+def uses_of(handle: Handle, names: Names) -> dict[str, Uses]:
+    """Find what the adapters of a handle change: name of a module → their layers for it.
+
+    :raises ModelUnreadable: as ``adapt``.
+    """
+    files = [(AdapterFile(path), weight) for _, path, weight in handle.adapters]
     uses: dict[str, Uses] = {}
     for file, weight in files:
         layers = file.layers(handle.part)
@@ -46,20 +61,16 @@ def adapt(handle: Handle, base: nn.Module) -> Twin:
             raise ModelUnreadable("adapter_misfit", model=file.name, family=handle.family)
         for name, layer in found:
             uses.setdefault(name, []).append((file, layer, weight))
-    dtype = next(base.parameters()).dtype
-    changes = {
-        name: new
-        for name in sorted(uses)
-        if (new := _merged(modules[name], handle, uses[name], dtype))
-    }
-    made = twin(base, changes)
-    return prompted(handle, made) if handle.image_adapters else made
+    return uses
 
 
-def _merged(
+def merged(
     module: nn.Module, handle: Handle, uses: Uses, dtype: torch.dtype
 ) -> dict[str, torch.Tensor]:
-    """Give the new tensors of a layer, in RAM: in ``dtype`` where the layer has fewer bits."""
+    """Give the new tensors of a layer, in RAM: in ``dtype`` where the layer has fewer bits.
+
+    :raises ModelUnreadable: when an adapter does not fit, or holds what is no number.
+    """
     made: dict[str, torch.Tensor] = {}
     weight = module.weight
     assert isinstance(weight, torch.Tensor)

@@ -4,7 +4,9 @@ From a folder in diffusers' layout, or from a file (``single_file``). Knows file
 ``residency`` decides when they are read and where they lie.
 """
 
+import copy
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +89,8 @@ def config_of(handle: Handle) -> Json:
     if handle.format not in _FILES:
         return _json(handle, str(_folder(handle, part) / "config.json"))
     try:
-        return SingleFile(handle, part).config()
+        status = Path(handle.path).stat()
+        return copy.deepcopy(_told(handle, status.st_size, status.st_mtime_ns))
     except _BROKEN as error:
         raise _unreadable(handle, str(error)) from error
 
@@ -104,9 +107,11 @@ def zeroes_empty(handle: Handle) -> bool:
     """Say whether an absent negative prompt is zeros to a checkpoint, and not the empty text."""
     if not family_of(handle.family).zeroed:
         return False
+    if handle.format in _FILES:
+        return bool(facts(handle.family).get("force_zeros_for_empty_prompt", True))
     try:
         index = _json(handle, "model_index.json")
-    except ModelUnreadable:  # a file has none: as those of its family
+    except ModelUnreadable:  # a folder of parts alone: as those of its family
         return True
     return bool(index.get("force_zeros_for_empty_prompt", True))
 
@@ -114,6 +119,12 @@ def zeroes_empty(handle: Handle) -> bool:
 def latent_size(config: Json) -> tuple[int, int]:
     """Give channels of an autoencoder's latents, and pixels per latent pixel each way."""
     return int(config.get("latent_channels", 4)), 2 ** (len(config["block_out_channels"]) - 1)
+
+
+@lru_cache(maxsize=64)
+def _told(handle: Handle, size: int, changed: int) -> Json:
+    """Tell the configuration of a part in a file, once for as long as the file is the same."""
+    return SingleFile(handle, _part(handle)).config()
 
 
 def _read_folder(handle: Handle, part: Part, dtype: torch.dtype) -> nn.Module:

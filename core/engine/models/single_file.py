@@ -33,8 +33,8 @@ class SingleFile:
         name = self._path.name
         self._packed = handle.format == GGUF
         row = TABLE.get(handle.family, {}).get(handle.part)
-        known = handle.part == MODEL if self._packed else handle.part == CONTROLNET
-        if not known and (self._packed or row is None):
+        known = row is not None and (row.packs or not self._packed)
+        if not known and (self._packed or handle.part != CONTROLNET):
             raise ModelUnreadable("format_unsupported", model=name, format=handle.format)
         self._weights: Weights | gguf.GgufWeights = (
             gguf.GgufWeights(self._path, name) if self._packed else Weights([self._path], name)
@@ -87,7 +87,7 @@ class SingleFile:
         named = self._row.named(tensors, self._facts)
         del tensors  # converters copy some: the first ones go as their copies come
         if self._packed:
-            module = gguf.of_diffusers(self._part.kind, config, named, dtype)
+            module = gguf.module_of(self._part.library, self._part.kind, config, named, dtype)
         elif self._part.library == "diffusers":
             module = modules.of_diffusers(self._part.kind, config, named)
         else:

@@ -8,6 +8,8 @@ from server import cli
 
 ACTIONS = {  # name → help, module beside this one
     "list": ("list the models", "listing"),
+    "convert": ("write a model anew, or take the weights out of an old pickle", "convert"),
+    "verify": ("draw one picture here and by diffusers, and compare", "verify"),
     "show": ("show everything that is known of a model", "showing"),
     "edit": ("edit what is said of a model", "showing"),
     "scan": ("show what a folder holds, or look at all folders again", "scanning"),

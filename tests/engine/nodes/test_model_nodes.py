@@ -122,6 +122,19 @@ def test_parts_that_do_not_fit_are_refused(shelf: Shelf, part: str, family: str,
         drawn(shelf, of(shelf.folder), of(file, kind, family), **{part: "odd"})
 
 
+def test_an_autoencoder_of_other_channels_is_refused(shelf: Shelf) -> None:
+    from diffusers import AutoencoderKL
+
+    wide = AutoencoderKL(
+        block_out_channels=(32, 64), latent_channels=16,
+        down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2,
+    )  # fmt: skip
+    wide.save_pretrained(shelf.root / "wide")
+    with pytest.raises(Invalid, match="vae_misfit") as refused:
+        drawn(shelf, of(shelf.folder), of(shelf.root / "wide", "vae", "unknown"), vae="wide")
+    assert refused.value.params == {"name": "wide", "channels": 16, "wanted": 4}
+
+
 def test_a_file_that_changed_since_it_was_looked_up_ends_its_job(shelf: Shelf) -> None:
     file = originals.write(shelf.root / "moving.safetensors", shelf.tensors)
     with pytest.raises(ModelUnreadable, match="model_changed"):

@@ -122,6 +122,7 @@ export type Job = {
   images: string[];
   error: Problem | null;
   successor: string | null;
+  result: Record<string, unknown> | null;
   degraded: string[];
 };
 
@@ -324,6 +325,7 @@ export type JobEnded = {
   images: string[];
   error: Problem | null;
   degraded: string[];
+  result: Record<string, unknown> | null;
 };
 
 /** The last job of a batch of several ended. */
