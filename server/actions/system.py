@@ -11,8 +11,9 @@ from msgspec import Meta, Struct
 import core
 from core.config import LIVE, SECRET, Settings, Source
 from core.errors import EngineUnavailable, Invalid, Problem
-from core.graph import recipes, sweep
+from core.graph import recipes, sweep, ways
 from core.graph.check import MAX_EDGES, MAX_NODES
+from core.graph.cookbook import Recipe
 from core.graph.fields import value_faults
 from core.graph.reasons import BAD
 from core.ipc.messages import Tune
@@ -51,6 +52,10 @@ class Capabilities(Struct, frozen=True, kw_only=True):
         dict[str, sampled.Possible], Meta(description="Of these, those of each family.")
     ]
     recipes: list[RecipeInfo]
+    own_recipes: Annotated[
+        dict[str, list[RecipeInfo]],
+        Meta(description="Of families that are drawn in a way of their own, in place of those."),
+    ]
     training_methods: list[str]
     formats: Annotated[list[str], Meta(description="File formats of `/images/{id}/file`.")]
     upload_types: list[str]
@@ -147,6 +152,14 @@ class SystemInfo(Struct, frozen=True, kw_only=True):
     speed: Annotated[str, Meta(description="The tier that networks run in.")] = "plain"
 
 
+def _told(recipe: Recipe) -> RecipeInfo:
+    return RecipeInfo(
+        name=recipe.name,
+        title=(recipe.fields.__doc__ or "").strip(),
+        fields=msgspec.json.schema(recipe.fields),
+    )
+
+
 async def capabilities(state: State, principal: Principal, ask: Nothing) -> Capabilities:
     """Tell a client everything that it may offer."""
     nodes = state.nodes
@@ -158,14 +171,11 @@ async def capabilities(state: State, principal: Principal, ask: Nothing) -> Capa
         samplers=nodes.samplers,
         schedules=nodes.schedules,
         sampling={family: sampled.possible(nodes, family) for family in families},
-        recipes=[
-            RecipeInfo(
-                name=recipe.name,
-                title=(recipe.fields.__doc__ or "").strip(),
-                fields=msgspec.json.schema(recipe.fields),
-            )
-            for recipe in recipes.RECIPES.values()
-        ],
+        recipes=[_told(recipe) for recipe in recipes.RECIPES.values()],
+        own_recipes={
+            family: [_told(recipe) for recipe in found.values()]
+            for family, found in ways.WAYS.items()
+        },
         training_methods=[],
         formats=list(FORMATS),
         upload_types=sorted(codec.IMAGE_TYPES),

@@ -207,6 +207,7 @@ export type Capabilities = {
   schedules: string[];
   sampling: Record<string, Possible>;
   recipes: RecipeInfo[];
+  own_recipes: Record<string, RecipeInfo[]>;
   training_methods: string[];
   formats: string[];
   upload_types: string[];
