@@ -25,7 +25,7 @@ _MAX_JSON = 1024 * 1024  # bytes
 _MAX_FILES = 4096  # of one model
 _CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _LIBRARIES = frozenset({None, "diffusers", "transformers", "stable_diffusion"})
-_FORBIDDEN = ("auto_map", "custom_pipelines", "_attn_implementation_internal")
+CODE = ("auto_map", "custom_pipelines", "_attn_implementation_internal")
 _PIPELINES = (  # start of the class name, family, does the width of the text say more
     ("StableDiffusionXL", "sdxl", True),
     ("StableDiffusion3", "sd3", False),
@@ -222,7 +222,7 @@ def _json(path: Path) -> dict[str, Any]:
         raise Invalid("model_config_invalid", file=path.name, reason="unreadable") from error
     if not isinstance(content, dict):
         raise Invalid("model_config_invalid", file=path.name, reason="no object")
-    for name in _FORBIDDEN:
+    for name in CODE:
         if content.get(name):
             raise _not_allowed(f"{path.name}: {name}")
     return content
