@@ -8,6 +8,9 @@ from server import cli
 
 ACTIONS = {  # name → help, module beside this one
     "list": ("list the models", "listing"),
+    "install": ("bring a model into the library: a path, hf:owner/name, or a URL", "install"),
+    "installs": ("list what comes, and what came", "install"),
+    "remove": ("take a model out of the library, with its files", "remove"),
 }
 
 
