@@ -92,6 +92,7 @@ class ChangeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     preview_rate: Any = msgspec.UNSET
     trash_days: Any = msgspec.UNSET
     download_name: Any = msgspec.UNSET
+    hf_token: Any = msgspec.UNSET
 
 
 class CreateToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
