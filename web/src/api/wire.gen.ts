@@ -420,14 +420,14 @@ export type BoardChanged = {
   deleted: boolean;
 };
 
-/** An install was accepted, finished or failed. */
+/** An install was accepted, began, was paused, finished or failed. */
 export type ModelInstall = {
   type: "model.install";
   seq: number;
   at: string;
   owner: string | null;
   install: string;
-  status: "canceled" | "failed" | "queued" | "running" | "succeeded";
+  status: "canceled" | "failed" | "paused" | "queued" | "running" | "succeeded";
   source: string;
   model: string | null;
   error: Problem | null;
