@@ -7,7 +7,7 @@ from typing import Any
 from core.errors import Invalid
 
 _MAX = 1024 * 1024  # bytes
-_FORBIDDEN = ("auto_map", "custom_pipelines", "_attn_implementation_internal")
+CODE = ("auto_map", "custom_pipelines", "_attn_implementation_internal")
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def read(path: Path) -> dict[str, Any]:
         raise Invalid("model_config_invalid", file=path.name, reason="unreadable") from error
     if not isinstance(content, dict):
         raise Invalid("model_config_invalid", file=path.name, reason="no object")
-    for name in _FORBIDDEN:
+    for name in CODE:
         if content.get(name):
             raise not_allowed(f"{path.name}: {name}")
     return content
