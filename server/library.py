@@ -116,12 +116,14 @@ async def _store(state: State, found: Sequence[Found], moves: Moves) -> None:
 
 def _upsert(tx: Transaction, state: State, found: Sequence[Found], moves: Moves) -> None:
     for one in found:
-        before = moves.moved.get((one.label, one.file))
+        key = (one.label, one.file)
+        before = moves.moved.get(key)
+        row = before or moves.held.get(key)
         models.upsert(
             tx,
             moved.row_of(one, before.sha256 if before else None),
             moved=before.id if before else None,
-            loaded=before is not None and before.id in state.dispatcher.loaded,
+            loaded=row is not None and row.id in state.dispatcher.loaded,
         )
 
 
