@@ -48,6 +48,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["auto", "float32", "bfloat16", "float16"],
         Meta(description="Number format of the weights; auto fits the device."),
     ] = "auto"
+    quantize: Annotated[
+        Literal["none", "fp8", "nf4", "int8"],
+        Meta(
+            description="How the weights of denoisers are kept: none, fp8 (half the memory); nf4,"
+            " int8 with bitsandbytes on CUDA."
+        ),
+    ] = "none"
     threads: Annotated[
         int, Meta(ge=0, le=256, description="CPU threads of the engine; 0 means all cores.")
     ] = 0

@@ -22,6 +22,8 @@ _CARRIED = {
     "migrations": _ROOT / "migrations",
     "starter": _ROOT / "starter" / "model",
     "catalogue.json": _ROOT / "core" / "graph" / "catalogue.json",
+    "configs": _ROOT / "core" / "engine" / "models" / "configs",
+    "tokenizers": _ROOT / "core" / "engine" / "models" / "tokenizers",
     "recommended.json": _ROOT / "core" / "library" / "recommended.json",
 }
 

@@ -20,7 +20,7 @@ COMMANDS = {  # name → help; the code of each is imported when it is asked for
     "generate": "draw a picture and save it",
     "replay": "draw a picture again from its metadata, and say what differs",
     "workflows": "list saved workflows, and run one by its name",
-    "models": "list models",
+    "models": "list, show, edit and find models",
     "token": "make, list and revoke tokens",
     "backup": "copy the database while the server runs",
     "restore": "put a copy of the database back while no server runs",

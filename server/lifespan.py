@@ -110,6 +110,7 @@ async def _claimed(layout: Layout) -> AsyncIterator[None]:
             stack.enter_context(lock.held(layout.lock))
             exposure.warn(layout)
             await anyio.to_thread.run_sync(empty, layout.staging)
+            await anyio.to_thread.run_sync(empty, layout.making)
         yield
 
 
@@ -190,6 +191,7 @@ def make_executor(settings: Settings, layout: Layout) -> Executor:
         preview_size=settings.preview_size, cache_mb=settings.cache_mb, ram_mb=settings.ram_mb,
         memory_mb=settings.memory_mb, log_level=settings.log_level,
         failpoints=settings.failpoints, max_rows=settings.max_rows,
+        quantize=settings.quantize,
     )  # fmt: skip
     if settings.fake_engine:
         from core.jobs.fake import FakeExecutor

@@ -21,6 +21,7 @@ from server.actions import (
     sheets,
     shelves,
     system,
+    tasks,
     workflows,
 )
 from server.route import Access
@@ -81,6 +82,8 @@ VERBS: dict[str, tuple[Action, Access]] = {
     "pause_install": (installs.pause, "admin"),
     "resume_install": (installs.resume, "admin"),
     "cancel_install": (installs.cancel, "admin"),
+    "convert": (tasks.convert, "admin"),
+    "verify": (tasks.verify, "admin"),
     "capabilities": (system.capabilities, "read"),
     "system": (system.system, "read"),
 }

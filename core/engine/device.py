@@ -158,6 +158,11 @@ class Device:
             torch.mps.empty_cache()
 
 
+def has_bfloat16() -> bool:
+    """Say whether a GPU of this machine computes in bfloat16."""
+    return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+
+
 def set_threads(count: int) -> None:
     """Let CPU work use ``count`` threads; 0 means one for each core we may run on."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -5,7 +5,10 @@ Looks for packages without importing them, so that an engine says early what it 
 
 from importlib.util import find_spec
 
-PACKAGES = {"upscale": ("spandrel", "torchvision")}  # extra of the distribution → what it brings
+PACKAGES = {  # extra of the distribution → what it brings
+    "gguf": ("gguf",),
+    "upscale": ("spandrel", "torchvision"),
+}
 
 
 def lacking() -> list[str]:

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from core.engine.adapters.twin import Twin
-from core.engine.values import SPANDREL, Handle
+from core.engine.values import SPANDREL, WHOLE, Handle
+from core.ipc.messages import Quantize
 
 
 class Loader(Protocol):
@@ -39,9 +40,14 @@ class LazyLoader:
     So an engine says hello before it has imported diffusers and transformers, which take longer
     than torch. ``warm`` imports them meanwhile; who loads waits for it, since two threads that
     import such libraries at once may find half a module.
+
+    :param quantize: how the weights of denoisers are kept (``models.quantize``).
+    :param cuda: whether the device is one of CUDA's.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, quantize: Quantize = "none", cuda: bool = False) -> None:
+        self._quantize: Quantize = quantize
+        self._cuda = cuda
         self._lock = threading.Lock()
 
     def warm(self) -> None:
@@ -59,9 +65,13 @@ class LazyLoader:
             from core.engine.models import upscalers
 
             return upscalers.size(handle, dtype)
+        if handle.part == WHOLE:
+            from core.engine.pipelines import load as whole
+
+            return whole.size(handle, dtype)
         from core.engine.models.load import size
 
-        return size(handle, dtype)
+        return size(handle, dtype, self._quantize)
 
     def load(self, handle: Handle, dtype: torch.dtype) -> nn.Module:
         """Read the part into RAM."""
@@ -73,7 +83,11 @@ class LazyLoader:
             from core.engine.models import upscalers
 
             return upscalers.load(handle, dtype)
-        return load(handle, dtype)
+        if handle.part == WHOLE:
+            from core.engine.pipelines import load as whole
+
+            return whole.load(handle, dtype)
+        return load(handle, dtype, self._quantize, self._cuda)
 
     def adapt(self, handle: Handle, loaded: nn.Module) -> Twin:
         """Merge the adapters of a handle with the loaded part that they are put on."""

@@ -22,7 +22,7 @@ from core.engine.ladder import Rung, Shortage, climb
 from core.engine.loader import Loader
 from core.engine.memory import machine_memory
 from core.engine.part import Part, size_of
-from core.engine.values import Handle
+from core.engine.values import Handle, placed
 
 __all__ = ["Residency", "size_of"]
 
@@ -67,6 +67,7 @@ class Residency:
         :raises ModelUnreadable: when the loader cannot read it.
         :raises OutOfMemory: when it does not fit even so.
         """
+        handle = placed(handle)
         if not handle.adapters and not handle.image_adapters:
             with self._using(handle, job) as part:
                 yield self._there(part)

@@ -5,13 +5,16 @@ it needs under the baton. A handle names weights, which live in ``residency``. B
 dimension B: there are no lists on wires. Plain ``int | float | str | bool`` flow as they are.
 """
 
+from typing import NamedTuple, TypeVar
+
 import torch
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from core.engine.node import Value
 from core.graph.controls import Mode
 from core.graph.prompts.reading import Stage
 
+WHOLE = "pipeline"  # the part that is all of a pipeline
 SPANDREL = "spandrel"  # the format of upscalers: a file that another library reads
 
 
@@ -52,6 +55,25 @@ class Latent(Value, frozen=True, kw_only=True):
     channels: torch.Tensor | None = None
 
 
+class Sizes(NamedTuple):
+    """What a network is told of sizes beside a prompt; heights and widths, in pixels.
+
+    Podell et al. 2023, https://arxiv.org/abs/2307.01952, §2.2.
+    """
+
+    original: tuple[int, int] = (0, 0)  # before it was scaled; 0 is that of what is drawn
+    cut: tuple[int, int] = (0, 0)  # off its top, and off its left side
+    target: tuple[int, int] = (0, 0)  # what it was trained at; 0 as above
+
+    def numbers(self, drawn: tuple[int, int]) -> tuple[int, ...]:
+        """Give the six numbers for a picture of a size."""
+        original, target = (
+            tuple(side or of for side, of in zip(size, drawn, strict=True))
+            for size in (self.original, self.target)
+        )
+        return (*original, *self.cut, *target)
+
+
 class Later(Struct, frozen=True, kw_only=True):
     """What a prompt becomes in a later stage: tensors shaped as at first."""
 
@@ -77,7 +99,8 @@ class Conditioning(Value, frozen=True, kw_only=True):
     In the dtype the text encoder ran in. T is a multiple of the encoder's window; ``pooled`` is of
     the first window. ``empty`` (1, T', D) is one window of the empty prompt, which lengthens the
     other prompt of a picture where that is shorter. ``identity`` names the text encoder that made
-    them; ``remarked`` says what of the prompt is not in it.
+    them; ``remarked`` says what of the prompt is not in it, ``sizes`` what a network is told of
+    sizes.
     """
 
     tokens: torch.Tensor
@@ -88,11 +111,22 @@ class Conditioning(Value, frozen=True, kw_only=True):
     empty: torch.Tensor | None = None
     remarked: tuple[str, ...] = ()
     regions: tuple[Region, ...] = ()
+    sizes: Sizes = Sizes()
     heads: int = 0  # tokens at the beginning that are of pictures (``adapters.image_prompt``)
 
     def remarks(self) -> tuple[str, ...]:
         """Tell what was cut, was taken as text, or has no effect."""
         return self.remarked
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """Where a part lies that is not taken from the checkpoint's own file or folder."""
+
+    part: str
+    identity: str
+    path: str  # absolute
+    format: str
+    stamp: tuple[int, int] = (0, 0)
 
 
 class Handle(Value, frozen=True, kw_only=True):
@@ -106,9 +140,27 @@ class Handle(Value, frozen=True, kw_only=True):
     path: str  # absolute: a folder or a file
     family: str  # "sd1", "sdxl", …: a row of the families table
     part: str  # "model", "text_encoder", "vae"
-    format: str = "diffusers"  # "diffusers" (a folder), "single" or "spandrel" (a file)
+    format: str = "diffusers"  # "diffusers" (a folder), "single", "gguf" or "spandrel" (a file)
     adapters: tuple[tuple[str, str, float], ...] = ()  # (identity, path, weight) merged on top
     image_adapters: tuple[tuple[str, str, int], ...] = ()  # (identity, path, number of pictures)
+    stamp: tuple[int, int] = (0, 0)  # bytes, and milliseconds of the last change; 0: not known
+    elsewhere: tuple[Place, ...] = ()  # parts of the checkpoint that are taken from other files
+
+
+H = TypeVar("H", bound=Handle)
+
+
+def placed(handle: H) -> H:
+    """Give a part by the file or folder that it is taken from, whatever the rest is taken from."""
+    if not handle.elsewhere:
+        return handle
+    found = next((one for one in handle.elsewhere if one.part == handle.part), None)
+    if found is None:
+        return structs.replace(handle, elsewhere=())
+    return structs.replace(
+        handle, identity=found.identity, path=found.path, format=found.format, stamp=found.stamp,
+        elsewhere=(),
+    )  # fmt: skip
 
 
 class Model(Handle, frozen=True, kw_only=True):

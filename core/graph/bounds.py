@@ -115,6 +115,20 @@ ImagePromptEnd = Annotated[
 MaxRows = Annotated[
     int, Meta(ge=1, le=10_000, description="How many of these jobs run at once; null: all.")
 ]
+VaeName = Annotated[
+    str,
+    Meta(
+        min_length=1, max_length=512,
+        description="Autoencoder to take in place of the model's, by name, id or SHA-256.",
+    ),
+]  # fmt: skip
+TextEncoderName = Annotated[
+    str,
+    Meta(
+        min_length=1, max_length=512,
+        description="Text encoder to take in place of the model's, by name, id or SHA-256.",
+    ),
+]  # fmt: skip
 UpscalerName = Annotated[
     str, Meta(min_length=1, max_length=512, description="Upscaler by name, id or SHA-256.")
 ]

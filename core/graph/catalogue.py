@@ -12,8 +12,11 @@ ANY = "any"  # an input that takes every type; an output of what comes in by suc
 # Setting formats (JSON Schema ``format``) whose value names something that the server resolves
 # before dispatch. Their values enter cache keys by content, not by name.
 MODEL_FORMATS = frozenset(
-    {"checkpoint", "lora", "vae", "controlnet", "ip_adapter", "embedding", "upscaler"}
-)
+    {
+        "checkpoint", "lora", "vae", "text_encoder", "controlnet", "ip_adapter", "embedding",
+        "upscaler",
+    }
+)  # fmt: skip
 IMAGE_FORMATS = frozenset({"image"})
 EXTRAS = {"upscaler": "upscale"}  # format → extra of the distribution that a value of it needs
 
@@ -65,6 +68,7 @@ class Resource(Struct, frozen=True, kw_only=True):
     family: str | None = None
     name: str = ""
     format: str = ""  # of a model: "diffusers", "single", …
+    stamp: tuple[int, int] = (0, 0)  # of a model: bytes, and milliseconds of its last change
 
 
 Resources = dict[str, Resource]  # setting value → what it names

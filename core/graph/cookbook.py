@@ -20,6 +20,7 @@ from core.graph.requests import (
     Upscale,
     UpscaleDiffusion,
 )
+from core.graph.separate import PARTS
 from core.records.graph import GraphNode, Json
 from core.records.model import ModelDefaults
 
@@ -41,6 +42,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     """
 
     name: str
+    family: str = ""  # whose recipe it is; most are for every family
     fields: type[Struct]
     make: Callable[[dict[str, Json]], Sequence[GraphNode]]
     bindings: dict[str, list[tuple[str, str]]]
@@ -54,6 +56,7 @@ _SHARED: dict[str, list[tuple[str, str]]] = {
     "loras": [("adapt", "loras")],
     "negative_prompt": [("negative", "prompt")],
     "model": [("model", "checkpoint")],
+    **{part: [("model", part)] for part in PARTS},
     **{name: [("sample", name)] for name in wiring.SAMPLED},
     "seamless": [("sample", "seamless"), ("decode", "seamless")],
     "scheduler": [("sample", "schedule")],

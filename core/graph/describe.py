@@ -8,8 +8,11 @@ from core.records.graph import Graph, GraphNode, Json
 from core.records.image import ImageFacts
 
 SINK = "image.save"
-_PASSING = {"prompt.region": "base", "control.ip_adapter": ""}  # the input, or the output's name
+_PASSING = {  # type → the input, or the output's name
+    "prompt.region": "base", "prompt.sizes": "conditioning", "control.ip_adapter": "",
+}  # fmt: skip
 _SAMPLERS = ("latent.sample", "latent.sample_tiled")
+_WHOLE = "pipeline.generate"  # has all of it among its own settings
 _SIZED = ("latent.empty", "image.resize", "inpaint.crop")
 
 
@@ -36,9 +39,11 @@ def describe(graph: Graph, sink: str | None = None) -> ImageFacts:
     )
     if start is None:
         return ImageFacts()
-    sample = _nearest(nodes, start, *_SAMPLERS)
+    sample = _nearest(nodes, start, *_SAMPLERS, _WHOLE)
     if sample is None:
         return ImageFacts()
+    if sample.type == _WHOLE:
+        return _of_whole(sample)
     positive = _nearest(nodes, _source(nodes, sample, "positive"), "prompt.encode")
     negative = _nearest(nodes, _source(nodes, sample, "negative"), "prompt.encode")
     model = _nearest(nodes, _source(nodes, sample, "model"), "model.load")
@@ -60,9 +65,17 @@ def details(graph: Graph, sink: str | None = None) -> Details:
     start = next(
         (node for node in graph.nodes if node.type == SINK and sink in (None, node.id)), None
     )
-    sample = _nearest(nodes, start, *_SAMPLERS)
+    sample = _nearest(nodes, start, *_SAMPLERS, _WHOLE)
     if sample is None:
         return Details()
+    if sample.type == _WHOLE:
+        image = _source(nodes, sample, "image")
+        given = next((node for node in _upstream(nodes, image) if node.type in _SIZED), sample)
+        return Details(
+            strength=_number(sample, "strength"),
+            width=_whole(given, "width"),
+            height=_whole(given, "height"),
+        )
     positive = _nearest(nodes, _source(nodes, sample, "positive"), "prompt.encode")
     latent = _source(nodes, sample, "latent")
     sized = next((node for node in _upstream(nodes, latent) if node.type in _SIZED), None)
@@ -73,6 +86,17 @@ def details(graph: Graph, sink: str | None = None) -> Details:
         width=_whole(sized, "width"),
         height=_whole(sized, "height"),
         loras=_loras(_nearest(nodes, _source(nodes, sample, "model"), "model.adapt")),
+    )
+
+
+def _of_whole(node: GraphNode) -> ImageFacts:
+    return ImageFacts(
+        prompt=_text(node, "prompt"),
+        negative_prompt=_text(node, "negative_prompt"),
+        model=_text(node, "checkpoint"),
+        seed=_whole(node, "seed"),
+        steps=_whole(node, "steps"),
+        guidance_scale=_number(node, "guidance_scale"),
     )
 
 

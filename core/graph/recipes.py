@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from core.errors import Invalid, Params, Problem
-from core.graph import enlarging, listed, regional, wiring
+from core.graph import enlarging, listed, regional, ways, wiring
 from core.graph import fields as flat
 from core.graph.cookbook import RECIPES as RECIPES
 from core.graph.cookbook import ROOM as ROOM
@@ -58,6 +58,7 @@ def build(
     source: tuple[int, int] | None = None,
     mask: tuple[int, int] | None = None,
     regions: Sequence[tuple[int, int] | None] = (),
+    way: ways.Way = ways.Way(),  # noqa: B008  (immutable)
     pointer: str = "",
 ) -> Built:
     """Make the graph of a recipe.
@@ -69,15 +70,11 @@ def build(
     :param source: width and height of ``init_image``, kept where no size is asked for.
     :param mask: width and height of ``mask_image``, which are to be the same.
     :param regions: likewise of the mask of each region, of the shape of what is drawn.
+    :param way: how the model is drawn with; where its family has no such recipe it is refused.
     :param pointer: JSON pointer of the fields in the request, for problems.
     :raises Invalid: with every problem found; ``unknown_recipe`` for a name that is not there.
     """
-    recipe = RECIPES.get(name)
-    if recipe is None:
-        problem = Problem(
-            code="unknown_recipe", pointer=flat.join(pointer, "name"), params={"recipe": name}
-        )
-        raise Invalid(problems=(problem,))
+    recipe = _of(name, way, pointer)
     own = {field.name: field for field in msgspec.structs.fields(recipe.fields)}
     wordless = {} if "prompt" in own else {"prompt": ""}  # for a recipe that reads none
     request = flat.decode_all({**wordless, **fields}, Generate, pointer)
@@ -86,7 +83,7 @@ def build(
         if value is None and not own[field].required:
             values[field] = own[field].default
     if recipe.sized:
-        _complete_size(values, defaults, _drawn_near(values, source))
+        _complete_size(values, defaults, _drawn_near(values, source), way.multiple)
     _complete(values, defaults)
     recipe.finish(values, defaults)
     drawn = whole(values, source)
@@ -102,6 +99,25 @@ def build(
     return Built(graph=Graph(nodes=nodes), bindings=_bound(recipe, nodes, values), fields=values)
 
 
+def _of(name: str, way: ways.Way, pointer: str) -> Recipe:
+    """Find a recipe as it is wired for a model.
+
+    :raises Invalid: unknown_recipe, recipe_unsupported.
+    """
+    if (found := way.recipes.get(name)) is not None:
+        return found
+    problem = Problem(
+        code="unknown_recipe", pointer=flat.join(pointer, "name"), params={"recipe": name}
+    )
+    if (ordinary := RECIPES.get(name)) is not None:
+        if "model" not in ordinary.fields.__struct_fields__:
+            return ordinary
+        params: Params = {"recipe": name, "family": way.family}
+        at = flat.join(pointer, "model")
+        problem = Problem(code="recipe_unsupported", pointer=at, params=params)
+    raise Invalid(problems=(problem,))
+
+
 def takes(name: str, field: str) -> bool:
     """Say whether a recipe has a field; one that is not there takes any."""
     recipe = RECIPES.get(name)
@@ -115,7 +131,10 @@ def extended(fields: Mapping[str, Json], source: tuple[int, int]) -> tuple[int, 
 
 
 def size_near(
-    asked: Mapping[str, Json], fields: Mapping[str, Json], source: tuple[int, int]
+    asked: Mapping[str, Json],
+    fields: Mapping[str, Json],
+    source: tuple[int, int],
+    multiple: int = 8,
 ) -> tuple[int, int] | None:
     """Give the size at which one picture among several is drawn; None where that is not its own.
 
@@ -125,7 +144,7 @@ def size_near(
     if "factor" in fields:  # what it is made larger to is no size of the picture
         return None
     near, width, height = _drawn_near(fields, source), asked.get("width"), asked.get("height")
-    return None if near is None else _size_near(near, width, height)
+    return None if near is None else _size_near(near, width, height, multiple)
 
 
 def default(name: str, defaults: ModelDefaults) -> Json:
@@ -171,8 +190,10 @@ def _refused(recipe: Recipe, request: Generate, pointer: str) -> Iterator[Proble
         nothing = _nothing(other)
         if other.name not in taken and getattr(request, other.name) != nothing:
             params: Params = {"field": other.name, "recipe": recipe.name}
-            at = flat.join(pointer, other.name)
-            yield Problem(code="not_in_recipe", pointer=at, params=params)
+            code, at = "not_in_recipe", flat.join(pointer, other.name)
+            if recipe.family and takes(recipe.name, other.name):
+                code, params = "field_unsupported", {"field": other.name, "family": recipe.family}
+            yield Problem(code=code, pointer=at, params=params)
     if ROOM[0] in taken and not any(getattr(request, side) for side in ROOM):
         yield Problem(code="nothing_to_extend", pointer=flat.join(pointer, ROOM[0]))
 
@@ -207,11 +228,14 @@ def _bound(
 
 
 def _complete_size(
-    values: dict[str, Json], defaults: ModelDefaults, source: tuple[int, int] | None
+    values: dict[str, Json],
+    defaults: ModelDefaults,
+    source: tuple[int, int] | None,
+    multiple: int,
 ) -> None:
     width, height = values["width"], values["height"]
     if source is not None:
-        width, height = _size_near(source, width, height)
+        width, height = _size_near(source, width, height, multiple)
     values["width"] = width or defaults.width or FALLBACK.width
     values["height"] = height or defaults.height or FALLBACK.height
 
@@ -230,17 +254,20 @@ def _complete(values: dict[str, Json], defaults: ModelDefaults) -> None:
         values["variation_seed"] = _system_random.randrange(2**32) if turned else 0
 
 
-def _size_near(source: tuple[int, int], width: int | None, height: int | None) -> tuple[int, int]:
+def _size_near(
+    source: tuple[int, int], width: int | None, height: int | None, multiple: int = 8
+) -> tuple[int, int]:
     """Keep the shape of the source: its own size, or the side that is asked for."""
     wide, high = (max(1, side) for side in source)
     if width is None and height is None:
         scale = min(1.0, MAX_SIDE / max(wide, high))
-        return _side(wide * scale), _side(high * scale)
+        return _side(wide * scale, multiple), _side(high * scale, multiple)
     if width is None:
         assert height is not None
-        return _side(wide * height / high), height
-    return width, height or _side(high * width / wide)
+        return _side(wide * height / high, multiple), height
+    return width, height or _side(high * width / wide, multiple)
 
 
-def _side(pixels: float) -> int:
-    return min(MAX_SIDE, max(8, round(pixels / 8) * 8))
+def _side(pixels: float, multiple: int) -> int:
+    most = MAX_SIDE - MAX_SIDE % multiple
+    return min(most, max(multiple, round(pixels / multiple) * multiple))

@@ -44,9 +44,11 @@ from core.graph.bounds import (
     Side,
     Steps,
     Strength,
+    TextEncoderName,
     TileOverlap,
     TileSize,
     UpscalerName,
+    VaeName,
     VariationSeed,
     VariationStrength,
 )
@@ -158,6 +160,10 @@ class TextToImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         list[ImagePromptUse],
         Meta(max_length=MAX_IMAGE_PROMPTS, description="Pictures that are followed as prompts."),
     ] = []
+    vae: VaeName | None = None
+    text_encoder: TextEncoderName | None = None
+    text_encoder_2: TextEncoderName | None = None
+    text_encoder_3: TextEncoderName | None = None
 
 
 class ImageToImage(TextToImage, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from core.graph import controls, image_prompts, regional
+from core.graph.separate import PARTS
 from core.records.graph import GraphNode, Json
 
 Values = Mapping[str, Json]
@@ -158,7 +159,10 @@ def _enlarged(values: Values, settings: dict[str, Json]) -> GraphNode:
 def _prompts(values: Values) -> list[GraphNode]:
     encoder, clip_skip = ("adapt", "text_encoder"), values["clip_skip"]
     return [
-        _node("model", "model.load", {"checkpoint": values["model"]}),
+        _node(
+            "model", "model.load",
+            {"checkpoint": values["model"], **{part: values[part] for part in PARTS}},
+        ),
         _node(
             "adapt", "model.adapt", {"loras": values["loras"], "prompt": values["prompt"]},
             model=("model", "model"), text_encoder=("model", "text_encoder"),

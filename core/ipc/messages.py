@@ -11,9 +11,11 @@ from msgspec import Meta, Struct
 from core.errors import Params
 from core.graph.catalogue import Catalogue, Resource
 from core.meters import Tally
-from core.records.graph import Graph
+from core.records.graph import Graph, Json
+from core.records.task import AnyTask, MadeModel
 
 PROTOCOL = 1
+Quantize = Literal["none", "fp8", "nf4", "int8"]  # how the weights of denoisers are kept
 
 
 class EngineOptions(Struct, frozen=True, kw_only=True):
@@ -32,6 +34,7 @@ class EngineOptions(Struct, frozen=True, kw_only=True):
     memory_mb: int = 0  # most of the device's memory it may take; 0: all
     log_level: str = "INFO"
     max_rows: int = 0  # of one forward; 0: as many as are worth it
+    quantize: Quantize = "none"
 
 
 class Command(Struct, frozen=True, kw_only=True, tag_field="do"):
@@ -50,6 +53,20 @@ class RunGraph(Command, frozen=True, kw_only=True, tag="run_graph"):
     request_id: str = ""
     exact: Annotated[bool, Meta(description="Rows run alone, for bit-identical replay.")] = False
     alone: Annotated[bool, Meta(description="A suspect: no other job beside it.")] = False
+
+
+class RunTask(Command, frozen=True, kw_only=True, tag="run_task"):
+    """Do a task; answered as RunGraph is. What it names by id is in ``resources``."""
+
+    job: str
+    task: AnyTask
+    folder: Annotated[str, Meta(description="Where models are made; names begin with the job.")]
+    graph: Annotated[Graph | None, Meta(description="What draws our picture of a Verify.")] = None
+    resources: dict[str, Resource] = {}
+    hashes: Annotated[dict[str, str], Meta(description="Id of a model → SHA-256, if known.")] = {}
+    metadata: dict[str, str] = {}
+    request_id: str = ""
+    alone: bool = False
 
 
 class Cancel(Command, frozen=True, kw_only=True, tag="cancel"):
@@ -93,7 +110,8 @@ class Ping(Command, frozen=True, kw_only=True, tag="ping"):
     number: int
 
 
-AnyCommand = RunGraph | Cancel | Watch | Unload | Rescan | Tune | Stop | Ping
+Run = RunGraph | RunTask  # what becomes a job of the engine
+AnyCommand = RunGraph | RunTask | Cancel | Watch | Unload | Rescan | Tune | Stop | Ping
 
 
 class Report(Struct, frozen=True, kw_only=True, tag_field="say"):
@@ -180,6 +198,10 @@ class JobDone(Report, frozen=True, kw_only=True, tag="job_done"):
     peak_bytes: int = 0
     cached: int = 0  # nodes whose output was taken from the cache
     ran: int = 0  # nodes that ran
+    made: list[MadeModel] = []
+    result: Annotated[
+        dict[str, Json] | None, Meta(description="What a task found; shown with the job.")
+    ] = None
 
 
 class JobFailed(Report, frozen=True, kw_only=True, tag="job_failed"):

@@ -30,7 +30,8 @@ _PASSED = {  # node → output → input that it passes on there
     "control.ip_adapter": {"positive": "positive", "negative": "negative"},
 }  # fmt: skip
 _ENLARGED = {"latent.resize": "latent", "upscale.model": "image"}  # node → what it enlarges
-_SAMPLERS = ("latent.sample", "latent.sample_tiled")
+_SAMPLERS = ("latent.sample", "latent.sample_tiled", "pipeline.generate")
+_STEPS = 20  # where a pipeline is left its own
 _DRAWN = frozenset({*_SAMPLERS, *_ENLARGED, "image.resize", "inpaint.paste"})
 _PLAIN = ("number.value", "number.integer", "number.add", "text.join", "logic.compare")
 _DEFAULT_SIDE = 64  # pixels, where no node says a size
@@ -183,7 +184,7 @@ class FakeRun:
     ) -> Iterator[Move]:
         node = step.node
         if node.type in _SAMPLERS:
-            steps = int(values["steps"])
+            steps = int(values["steps"] or _STEPS)
             for number in range(1, steps + 1):
                 yield Move(node.id, "step", number, steps, outputs["out"])
             return
@@ -234,6 +235,10 @@ class FakeRun:
             return self._pasted(step)
         if port := _ENLARGED.get(step.node.type):
             return self._enlarged(step, values, port)
+        if step.node.type == "pipeline.generate":
+            whole = self._input(step, "image") or _canvas(values)
+            drawn = (values["seed"], values["prompt"], whole.recipe)
+            return Canvas(whole.width, whole.height, drawn)
         start = self._input(step, "latent") or _canvas({})
         recipe = (values["seed"], self._input(step, "positive"), start.recipe)
         return Canvas(start.width, start.height, recipe)

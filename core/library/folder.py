@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from core.errors import HeliographError, Invalid
-from core.library import detect
+from core.library import detect, pipelines
 from core.library.detect import Detected
 from core.library.header import read_header
 from core.records.model import ModelDefaults, ModelKind
@@ -117,9 +117,41 @@ def read_folder(path: Path, files: tuple[tuple[str, int, int], ...] | None = Non
         variant=_variant(path, files),
         bytes=sum(size for _, size, _ in files),
         mtime=max((mtime for _, _, mtime in files), default=0) / 1e9,
-        defaults=own.defaults,
+        defaults=_filled(own.defaults, facts(path)),
         files=files,
     )
+
+
+def facts(path: Path) -> pipelines.Facts | None:
+    """Tell how a folder's pipeline is asked; None for one that is not run by its own call.
+
+    :raises Invalid: as ``read_folder``.
+    """
+    if not (path / INDEX).is_file():
+        return None
+    return pipelines.facts(
+        _json(path / INDEX), lambda name: _json(path / name) if (path / name).is_file() else {}
+    )
+
+
+def index(path: Path) -> dict[str, Any]:
+    """Read the index of a pipeline's folder.
+
+    :raises Invalid: as ``read_folder``.
+    """
+    return _json(path / INDEX)
+
+
+def _filled(own: ModelDefaults, told: pipelines.Facts | None) -> ModelDefaults:
+    """Complete what a folder says of its wishes by those of its pipeline."""
+    if told is None:
+        return own
+    wishes = ModelDefaults(
+        width=told.side, height=told.side, steps=told.row.steps,
+        guidance_scale=told.row.guidance or 1.0, sampler="default",
+    )  # fmt: skip
+    said = {name: value for name, value in msgspec.structs.asdict(own).items() if value is not None}
+    return msgspec.structs.replace(wishes, **said)
 
 
 def _pipeline(path: Path) -> Detected:
@@ -134,6 +166,9 @@ def _pipeline(path: Path) -> Detected:
             _json(path / name / "config.json")
     if not _CLASS.fullmatch(class_name):
         raise _not_allowed(f"{INDEX}: _class_name")
+    if class_name in pipelines.BASES:
+        facts(path)
+        return Detected("checkpoint", pipelines.GENERIC)
     family, by_width = next(
         (family, by_width) for start, family, by_width in _PIPELINES if class_name.startswith(start)
     )

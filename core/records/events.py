@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta, Struct
 
 from core.errors import Problem
+from core.records.graph import Json
 from core.records.image import Image
 from core.records.job import JobKind
 from core.records.model import Model
@@ -73,6 +74,9 @@ class JobEnded(Fact, frozen=True, kw_only=True, tag="job.ended"):
     images: list[str] = []
     error: Problem | None = None
     degraded: list[str] = []
+    result: Annotated[
+        dict[str, Json] | None, Meta(description="What a task found or made; see `Job`.")
+    ] = None
 
 
 class BatchEnded(Fact, frozen=True, kw_only=True, tag="batch.ended"):

@@ -10,19 +10,18 @@ from typing import NamedTuple
 from anyio.lowlevel import checkpoint
 
 from core.errors import Params, Problem
-from core.graph import setting_path, settings, sweep
+from core.graph import separate, setting_path, settings, sweep
 from core.graph.catalogue import Catalogue
 from core.graph.fields import MAX_PROBLEMS, join
 from core.graph.prompts import named
 from core.graph.sweep import BoundAxis, Cell
-from core.library.detect import UNKNOWN
 from core.records.graph import Graph, GraphNode
 from core.records.model import Model
 from core.store import models, names
 from server.state import State
 
 ADAPTERS = frozenset(
-    {"lora", "embedding", "ip_adapter"}
+    {"lora", "embedding", "ip_adapter", "vae", "text_encoder"}
 )  # kinds that fit the checkpoints of their family
 
 
@@ -77,7 +76,7 @@ class Shelf:
             given: Params = {"name": name[:200], "kind": other.kind, "wanted": kind}
             return Problem(code="model_wrong_kind", params=given)
         under = self._found["checkpoint", on][0] if on else None
-        if under is None or len({found.family, under.family} - {UNKNOWN}) < 2:
+        if under is None or separate.fits(kind, found.family, under.family):
             return None
         families: Params = {
             "name": found.name, "family": found.family, "wanted": under.family,

@@ -28,6 +28,7 @@ async def along(
     fields: Mapping[str, Json],
     defaults: ModelDefaults,
     known: Container[str],
+    multiple: int,
 ) -> list[Placed]:
     """Add an axis for each field that is open and that differs from value to value.
 
@@ -35,12 +36,13 @@ async def along(
     :param fields: the same with nothing left open.
     :param defaults: of the model that stands for ``starter``.
     :param known: fields that may be swept: a recipe need not have every one of these.
+    :param multiple: of the sides of a picture, in pixels.
     """
     made = list(axes)
     for place in reversed(range(len(made))):
         axis = made[place]
         if axis.sweeps("init_image"):
-            values = await _sizes(state, principal, axis, open_, fields)
+            values = await _sizes(state, principal, axis, open_, fields, multiple)
         elif axis.sweeps("model"):
             values = await _defaults(state, axis, open_, fields, defaults)
         else:
@@ -61,12 +63,13 @@ async def _sizes(
     axis: Placed,
     open_: Mapping[str, Json],
     fields: Mapping[str, Json],
+    multiple: int,
 ) -> dict[str, tuple[Json, ...]]:
     known = await named.sizes(state, principal, axis.values)
     found = []
     for image in axis.values:
         source = known.get(image) if isinstance(image, str) else None
-        size = source and recipes.size_near(open_, fields, source)
+        size = source and recipes.size_near(open_, fields, source, multiple)
         if not size:  # there is no such picture, or its size does not matter
             return {}
         found.append(size)

@@ -6,7 +6,7 @@ Writes nothing.
 from collections.abc import Mapping, Sequence
 
 from core.errors import Problem
-from core.graph import enlarging
+from core.graph import enlarging, recipes
 from core.graph.sweep import BoundAxis, Cell
 from core.records.graph import Json
 from server.actions import named
@@ -48,6 +48,17 @@ def too_large(
     at = "hires_factor" if "hires_factor" in fields else side
     found = named.too_many(state, *size, f"{pointer}/{at}")
     return [] if found is None else [found]
+
+
+def room(
+    state: State, fields: Mapping[str, Json], source: tuple[int, int] | None, pointer: str
+) -> list[Problem]:
+    """Say that a picture with its new room would be larger than the server makes."""
+    if source is None or not any(fields.get(side) for side in recipes.ROOM):
+        return []
+    wide, high = recipes.extended(fields, source)
+    too_many = named.too_many(state, wide, high, f"{pointer}/{recipes.ROOM[0]}")
+    return [too_many] if too_many else []
 
 
 async def too_large_in(

@@ -10,7 +10,7 @@ from core.graph.axes import Placed
 from core.graph.fields import MAX_PROBLEMS, join
 from core.graph.sweep import BoundAxis, Cell
 from core.records.graph import Graph, GraphNode, Json
-from server.actions import adapting, extras, named
+from server.actions import adapting, extras, named, ways
 from server.principal import Principal
 from server.state import State
 
@@ -44,6 +44,7 @@ async def expand(
     problems += pairs.crossed(nodes, axes, cells, pointers, state.nodes)
     if not problems:
         problems += await adapting.of_cells(state, graph, axes, cells, pointers)
+        problems += await ways.of_cells(state, graph, axes, cells, pointers)
     if problems:
         raise Invalid(problems=tuple(problems[:MAX_PROBLEMS]))
     return axes, cells

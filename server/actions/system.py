@@ -26,7 +26,7 @@ from server.state import State
 
 log = logging.getLogger(__name__)
 FORMATS = ("png", "jpeg", "webp")  # that pictures can be fetched in
-FAMILIES = ("sd1", "sd2", "sdxl")  # that recipes know; the library's own are added
+FAMILIES = ("sd1", "sd2", "sdxl", "sdxl-refiner")  # that recipes know; the library's own are added
 
 
 class RecipeInfo(Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from core.graph import axes as flat
 from core.graph import check, pairs, recipes, setting_path
 from core.graph.axes import Placed
 from core.graph.fields import join, pointer_of
+from core.graph.separate import PARTS
 from core.graph.sweep import BoundAxis, Cell
 from core.records.graph import Graph, Json
 from core.records.job import Sweep
@@ -32,6 +33,7 @@ from server.actions import (
     regional,
     styling,
     swept,
+    ways,
 )
 from server.actions import extras as extras_of
 from server.actions.swept import STARTER
@@ -46,7 +48,9 @@ _OF_THE_JOB = (
     "max_rows",
 )  # fields of generate that no graph holds
 
-_NAMING = ("model", "prompt", "negative_prompt", "loras", "regions", "sampler", "scheduler")
+_NAMING = (
+    "model", "prompt", "negative_prompt", "loras", "regions", "sampler", "scheduler", *PARTS,
+)  # fmt: skip
 
 
 class Work(Struct, frozen=True, kw_only=True):
@@ -102,6 +106,7 @@ async def of_recipe(
     problems += await controlled.problems(state, principal, fields, model, pointer)
     problems += await image_prompts.problems(state, principal, fields, model, pointer)
     regions = await regional.masks(state, principal, fields, pointer, problems)
+    way = await ways.of_model(state, model)
     stands_in = fields.get("model") in (None, STARTER)
     given = {**fields, "model": model.name} if model is not None and stands_in else dict(fields)
     try:
@@ -112,17 +117,16 @@ async def of_recipe(
             source=source,
             mask=None if request.has_pictures else mask,  # each pair is looked at below
             regions=regions,
+            way=way,
             pointer=pointer,
         )
     except Invalid as error:
-        problems += await _of_names(state, name, given, error.problems, pointer)
+        if way.recipes is recipes.RECIPES:
+            problems += await _of_names(state, name, given, error.problems, pointer)
         raise Invalid(problems=request.pointed([*error.problems, *problems], pointer)) from error
     problems += [one for one in await _of_built(state, built, pointer) if one not in problems]
     problems += named.too_large(state, built.graph, f"{pointer}/width")
-    if source is not None and any(built.fields.get(side) for side in recipes.ROOM):
-        wide, high = recipes.extended(built.fields, source)
-        too_many = named.too_many(state, wide, high, f"{pointer}/{recipes.ROOM[0]}")
-        problems += [too_many] if too_many else []
+    problems += enlarged.room(state, built.fields, source, pointer)
     problems += enlarged.too_large(state, name, built.fields, source, pointer)
     if problems:
         raise Invalid(problems=request.pointed(problems, pointer))
@@ -156,8 +160,9 @@ async def _grid(
         placed = await dynamic.varied(state, mode, built.fields, placed, pointer)
     defaults = model.defaults if model else recipes.FALLBACK
     placed = await carried.along(
-        state, principal, placed, fields, built.fields, defaults, built.bindings
-    )
+        state, principal, placed, fields, built.fields, defaults, built.bindings,
+        (await ways.of_model(state, model)).multiple,
+    )  # fmt: skip
     axes, cells = await swept.expand(
         state, principal, built.graph, placed, runs, built.bindings,
         starter=model.name if model else None,
@@ -202,8 +207,10 @@ async def of_graph(
         problems += await named.unknown(state, principal, graph)
         problems += [
             msgspec.structs.replace(problem, pointer=f"/graph{problem.pointer}")
-            for problem in await adapting.problems(state, graph)
-        ]
+            for problem in (
+                *await adapting.problems(state, graph), *await ways.problems(state, graph),
+            )
+        ]  # fmt: skip
     problems += await named.no_boards(state, principal, {"/board": board})
     if problems:
         raise Invalid(problems=tuple(problems))
@@ -220,6 +227,7 @@ async def _of_built(state: State, built: recipes.Built, pointer: str) -> list[Pr
         *named.unlisted(state.nodes, built.graph),
         *extras_of.lacking(state.nodes, built.graph),
         *await adapting.problems(state, built.graph),
+        *await ways.problems(state, built.graph),
     ]
     return [_to_field(problem, at, pointer) for problem in found]
 
@@ -276,7 +284,8 @@ def _seeds(
 
 def _cost(graph: Graph) -> int:
     """Estimate the work of one job: rows × steps × pixels."""
-    samplers = [node for node in graph.nodes if node.type.startswith("latent.sample")]
+    drawing = ("latent.sample", "latent.sample_tiled", "pipeline.generate")
+    samplers = [node for node in graph.nodes if node.type in drawing]
     steps = [node.settings.get("steps", 20) for node in samplers]
     pixels = [
         node.settings["width"] * node.settings["height"]

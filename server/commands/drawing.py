@@ -92,7 +92,9 @@ async def watched(
     async with client.events() as events:
         await anext(events)  # hello
         made = await client.call("POST", path, ask)
-        jobs = [job["id"] if isinstance(job, dict) else job for job in made["jobs"]]
+        jobs = [
+            job["id"] if isinstance(job, dict) else job for job in made.get("jobs") or [made["job"]]
+        ]
         if made.get("count", 0) > len(jobs):
             jobs = [job["id"] for job in await cells(client, made["batch"])]
         try:

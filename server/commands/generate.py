@@ -19,7 +19,7 @@ _FIELDS = (
     "extend_bottom", "infill", "max_rows", "dynamic_prompts", "guidance_rescale",
     "guidance_start", "guidance_end", "variation_seed", "variation_strength", "seamless",
     "hires_factor", "hires_strength", "hires_steps", "hires_upscaler", "hires_resample",
-    "match_colors",
+    "match_colors", "vae", "text_encoder", "text_encoder_2", "text_encoder_3",
 )  # fmt: skip
 _WHOLE = frozenset(
     {

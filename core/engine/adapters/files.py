@@ -15,7 +15,7 @@ import torch
 from msgspec import Struct
 from safetensors import SafetensorError, safe_open
 
-from core.engine.models.families import MODEL, TEXT_ENCODER
+from core.engine.models.families import MODEL, TEXT_ENCODER, TEXT_ENCODER_2
 from core.errors import ModelUnreadable
 
 Tensors = dict[str, torch.Tensor]  # role → tensor: "down", "lokr_w1", …
@@ -40,8 +40,9 @@ _ROLES = tuple(
 _PARTS = (  # how the names of a part begin, the longer first
     ("lora_unet_", MODEL), ("lycoris_", MODEL), ("unet.", MODEL), ("diffusion_model.", MODEL),
     ("lora_te1_", TEXT_ENCODER), ("lora_te_", TEXT_ENCODER), ("text_encoder.", TEXT_ENCODER),
-    ("lora_te2_", "text_encoder_2"), ("text_encoder_2.", "text_encoder_2"),
+    ("lora_te2_", TEXT_ENCODER_2), ("text_encoder_2.", TEXT_ENCODER_2),
 )  # fmt: skip
+_FOLDERS = {"unet": MODEL, TEXT_ENCODER: TEXT_ENCODER, TEXT_ENCODER_2: TEXT_ENCODER_2}
 _OF_TEXT = re.compile(r"(?:^|[._])(?:text_model|self_attn|token_embedding)[._]")
 _OLD_TEXT = re.compile(r"self_attn_to_(q|k|v|out)$")
 _SGM = re.compile(r"^(?:input_blocks|middle_block|output_blocks)_")
@@ -189,7 +190,7 @@ def _settings(metadata: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for name, value in decoded.items() if isinstance(decoded, dict) else ():
         folder, _, setting = name.partition(".")
-        part = {"unet": MODEL, "text_encoder": TEXT_ENCODER}.get(folder)
+        part = _FOLDERS.get(folder)
         if part is not None:
             found.setdefault(part, {})[setting] = value
     return found

@@ -14,6 +14,8 @@ from core.engine.adapters import deltas
 from core.engine.adapters.files import AdapterFile, Layer, Names
 from core.engine.adapters.image_prompt import prompted
 from core.engine.adapters.twin import Twin, twin
+from core.engine.models.gguf import dense
+from core.engine.models.quantize import format_of
 from core.engine.values import Handle
 from core.errors import ModelUnreadable
 
@@ -27,7 +29,6 @@ def adapt(handle: Handle, base: nn.Module) -> Twin:
     :raises ModelUnreadable: when an adapter cannot be read, changes nothing that we know, or was
         made for other networks (``adapter_misfit``).
     """
-    files = [(AdapterFile(path), weight) for _, path, weight in handle.adapters]
     modules = {
         name: module
         for name, module in base.named_modules()
@@ -35,7 +36,23 @@ def adapt(handle: Handle, base: nn.Module) -> Twin:
     }
     config = getattr(base, "config", None)
     blocks = getattr(config, "layers_per_block", 0)
-    names = Names(modules.keys(), blocks if isinstance(blocks, int) else 0)
+    uses = uses_of(handle, Names(modules.keys(), blocks if isinstance(blocks, int) else 0))
+    dtype = next(base.parameters()).dtype
+    changes = {
+        name: new
+        for name in sorted(uses)
+        if (new := merged(modules[name], handle, uses[name], dtype))
+    }
+    made = twin(base, changes)
+    return prompted(handle, made) if handle.image_adapters else made
+
+
+def uses_of(handle: Handle, names: Names) -> dict[str, Uses]:
+    """Find what the adapters of a handle change: name of a module → their layers for it.
+
+    :raises ModelUnreadable: as ``adapt``.
+    """
+    files = [(AdapterFile(path), weight) for _, path, weight in handle.adapters]
     uses: dict[str, Uses] = {}
     for file, weight in files:
         layers = file.layers(handle.part)
@@ -44,19 +61,20 @@ def adapt(handle: Handle, base: nn.Module) -> Twin:
             raise ModelUnreadable("adapter_misfit", model=file.name, family=handle.family)
         for name, layer in found:
             uses.setdefault(name, []).append((file, layer, weight))
-    changes = {
-        name: new for name in sorted(uses) if (new := _merged(modules[name], handle, uses[name]))
-    }
-    made = twin(base, changes)
-    return prompted(handle, made) if handle.image_adapters else made
+    return uses
 
 
-def _merged(module: nn.Module, handle: Handle, uses: Uses) -> dict[str, torch.Tensor]:
-    """Give the new tensors of a layer, in RAM."""
+def merged(
+    module: nn.Module, handle: Handle, uses: Uses, dtype: torch.dtype
+) -> dict[str, torch.Tensor]:
+    """Give the new tensors of a layer, in RAM: in ``dtype`` where the layer has fewer bits.
+
+    :raises ModelUnreadable: when an adapter does not fit, or holds what is no number.
+    """
     made: dict[str, torch.Tensor] = {}
     weight = module.weight
     assert isinstance(weight, torch.Tensor)
-    before = weight.detach().float()
+    before = dense(weight)
     bias = getattr(module, "bias", None)
     added: list[torch.Tensor] = []
     shifted: list[torch.Tensor] = []
@@ -67,7 +85,7 @@ def _merged(module: nn.Module, handle: Handle, uses: Uses) -> dict[str, torch.Te
         if shift is not None and bias is not None and shift.shape == bias.shape:
             shifted.append(shift.to(bias.device) * strength)
     if added:
-        made["weight"] = _total(before, added).to("cpu", weight.dtype)
+        made["weight"] = _total(before, added).to("cpu", format_of(module, dtype))
     if shifted and isinstance(bias, torch.Tensor):
         made["bias"] = _total(bias.detach().float(), shifted).to("cpu", bias.dtype)
     return made

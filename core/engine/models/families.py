@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from core.engine.diffusion import calls
 from core.engine.diffusion.calls import Call, NetCall, Told
-from core.engine.models.towers import Join, Tower, beside
+from core.engine.models.towers import Join, Tower, beside, penultimate
 from core.errors import ModelUnreadable
 
 MODEL, TEXT_ENCODER, VAE, CONTROLNET = "model", "text_encoder", "vae", "controlnet"
-IMAGE_ENCODER = "image_encoder"
+TEXT_ENCODER_2, IMAGE_ENCODER = "text_encoder_2", "image_encoder"
 
 
 class Part(NamedTuple):
@@ -58,10 +58,36 @@ _SD_PARTS = {
 # By heads: diffusers calls them ``attention_head_dim``.
 _SD1_CONTROL = Part("", "diffusers", "ControlNetModel", {"attention_head_dim": 8})
 _SD2_CONTROL = _SD1_CONTROL._replace(single={"attention_head_dim": (5, 10, 20, 20)})
+_SECOND = Part(
+    "text_encoder_2", "transformers", "CLIPTextModelWithProjection", tokenizer="tokenizer_2"
+)
+_TOWERS = Tower(TEXT_ENCODER, penultimate), Tower(TEXT_ENCODER_2, penultimate)
+_XL_CONTROL = _SD1_CONTROL._replace(
+    single={"attention_head_dim": (5, 10, 20), "addition_time_embed_dim": 256}
+)
+_XL = Family(
+    "Stable Diffusion XL",
+    1024,
+    {**_SD_PARTS, TEXT_ENCODER_2: _SECOND, CONTROLNET: _XL_CONTROL},
+    aligned="StableDiffusionXL",
+    towers=_TOWERS,
+    call=calls.unet_xl,
+    net=calls.net_xl,
+    zeroed=True,
+    upcast=True,
+)
+_REFINER = {MODEL: _SD_PARTS[MODEL], TEXT_ENCODER_2: _SECOND, VAE: _SD_PARTS[VAE]}
 
 FAMILIES: dict[str, Family] = {
     "sd1": Family("Stable Diffusion 1", 512, {**_SD_PARTS, CONTROLNET: _SD1_CONTROL}),
     "sd2": Family("Stable Diffusion 2", 768, {**_SD_PARTS, CONTROLNET: _SD2_CONTROL}),
+    "sdxl": _XL,
+    "sdxl-refiner": _XL._replace(
+        title="Stable Diffusion XL Refiner",
+        parts=_REFINER,
+        towers=_TOWERS[1:],
+        call=calls.unet_refiner,
+    ),
 }
 
 

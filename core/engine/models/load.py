@@ -1,78 +1,102 @@
-"""Loading: parts of a checkpoint in diffusers' layout, one at a time, from safetensors only.
+"""Loading: parts of a checkpoint, one at a time, from safetensors only.
 
-Knows files and classes; ``residency`` decides when they are read and where they lie. Sets no
-global state: torch's default number format leaks between threads, so parts are built empty and
-their weights assigned in the format asked for.
+From a folder in diffusers' layout, or from a file (``single_file``). Knows files and classes;
+``residency`` decides when they are read and where they lie.
 """
 
+import copy
 import json
-import threading
-from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import nn
 
-from core.engine.models import single
+from core.engine.models import modules, quantize, stamps, tokens
 from core.engine.models.families import MODEL, VAE, Part, family_of
-from core.engine.values import Handle
+from core.engine.models.modules import transformers_lock
+from core.engine.models.original.table import facts
+from core.engine.models.single_file import GGUF, SingleFile
+from core.engine.models.weights import Weights
+from core.engine.values import Handle, placed
 from core.errors import ModelUnreadable
+from core.ipc.messages import Quantize
 
 Json = dict[str, Any]  # a decoded configuration file
 
 _PICKLES = ("*.bin", "*.ckpt", "*.pt", "*.pth")
 _CONFIG_BYTES = 1 << 20
-_lock = threading.Lock()  # transformers' loading patches module-wide state while it runs
+_FOLDER, _FILES = "diffusers", ("single", GGUF)
+_BROKEN = (OSError, ValueError, LookupError, TypeError, RuntimeError, SafetensorError)
 
 
-def size(handle: Handle, dtype: torch.dtype) -> int:
+def size(handle: Handle, dtype: torch.dtype, narrow: Quantize = "none") -> int:
     """Estimate the bytes a part takes in ``dtype``; 0 when its files cannot be read."""
+    handle = placed(handle)
     try:
-        files = _weights(handle, _part(handle))
-        with safe_open(files[0], framework="pt") as opened:
-            first = next(iter(opened.keys()))
-            stored = opened.get_slice(first).get_dtype()
-    except (ModelUnreadable, SafetensorError, OSError, StopIteration):
+        part, dtype = _part(handle), _format(handle, dtype)
+        if handle.format in _FILES:
+            taken = SingleFile(handle, part).size(dtype)
+        else:
+            weights = Weights(_weights(handle, part), _name(handle))
+            taken = weights.bytes(weights.names, dtype)
+        return quantize.estimate(taken, narrow, dtype) if _narrows(handle) else taken
+    except (ModelUnreadable, *_BROKEN):
         return 0
-    width = 4 if stored == "F32" else 2
-    return sum(file.stat().st_size for file in files) * _format(handle, dtype).itemsize // width
 
 
-def load(handle: Handle, dtype: torch.dtype) -> nn.Module:
+def load(
+    handle: Handle, dtype: torch.dtype, narrow: Quantize = "none", cuda: bool = False
+) -> nn.Module:
     """Read one part into RAM.
 
     A denoiser carries ``scheduler_config``, a text encoder its ``tokenizer``. An autoencoder that
     would overflow float16 is of float32 there.
 
-    :raises ModelUnreadable: when files are missing, broken, pickled, or of another family.
+    :param narrow: how the weights of a denoiser are kept; packed ones stay as they are.
+    :param cuda: the device is one of CUDA's.
+
+    :raises ModelUnreadable: when files are missing, broken, pickled, or of another family;
+        model_changed for one that is not what it was when it was chosen, model_part_missing for a
+        file without the part, model_nonfinite for weights that are no numbers,
+        quantize_unsupported where weights cannot be kept so.
     """
-    part = _part(handle)
-    files = _weights(handle, part)
-    dtype = _format(handle, dtype)
+    handle = placed(handle)
+    part, dtype = _part(handle), _format(handle, dtype)
+    if _narrows(handle):
+        quantize.check(narrow, cuda, _name(handle))
     try:
-        read = _LIBRARIES[part.library] if handle.format == "diffusers" else _read_single
-        module = read(Path(handle.path) / part.folder, part, files, dtype)
-        if part.tokenizer:
-            object.__setattr__(module, "tokenizer", _tokenizer(handle, part))
-    except (OSError, ValueError, LookupError, TypeError, RuntimeError, SafetensorError) as error:
+        if handle.format in _FILES:
+            stamps.prove(handle, [Path(handle.path)])
+            module = SingleFile(handle, part).read(dtype)
+        else:
+            module = _read_folder(handle, part, dtype)
+    except _BROKEN as error:
         raise _unreadable(handle, str(error)) from error
-    if handle.part == MODEL:
-        object.__setattr__(module, "scheduler_config", scheduler_config(handle))
-    return module.eval().requires_grad_(False)
+    module.eval().requires_grad_(False)
+    return quantize.narrow(module, narrow, dtype) if _narrows(handle) else module
 
 
 def config_of(handle: Handle) -> Json:
     """Read the configuration of a part, without its weights.
 
-    :raises ModelUnreadable: when it is missing or no JSON object.
+    :raises ModelUnreadable: when it is missing or no JSON object, or cannot be told.
     """
-    return _json(handle, str(Path(_part(handle).folder, "config.json")))
+    handle = placed(handle)
+    part = _part(handle)
+    if handle.format not in _FILES:
+        return _json(handle, str(_folder(handle, part) / "config.json"))
+    try:
+        status = Path(handle.path).stat()
+        return copy.deepcopy(_told(handle, status.st_size, status.st_mtime_ns))
+    except _BROKEN as error:
+        raise _unreadable(handle, str(error)) from error
 
 
 def scheduler_config(handle: Handle) -> Json:
-    """Read the configuration of the checkpoint's own scheduler.
+    """Read the configuration of the scheduler of a checkpoint's folder.
 
     :raises ModelUnreadable: when it is missing or no JSON object.
     """
@@ -83,9 +107,11 @@ def zeroes_empty(handle: Handle) -> bool:
     """Say whether an absent negative prompt is zeros to a checkpoint, and not the empty text."""
     if not family_of(handle.family).zeroed:
         return False
+    if handle.format in _FILES:
+        return bool(facts(handle.family).get("force_zeros_for_empty_prompt", True))
     try:
         index = _json(handle, "model_index.json")
-    except ModelUnreadable:  # a file has none: as those of its family
+    except ModelUnreadable:  # a folder of parts alone: as those of its family
         return True
     return bool(index.get("force_zeros_for_empty_prompt", True))
 
@@ -95,46 +121,44 @@ def latent_size(config: Json) -> tuple[int, int]:
     return int(config.get("latent_channels", 4)), 2 ** (len(config["block_out_channels"]) - 1)
 
 
-def _read_diffusers(folder: Path, part: Part, files: list[Path], dtype: torch.dtype) -> nn.Module:
-    import diffusers
-
-    kind = getattr(diffusers, part.kind)
-    config = json.loads((folder / "config.json").read_text("utf-8"))
-    if config.get("_class_name") != part.kind:
-        raise ValueError(f"{part.folder} is a {config.get('_class_name')}")
-    return _made(kind, config, {name: tensor.to(dtype) for name, tensor in _tensors(files)})
+@lru_cache(maxsize=64)
+def _told(handle: Handle, size: int, changed: int) -> Json:
+    """Tell the configuration of a part in a file, once for as long as the file is the same."""
+    return SingleFile(handle, _part(handle)).config()
 
 
-def _read_single(folder: Path, part: Part, files: list[Path], dtype: torch.dtype) -> nn.Module:
-    import diffusers
-
-    config, tensors = single.controlnet(dict(_tensors(files)), part.single or {})
-    given = {name: tensor.to(dtype) for name, tensor in tensors.items()}
-    return _made(getattr(diffusers, part.kind), config, given)
-
-
-def _made(kind: Any, config: Json, tensors: dict[str, torch.Tensor]) -> nn.Module:
-    with torch.device("meta"):  # a mode of this thread only; no memory, no random weights
-        module: nn.Module = kind.from_config(config)
-    # Old checkpoints call the parts of an attention block otherwise; diffusers knows how.
-    kind._fix_state_dict_keys_on_load(module, tensors)
-    missing, _ = module.load_state_dict(tensors, assign=True, strict=False)
-    if missing:
-        raise ValueError(f"{len(missing)} weights are missing, such as {missing[0]}")
-    if empty := [name for name, tensor in module.named_buffers() if tensor.is_meta]:
-        raise ValueError(f"the buffer {empty[0]} is not among the weights")
+def _read_folder(handle: Handle, part: Part, dtype: torch.dtype) -> nn.Module:
+    files = _weights(handle, part)
+    stamps.prove(handle, files)
+    folder = _folder(handle, part)
+    read = _read_diffusers if part.library == "diffusers" else _read_transformers
+    module = read(folder, part, Weights(files, _name(handle)), files, dtype)
+    if part.tokenizer:
+        object.__setattr__(module, "tokenizer", _tokenizer(handle, part))
+    if handle.part == MODEL:
+        object.__setattr__(module, "scheduler_config", scheduler_config(handle))
     return module
 
 
+def _read_diffusers(
+    folder: Path, part: Part, weights: Weights, files: list[Path], dtype: torch.dtype
+) -> nn.Module:
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    if config.get("_class_name") != part.kind:
+        raise ValueError(f"{part.folder} is a {config.get('_class_name')}")
+    named = {name: name for name in weights.names}
+    return modules.of_diffusers(part.kind, config, weights.read(named, dtype))
+
+
 def _read_transformers(
-    folder: Path, part: Part, files: list[Path], dtype: torch.dtype
+    folder: Path, part: Part, weights: Weights, files: list[Path], dtype: torch.dtype
 ) -> nn.Module:
     import transformers
 
     kind = getattr(transformers, part.kind)
     variant = "fp16" if ".fp16." in files[0].name else None
     transformers.utils.logging.disable_progress_bar()
-    with _lock:
+    with transformers_lock:
         module: nn.Module = kind.from_pretrained(
             folder,
             local_files_only=True,
@@ -142,20 +166,19 @@ def _read_transformers(
             variant=variant,
             dtype=torch.float32,  # torch's default: any other would be set for all threads
         )
+    for name, tensor in module.named_parameters():
+        weights.prove(name, tensor.data)
     return module.to(dtype)
 
 
-_LIBRARIES: dict[str, Callable[[Path, Part, list[Path], torch.dtype], nn.Module]] = {
-    "diffusers": _read_diffusers,
-    "transformers": _read_transformers,
-}
-
-
 def _tokenizer(handle: Handle, part: Part) -> Any:
+    """Read the tokenizer beside a text encoder; for one by itself, give what ships."""
     import transformers
 
     folder = Path(handle.path) / part.tokenizer
-    with _lock:
+    if not folder.is_dir():
+        return tokens.shipped_with(facts(handle.family)[handle.part], config_of(handle))
+    with transformers_lock:
         return getattr(transformers, part.tokens).from_pretrained(folder, local_files_only=True)
 
 
@@ -165,28 +188,38 @@ def _format(handle: Handle, dtype: torch.dtype) -> torch.dtype:
         return dtype
     try:
         told = config_of(handle).get("force_upcast", True)
-    except ModelUnreadable:  # the parts of a file have no configuration of their own
+    except ModelUnreadable:  # it says so again when it is read
         told = True
     return torch.float32 if told else dtype
+
+
+def _narrows(handle: Handle) -> bool:
+    return handle.part == MODEL and handle.format != GGUF
 
 
 def _part(handle: Handle) -> Part:
     part = family_of(handle.family, _name(handle)).parts.get(handle.part)
     if part is None:
         raise _unreadable(handle, f"{handle.family} has no {handle.part}")
-    if handle.format != "diffusers" and (handle.format != "single" or part.single is None):
+    if handle.format not in (_FOLDER, *_FILES):
         raise ModelUnreadable("format_unsupported", model=_name(handle), format=handle.format)
     return part
+
+
+def _folder(handle: Handle, part: Part) -> Path:
+    """Find the folder of a part: within its checkpoint's, or that of a part by itself."""
+    whole = Path(handle.path)
+    within = whole / part.folder
+    return whole if not within.is_dir() and (whole / "config.json").is_file() else within
 
 
 def _weights(handle: Handle, part: Part) -> list[Path]:
     """Find the safetensors of a part: one file or its shards, in full precision if there is.
 
-    :raises ModelUnreadable: model_pickle when there are only pickles, which may run code.
+    :raises ModelUnreadable: model_pickle when there are only pickles, which may run code;
+        model_part_missing where the folder has no such part.
     """
-    folder = Path(handle.path) / part.folder
-    if handle.format == "single":
-        return [folder]
+    folder = _folder(handle, part)
     found = sorted(folder.glob("*.safetensors"))
     plain = [file for file in found if ".fp16." not in file.name and "non_ema" not in file.name]
     if files := plain or found:
@@ -194,14 +227,7 @@ def _weights(handle: Handle, part: Part) -> list[Path]:
         return shards or files[:1]
     if any(True for pattern in _PICKLES for _ in folder.glob(pattern)):
         raise ModelUnreadable("model_pickle", model=_name(handle))
-    raise _unreadable(handle, f"{part.folder} holds no weights")
-
-
-def _tensors(files: list[Path]) -> Iterator[tuple[str, torch.Tensor]]:
-    for file in files:
-        with safe_open(file, framework="pt") as opened:
-            for name in opened.keys():
-                yield name, opened.get_tensor(name)
+    raise ModelUnreadable("model_part_missing", model=_name(handle), part=handle.part)
 
 
 def _json(handle: Handle, name: str) -> Json:

@@ -26,7 +26,16 @@ from core.engine.nodes import prompt
 from core.engine.nodes.control import pixels_of, steering
 from core.engine.nodes.model import sibling
 from core.engine.telling import Telling
-from core.engine.values import Conditioning, Control, Image, Latent, Model, TextEncoder, Vae
+from core.engine.values import (
+    Conditioning,
+    Control,
+    Image,
+    Latent,
+    Model,
+    TextEncoder,
+    Vae,
+    placed,
+)
 from core.errors import Invalid
 
 Side = Annotated[int, Meta(ge=8, le=4096, multiple_of=8, description="Pixels, a multiple of 8.")]
@@ -248,7 +257,7 @@ def _latent_map(ctx: Context, model: Model) -> preview.LatentMap | None:
 
     if not ctx.engine.options.preview_rate:
         return None
-    return ctx.engine.get(preview.LatentMaps).of(model.identity, make)
+    return ctx.engine.get(preview.LatentMaps).of(placed(vae).identity, make)
 
 
 def _check_channels(network: Any, latent: Latent) -> None:

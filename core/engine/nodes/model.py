@@ -4,10 +4,12 @@ from typing import Annotated, NamedTuple, TypeVar
 
 from msgspec import Meta
 
+from core.engine import separate
 from core.engine.context import Context
 from core.engine.models.families import family_of
-from core.engine.node import Checkpoint, Node
+from core.engine.node import Checkpoint, Node, TextEncoderFile, VaeFile
 from core.engine.values import Model, TextEncoder, Vae
+from core.graph.separate import PARTS
 
 
 class Parts(NamedTuple):
@@ -29,14 +31,29 @@ def sibling(model: Model, kind: type[H]) -> H:
     adapters = model.adapters if kind is TextEncoder else ()
     return kind(
         identity=model.identity, path=model.path, family=model.family, format=model.format,
-        adapters=adapters,
+        adapters=adapters, stamp=model.stamp, elsewhere=model.elsewhere,
     )  # fmt: skip
 
 
 class ModelLoad(Node, tag="model.load"):
-    """Take the denoiser, the text encoder and the autoencoder of a checkpoint."""
+    """Take the denoiser, the text encoder and the autoencoder of a checkpoint.
+
+    What has a file or folder of its own is taken from there.
+    """
 
     checkpoint: Annotated[Checkpoint, Meta(description="Id or name of a checkpoint.")]
+    vae: Annotated[
+        VaeFile | None, Meta(description="Id or name of an autoencoder; null: the checkpoint's.")
+    ] = None
+    text_encoder: Annotated[
+        TextEncoderFile | None, Meta(description="The first text encoder, likewise.")
+    ] = None
+    text_encoder_2: Annotated[
+        TextEncoderFile | None, Meta(description="The second text encoder, likewise.")
+    ] = None
+    text_encoder_3: Annotated[
+        TextEncoderFile | None, Meta(description="The third text encoder, likewise.")
+    ] = None
 
     def run(self, ctx: Context) -> Parts:
         """Name the parts; nothing is read from disk yet."""
@@ -44,5 +61,11 @@ class ModelLoad(Node, tag="model.load"):
         family = found.family or ""
         family_of(family, found.name or self.checkpoint)
         layout = found.format or "diffusers"
-        model = Model(identity=found.identity, path=found.path, family=family, format=layout)
-        return Parts(model, sibling(model, TextEncoder), sibling(model, Vae))
+        named = {part: getattr(self, part) for part in PARTS}
+        model = Model(
+            identity=found.identity, path=found.path, family=family, format=layout,
+            stamp=found.stamp, elsewhere=separate.places(ctx, found, named),
+        )  # fmt: skip
+        parts = Parts(model, sibling(model, TextEncoder), sibling(model, Vae))
+        separate.prove(model, parts.vae)
+        return parts

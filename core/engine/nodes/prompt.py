@@ -15,7 +15,7 @@ from core.engine.models import chunks, load
 from core.engine.models.families import family_of
 from core.engine.models.towers import Tower
 from core.engine.node import EmbeddingPrompt, Node
-from core.engine.values import Conditioning, Later, TextEncoder
+from core.engine.values import Conditioning, Later, Sizes, TextEncoder
 from core.errors import Invalid
 from core.graph.catalogue import known
 from core.graph.prompts import grammar
@@ -40,6 +40,30 @@ class PromptEncode(Node, tag="prompt.encode"):
     def run(self, ctx: Context, text_encoder: TextEncoder) -> Conditioning:
         """Encode on the device; the result lies on the CPU."""
         return encode(ctx, text_encoder, self.prompt, self.clip_skip, negative=self.negative)
+
+
+Told = Annotated[int, Meta(ge=0, le=16384, description="Pixels; 0 is that of what is drawn.")]
+Cut = Annotated[int, Meta(ge=0, le=16384, description="Pixels that were cut off at this side.")]
+
+
+class PromptSizes(Node, tag="prompt.sizes"):
+    """Tell a model of other sizes than the picture's; of use to Stable Diffusion XL alone."""
+
+    original_width: Told = 0
+    original_height: Told = 0
+    crop_left: Cut = 0
+    crop_top: Cut = 0
+    target_width: Told = 0
+    target_height: Told = 0
+
+    def run(self, ctx: Context, conditioning: Conditioning) -> Conditioning:
+        """Say them beside the prompt; its regions are told the same."""
+        sizes = Sizes(
+            original=(self.original_height, self.original_width),
+            cut=(self.crop_top, self.crop_left),
+            target=(self.target_height, self.target_width),
+        )
+        return structs.replace(conditioning, sizes=sizes)
 
 
 def encode(

@@ -86,11 +86,15 @@ class TestTextToImage:
             {
                 "prompt": "a fox", "negative_prompt": "rain", "model": "starter", "width": 64,
                 "height": 128, "steps": 3, "guidance_scale": 2, "sampler": "ddim",
-                "scheduler": "karras", "seed": 5, "clip_skip": 1,
+                "scheduler": "karras", "seed": 5, "clip_skip": 1, "vae": "soft",
+                "text_encoder_2": "large",
             },
             NONE,
         )  # fmt: skip
-        assert settings(built.graph, "model") == {"checkpoint": "starter"}
+        assert settings(built.graph, "model") == {
+            "checkpoint": "starter", "vae": "soft", "text_encoder": None, "text_encoder_2": "large",
+            "text_encoder_3": None,
+        }  # fmt: skip
         assert settings(built.graph, "positive") == {"prompt": "a fox", "clip_skip": 1}
         assert settings(built.graph, "negative") == {
             "prompt": "rain", "clip_skip": 1, "negative": True,

@@ -2,7 +2,6 @@
 
 import json
 import os
-import struct
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,48 +12,7 @@ from core.errors import Invalid, UnsupportedType
 from core.library import folder, scan
 from core.library.folder import is_model, read_folder
 from core.records.model import ModelDefaults
-
-STABLE = {
-    "_class_name": "StableDiffusionPipeline",
-    "unet": ["diffusers", "UNet2DConditionModel"],
-    "safety_checker": [None, None],
-}
-
-
-def safetensors(path: Path, tensors: dict[str, list[int]] | None = None) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    header, place = {}, 0
-    for name, shape in (tensors or {"emb_params": [1, 768]}).items():
-        size = 1
-        for side in shape:
-            size *= side
-        header[name] = {"dtype": "U8", "shape": shape, "data_offsets": [place, place + size]}
-        place += size
-    text = json.dumps(header).encode()
-    path.write_bytes(struct.pack("<Q", len(text)) + text + b"\0" * place)
-    return path
-
-
-def gguf(path: Path) -> Path:
-    """Write a file of no tensors."""
-    path.write_bytes(struct.pack("<4sIQQ", b"GGUF", 3, 0, 0))
-    return path
-
-
-def pipeline(
-    path: Path,
-    index: dict[str, Any] | None = None,
-    unet: dict[str, Any] | None = None,
-    own: dict[str, Any] | None = None,
-) -> Path:
-    safetensors(path / "unet" / "diffusion_pytorch_model.safetensors")
-    (path / "model_index.json").write_text(json.dumps(STABLE if index is None else index))
-    (path / "unet" / "config.json").write_text(
-        json.dumps({"cross_attention_dim": 768} if unet is None else unet)
-    )
-    if own is not None:
-        (path / "heliograph.json").write_text(json.dumps(own))
-    return path
+from tests.core.library.files import STABLE, gguf, pipeline, safetensors
 
 
 class TestFolder:

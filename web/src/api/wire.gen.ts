@@ -23,6 +23,10 @@ export type Generate = {
   seamless?: "both" | "off" | "x" | "y";
   regions?: RegionUse[];
   image_prompts?: ImagePromptUse[];
+  vae?: string | null;
+  text_encoder?: string | null;
+  text_encoder_2?: string | null;
+  text_encoder_3?: string | null;
   count?: number;
   init_image?: string | null;
   mask_image?: string | null;
@@ -118,6 +122,7 @@ export type Job = {
   images: string[];
   error: Problem | null;
   successor: string | null;
+  result: Record<string, unknown> | null;
   degraded: string[];
 };
 
@@ -319,6 +324,7 @@ export type JobEnded = {
   images: string[];
   error: Problem | null;
   degraded: string[];
+  result: Record<string, unknown> | null;
 };
 
 /** The last job of a batch of several ended. */

@@ -1,0 +1,1 @@
+"""Pipelines of diffusers that run through their own ``__call__``: loading, asking, previews."""
