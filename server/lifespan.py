@@ -188,9 +188,10 @@ def make_executor(settings: Settings, layout: Layout) -> Executor:
     options = EngineOptions(
         staging=str(layout.staging), nodes=str(layout.nodes), device=settings.device,
         dtype=settings.dtype, threads=settings.threads, preview_rate=settings.preview_rate,
-        preview_size=settings.preview_size, cache_mb=settings.cache_mb, ram_mb=settings.ram_mb,
-        memory_mb=settings.memory_mb, log_level=settings.log_level,
-        failpoints=settings.failpoints, max_rows=settings.max_rows,
+        preview_size=settings.preview_size, cache_mb=settings.cache_mb,
+        ram_budget_mb=settings.ram_budget_mb, memory_mb=settings.memory_mb,
+        log_level=settings.log_level, failpoints=settings.failpoints, max_rows=settings.max_rows,
+        vram_budget_mb=settings.vram_budget_mb, speed=settings.speed,
         quantize=settings.quantize,
     )  # fmt: skip
     if settings.fake_engine:

@@ -11,7 +11,7 @@ from pathlib import Path
 from core import naming
 from core.blobs import sync_folder
 from core.errors import Invalid, UnsupportedType
-from core.library import choosing, examine, folder, header, sniffing
+from core.library import choosing, configs, examine, header, sniffing
 from core.library.examine import Found
 
 _MAX_CONFIG = 1 << 20  # bytes; larger texts are vocabularies
@@ -81,6 +81,6 @@ def _look(file: Path, *, single: bool) -> None:
         content = json.loads(file.read_bytes())
     except (ValueError, RecursionError) as error:
         raise Invalid("model_config_invalid", file=file.name, reason="unreadable") from error
-    said = [name for name in folder.CODE if isinstance(content, dict) and content.get(name)]
+    said = [name for name in configs.CODE if isinstance(content, dict) and content.get(name)]
     if said:
         raise Invalid("model_config_not_allowed", what=f"{file.name}: {said[0]}")

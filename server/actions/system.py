@@ -11,22 +11,26 @@ from msgspec import Meta, Struct
 import core
 from core.config import LIVE, SECRET, Settings, Source
 from core.errors import EngineUnavailable, Invalid, Problem
-from core.graph import recipes, sweep
+from core.graph import recipes, sweep, ways
 from core.graph.check import MAX_EDGES, MAX_NODES
+from core.graph.cookbook import Recipe
 from core.graph.fields import value_faults
 from core.graph.reasons import BAD
 from core.ipc.messages import Tune
 from core.records.events import TOPICS, ConfigChanged
 from core.store import boards, models, presets, tokens, workflows
 from server import archive, codec
+from server.actions import sampled
 from server.actions.jobs import Id
+from server.actions.memory import MemoryInfo, memory_of
 from server.actions.queue import Nothing
 from server.principal import SCOPES, Principal
 from server.state import State
 
 log = logging.getLogger(__name__)
 FORMATS = ("png", "jpeg", "webp")  # that pictures can be fetched in
-FAMILIES = ("sd1", "sd2", "sdxl", "sdxl-refiner")  # that recipes know; the library's own are added
+# That recipes know; the library's own are added.
+FAMILIES = ("sd1", "sd2", "sdxl", "sdxl-refiner", "sd3", "flux")
 
 
 class RecipeInfo(Struct, frozen=True, kw_only=True):
@@ -44,7 +48,14 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     families: list[str]
     samplers: list[str]
     schedules: list[str]
+    sampling: Annotated[
+        dict[str, sampled.Possible], Meta(description="Of these, those of each family.")
+    ]
     recipes: list[RecipeInfo]
+    own_recipes: Annotated[
+        dict[str, list[RecipeInfo]],
+        Meta(description="Of families that are drawn in a way of their own, in place of those."),
+    ]
     training_methods: list[str]
     formats: Annotated[list[str], Meta(description="File formats of `/images/{id}/file`.")]
     upload_types: list[str]
@@ -136,6 +147,18 @@ class SystemInfo(Struct, frozen=True, kw_only=True):
     sockets: int
     queue: dict[str, int]
     paused: bool
+    memory: Annotated[
+        MemoryInfo | None, Meta(description="Null before the engine's first heartbeat.")
+    ] = None
+    speed: Annotated[str, Meta(description="The tier that networks run in.")] = "plain"
+
+
+def _told(recipe: Recipe) -> RecipeInfo:
+    return RecipeInfo(
+        name=recipe.name,
+        title=(recipe.fields.__doc__ or "").strip(),
+        fields=msgspec.json.schema(recipe.fields),
+    )
 
 
 async def capabilities(state: State, principal: Principal, ask: Nothing) -> Capabilities:
@@ -148,14 +171,12 @@ async def capabilities(state: State, principal: Principal, ask: Nothing) -> Capa
         families=list(families),
         samplers=nodes.samplers,
         schedules=nodes.schedules,
-        recipes=[
-            RecipeInfo(
-                name=recipe.name,
-                title=(recipe.fields.__doc__ or "").strip(),
-                fields=msgspec.json.schema(recipe.fields),
-            )
-            for recipe in recipes.RECIPES.values()
-        ],
+        sampling={family: sampled.possible(nodes, family) for family in families},
+        recipes=[_told(recipe) for recipe in recipes.RECIPES.values()],
+        own_recipes={
+            family: [_told(recipe) for recipe in found.values()]
+            for family, found in ways.WAYS.items()
+        },
         training_methods=[],
         formats=list(FORMATS),
         upload_types=sorted(codec.IMAGE_TYPES),
@@ -260,6 +281,8 @@ async def system(state: State, principal: Principal, ask: Nothing) -> SystemInfo
         sockets=len(state.sockets),
         queue=queue.counts,
         paused=queue.paused,
+        memory=memory_of(state),
+        speed=state.settings.speed,
     )
 
 
