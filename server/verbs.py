@@ -9,8 +9,10 @@ from msgspec import Struct
 from server.actions import (
     batches,
     boards,
+    capabilities,
     graphs,
     images,
+    installs,
     jobs,
     models,
     presets,
@@ -77,7 +79,13 @@ VERBS: dict[str, tuple[Action, Access]] = {
     "unload": (models.unload, "admin"),
     "convert": (tasks.convert, "admin"),
     "verify": (tasks.verify, "admin"),
-    "capabilities": (system.capabilities, "read"),
+    "install": (installs.install, "admin"),
+    "installs": (installs.page, "admin"),
+    "install_state": (installs.get, "admin"),
+    "pause_install": (installs.pause, "admin"),
+    "resume_install": (installs.resume, "admin"),
+    "cancel_install": (installs.cancel, "admin"),
+    "capabilities": (capabilities.capabilities, "read"),
     "system": (system.system, "read"),
 }
 

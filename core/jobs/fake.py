@@ -218,14 +218,9 @@ class FakeExecutor:
             data = await to_thread.run_sync(shipped("catalogue.json").read_bytes)
             self._catalogue = msgspec.json.decode(data, type=Catalogue)
         self._hello = Hello(
-            protocol=PROTOCOL,
-            pid=0,
-            device="cpu",
-            device_name="fake engine",
-            memory_total=1 << 30,
-            torch="",
-            catalogue=self._catalogue,
-        )
+            protocol=PROTOCOL, pid=0, device="cpu", device_name="fake engine",
+            memory_total=1 << 30, torch="", catalogue=self._catalogue,
+        )  # fmt: skip
         await self.say(self._hello)
 
     async def _beat(self) -> None:
@@ -239,6 +234,8 @@ class FakeExecutor:
                     used=1 << 20,
                     total=1 << 30,
                     models=sorted(self._models),
+                    weights_ram=1 << 20,
+                    ram_budget=1 << 29,
                 )
             )
             await anyio.sleep(self._script.beat)

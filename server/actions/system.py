@@ -11,48 +11,18 @@ from msgspec import Meta, Struct
 import core
 from core.config import LIVE, SECRET, Settings, Source
 from core.errors import EngineUnavailable, Invalid, Problem
-from core.graph import recipes, sweep
-from core.graph.check import MAX_EDGES, MAX_NODES
 from core.graph.fields import value_faults
 from core.graph.reasons import BAD
 from core.ipc.messages import Tune
-from core.records.events import TOPICS, ConfigChanged
-from core.store import boards, models, presets, tokens, workflows
-from server import archive, codec
+from core.records.events import ConfigChanged
+from core.store import tokens
 from server.actions.jobs import Id
+from server.actions.memory import MemoryInfo, memory_of
 from server.actions.queue import Nothing
-from server.principal import SCOPES, Principal
+from server.principal import Principal
 from server.state import State
 
 log = logging.getLogger(__name__)
-FORMATS = ("png", "jpeg", "webp")  # that pictures can be fetched in
-FAMILIES = ("sd1", "sd2", "sdxl", "sdxl-refiner")  # that recipes know; the library's own are added
-
-
-class RecipeInfo(Struct, frozen=True, kw_only=True):
-    """One recipe and the JSON Schema of its fields."""
-
-    name: str
-    title: str
-    fields: dict[str, Any]
-
-
-class Capabilities(Struct, frozen=True, kw_only=True):
-    """All that a client may offer; it hard-codes none of it."""
-
-    version: str
-    families: list[str]
-    samplers: list[str]
-    schedules: list[str]
-    recipes: list[RecipeInfo]
-    training_methods: list[str]
-    formats: Annotated[list[str], Meta(description="File formats of `/images/{id}/file`.")]
-    upload_types: list[str]
-    limits: Annotated[dict[str, int], Meta(description="Bytes, pixels, counts.")]
-    languages: Annotated[dict[str, str], Meta(description="Language → its name in itself.")]
-    language: Annotated[str, Meta(description="The server's own.")]
-    topics: list[str]
-    scopes: list[str]
 
 
 class SettingInfo(Struct, frozen=True, kw_only=True):
@@ -81,6 +51,7 @@ class ChangeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     preview_rate: Any = msgspec.UNSET
     trash_days: Any = msgspec.UNSET
     download_name: Any = msgspec.UNSET
+    hf_token: Any = msgspec.UNSET
 
 
 class CreateToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -135,50 +106,10 @@ class SystemInfo(Struct, frozen=True, kw_only=True):
     sockets: int
     queue: dict[str, int]
     paused: bool
-
-
-async def capabilities(state: State, principal: Principal, ask: Nothing) -> Capabilities:
-    """Tell a client everything that it may offer."""
-    nodes = state.nodes
-    found = await state.db.read(lambda connection: models.page(connection, limit=200))
-    families = dict.fromkeys([*FAMILIES, *(model.family for model in found.items)])
-    return Capabilities(
-        version=core.__version__,
-        families=list(families),
-        samplers=nodes.samplers,
-        schedules=nodes.schedules,
-        recipes=[
-            RecipeInfo(
-                name=recipe.name,
-                title=(recipe.fields.__doc__ or "").strip(),
-                fields=msgspec.json.schema(recipe.fields),
-            )
-            for recipe in recipes.RECIPES.values()
-        ],
-        training_methods=[],
-        formats=list(FORMATS),
-        upload_types=sorted(codec.IMAGE_TYPES),
-        limits={
-            "json_bytes": codec.JSON_CAP,
-            "image_bytes": codec.IMAGE_CAP,
-            "pixels": state.settings.max_pixels,
-            "side": recipes.MAX_SIDE,
-            "jobs": sweep.MAX_JOBS,
-            "queue": state.settings.queue_max,
-            "nodes": MAX_NODES,
-            "links": MAX_EDGES,
-            "page": 200,
-            "archive": archive.MAX_PICTURES,
-            "archive_bytes": archive.MAX_BYTES,
-            "boards": boards.MAX_BOARDS,
-            "presets": presets.MAX_PRESETS,
-            "workflows": workflows.MAX_WORKFLOWS,
-        },
-        languages=state.words.names(),
-        language=state.settings.language,
-        topics=list(TOPICS),
-        scopes=list(SCOPES),
-    )
+    memory: Annotated[
+        MemoryInfo | None, Meta(description="Null before the engine's first heartbeat.")
+    ] = None
+    speed: Annotated[str, Meta(description="The tier that networks run in.")] = "plain"
 
 
 async def config(state: State, principal: Principal, ask: Nothing) -> ConfigInfo:
@@ -259,6 +190,8 @@ async def system(state: State, principal: Principal, ask: Nothing) -> SystemInfo
         sockets=len(state.sockets),
         queue=queue.counts,
         paused=queue.paused,
+        memory=memory_of(state),
+        speed=state.settings.speed,
     )
 
 

@@ -3,8 +3,10 @@
 from server.actions import (
     batches,
     boards,
+    capabilities,
     graphs,
     images,
+    installs,
     jobs,
     logs,
     models,
@@ -20,6 +22,7 @@ from server.actions import (
 from server.route import Route, verb
 
 API = "/api/v1"
+INSTALL = f"{API}/models/installs/{{install}}"
 BATCH = f"{API}/batches/{{batch}}"
 
 
@@ -69,7 +72,7 @@ def routes() -> list[Route]:
         verb("DELETE", f"{flow}/{{workflow}}", workflows.delete, "generate", tag="workflows"),
         verb("POST", f"{flow}/{{workflow}}/run", runs.run, "generate", tag="workflows", status=201),
         *_models(),
-        verb("GET", f"{API}/capabilities", system.capabilities, "read", tag="system"),
+        verb("GET", f"{API}/capabilities", capabilities.capabilities, "read", tag="system"),
         verb("GET", f"{API}/config", system.config, "admin", tag="system"),
         verb("PATCH", f"{API}/config", system.change_config, "admin", tag="system"),
         verb("GET", f"{API}/tokens", system.list_tokens, "admin", tag="system"),
@@ -89,6 +92,14 @@ def _models() -> list[Route]:
         verb("GET", f"{API}/models/roots", shelves.roots, "admin", tag="models"),
         verb("POST", f"{API}/models/roots", shelves.adopt, "admin", tag="models", status=201),
         verb("DELETE", f"{API}/models/roots/{{root}}", shelves.abandon, "admin", tag="models"),
+        verb(
+            "POST", f"{API}/models/install", installs.install, "admin", tag="installs", status=202
+        ),
+        verb("GET", f"{API}/models/installs", installs.page, "admin", tag="installs"),
+        verb("GET", INSTALL, installs.get, "admin", tag="installs"),
+        verb("POST", f"{INSTALL}/pause", installs.pause, "admin", tag="installs"),
+        verb("POST", f"{INSTALL}/resume", installs.resume, "admin", tag="installs"),
+        verb("POST", f"{INSTALL}/cancel", installs.cancel, "admin", tag="installs"),
         verb("GET", f"{API}/models/{{model}}", models.get, "read", tag="models"),
         verb("PATCH", f"{API}/models/{{model}}", models.change, "admin", tag="models"),
         verb("DELETE", f"{API}/models/{{model}}", shelves.delete, "admin", tag="models"),

@@ -23,7 +23,8 @@ SECTIONS = (
     "gallery",
     "disk",
 )
-NAMED = ("soak", "kills", "starter", "judged", "gpu", "large")  # only when asked for by name
+# Only when asked for by name:
+NAMED = ("memory", "speed", "large", "soak", "kills", "starter", "judged", "gpu")
 
 
 def main(arguments: list[str]) -> None:
