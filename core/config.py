@@ -19,9 +19,9 @@ from core.errors import ConfigRefused, Problem
 
 Source = Literal["default", "file", "environment", "flag", "runtime"]
 LIVE = frozenset(
-    {"log_level", "language", "preview_rate", "trash_days", "download_name"}
+    {"log_level", "language", "preview_rate", "trash_days", "download_name", "hf_token"}
 )  # may change running
-SECRET = frozenset({"token"})
+SECRET = frozenset({"token", "hf_token", "install_tokens"})
 _PREFIX = "HELIOGRAPH_"
 _FORMER = {"ram_mb": "ram_budget_mb"}  # names that settings had, which files and variables may keep
 
@@ -156,6 +156,31 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         naming.Pattern,
         Meta(description="Names of downloaded pictures, a pattern: {date} {prompt} {seed} {id} …"),
     ] = "{id}"
+    hf_endpoint: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https?://[^\s/?#@]+)?$",
+            description="Address of a model hub; empty for HF_ENDPOINT, or Hugging Face's own.",
+        ),
+    ] = ""
+    hf_token: Annotated[
+        str,
+        Meta(
+            pattern=r"^[\x21-\x7e]*$",
+            description="A token of the hub, for private models and accepted licences.",
+        ),
+    ] = ""
+    install_max_gb: Annotated[
+        int, Meta(ge=1, le=4096, description="Largest model that is installed, in GiB.")
+    ] = 40
+    install_private: Annotated[
+        list[str],
+        Meta(description="Hosts that models may come from though they lie in a private network."),
+    ] = []
+    install_tokens: Annotated[
+        list[str],
+        Meta(description="Secrets of hosts that models come from: civitai.com=secret."),
+    ] = []
     fact_retention: Annotated[
         int, Meta(ge=1000, description="Events that can be replayed after a reconnect.")
     ] = 200_000

@@ -13,6 +13,7 @@
     ├── Unavailable               the server's state forbids it now; try again
     │   ├── QueueFull
     │   ├── EngineUnavailable
+    │   ├── Unreachable           another machine does not answer as it should
     │   └── NotStored             the disk refused it, and nothing of it was written
     │       ├── DiskFull
     │       └── DatabaseFailing
@@ -144,6 +145,13 @@ class EngineUnavailable(Unavailable):
     """Raised when what was asked needs the engine and it is not ready."""
 
     code = "engine_unavailable"
+
+
+class Unreachable(Unavailable):
+    """Raised when another machine does not answer, or breaks off; params: host, reason."""
+
+    code = "host_unreachable"
+    retry_after = 30
 
 
 class NotStored(Unavailable):

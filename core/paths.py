@@ -42,6 +42,7 @@ class Layout:
         self.blobs = self.root / "blobs"  # uploads by SHA-256
         self.staging = self.root / "staging"  # written by the engine, moved by the server
         self.models = self.root / "models"
+        self.making = self.models / ".making"  # written by the engine, moved beside it
         self.nodes = self.root / "nodes"  # users' node files
         self.wildcards = self.root / "wildcards"  # users' lists of words for prompts
         self.logs = self.root / "logs"
@@ -52,7 +53,7 @@ class Layout:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (
             self.backups, self.images, self.thumbnails, self.blobs, self.staging,
-            self.models, self.nodes, self.wildcards, self.logs,
+            self.models, self.making, self.nodes, self.wildcards, self.logs,
         ):  # fmt: skip
             folder.mkdir(mode=0o700, exist_ok=True)
 

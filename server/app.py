@@ -13,7 +13,7 @@ from core.errors import HeliographError, NotFound, RequestError
 from server import assets, documents, problems, websocket
 from server.gate import Gate
 from server.route import Route
-from server.routes import api, generate, images, nodes, system
+from server.routes import api, generate, images, nodes, system, tasks
 from server.state import State
 
 
@@ -26,6 +26,7 @@ def routes() -> list[BaseRoute]:
         *images.routes(),
         *nodes.routes(),
         *api.routes(),
+        *tasks.routes(),
         websocket.route(),
         *assets.routes(),
     ]

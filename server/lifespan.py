@@ -28,6 +28,7 @@ from core.store import events, roots
 from core.store.database import Database
 from server import catalogue, exposure, housekeeping, library, lock
 from server.catalogue import Keeper
+from server.installer import Installer
 from server.meters import Meters
 from server.signing import Signer
 from server.state import State
@@ -109,6 +110,7 @@ async def _claimed(layout: Layout) -> AsyncIterator[None]:
             stack.enter_context(lock.held(layout.lock))
             exposure.warn(layout)
             await anyio.to_thread.run_sync(empty, layout.staging)
+            await anyio.to_thread.run_sync(empty, layout.making)
         yield
 
 
@@ -159,6 +161,7 @@ async def _start(group: TaskGroup, state: State, *, scan: bool) -> None:
     group.start_soon(library.keep_scanned, state, scan)
     group.start_soon(library.keep_hashed, state)
     group.start_soon(housekeeping.keep_tidy, state)
+    group.start_soon(Installer(state).run)
 
 
 async def drain(state: State) -> None:

@@ -5,12 +5,12 @@ another disk, by its hash, which is computed only where the sizes are equal.
 """
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from msgspec import Struct
 
+from core.jobs.making import row_of as row_of
 from core.library.scan import Found
-from core.store.work import ModelFile, NewModel
+from core.store.work import ModelFile
 
 
 class Moves(Struct, kw_only=True):
@@ -47,19 +47,3 @@ def match(found: Sequence[Found], held: Sequence[ModelFile], gone: Iterable[Mode
             made.doubtful.append((one, by_size[one.bytes]))
     made.gone = list(lost.values())
     return made
-
-
-def row_of(found: Found, sha256: str | None = None) -> NewModel:
-    """Write a find as the store takes it.
-
-    :param sha256: of its content, if that is known.
-    """
-    return NewModel(
-        name=found.name, kind=found.kind, family=found.family, format=found.format,
-        root=found.label, file=found.file, bytes=found.bytes, changed=int(found.mtime * 1000),
-        identity=found.identity, defaults=found.defaults, source=Path(found.label).name,
-        sha256=sha256, variant=found.variant or None, edition=found.edition or None,
-        trigger=found.said.trigger, description=found.said.description,
-        trigger_words=found.said.trigger_words, metadata=found.said.facts,
-        licence=found.said.licence, link=found.said.link, stamp=found.stamp, inode=found.inode,
-    )  # fmt: skip

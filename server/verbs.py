@@ -11,6 +11,7 @@ from server.actions import (
     boards,
     graphs,
     images,
+    installs,
     jobs,
     models,
     presets,
@@ -20,6 +21,7 @@ from server.actions import (
     sheets,
     shelves,
     system,
+    tasks,
     workflows,
 )
 from server.route import Access
@@ -74,6 +76,14 @@ VERBS: dict[str, tuple[Action, Access]] = {
     "recommended": (models.recommend, "read"),
     "scan": (models.scan, "admin"),
     "unload": (models.unload, "admin"),
+    "convert": (tasks.convert, "admin"),
+    "verify": (tasks.verify, "admin"),
+    "install": (installs.install, "admin"),
+    "installs": (installs.page, "admin"),
+    "install_state": (installs.get, "admin"),
+    "pause_install": (installs.pause, "admin"),
+    "resume_install": (installs.resume, "admin"),
+    "cancel_install": (installs.cancel, "admin"),
     "capabilities": (system.capabilities, "read"),
     "system": (system.system, "read"),
 }

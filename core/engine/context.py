@@ -24,6 +24,8 @@ from core.engine.values import Handle, Image, Mask
 from core.errors import NotFound
 from core.graph.catalogue import Resource, known
 from core.ipc.messages import Degraded, EngineOptions, JobProgressed, SavedImage
+from core.records.graph import GraphNode, Json
+from core.records.task import MadeModel
 
 
 class Service(Protocol):
@@ -33,6 +35,7 @@ class Service(Protocol):
 
 
 S = TypeVar("S", bound=Service)
+W_contra = TypeVar("W_contra", contravariant=True)
 
 
 class Engine:
@@ -107,6 +110,34 @@ class Job:
             self.report(
                 Degraded(job=self.id, rung=rung, needed=shortage.needed, free=shortage.free)
             )
+
+
+class Running(Protocol[W_contra]):
+    """What does a job's work: a graph by ``Runner``, a task by ``tasks.run.TaskRun``."""
+
+    engine: Engine
+    job: Job
+    made: list[MadeModel]
+    result: dict[str, Json] | None
+
+    @property
+    def node(self) -> GraphNode | None:
+        """Give the node that runs, if one does."""
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """Give plain values by ``node.port``."""
+
+    @property
+    def cached(self) -> int:
+        """Count the nodes whose output was taken from the cache."""
+
+    @property
+    def ran(self) -> int:
+        """Count the nodes that ran."""
+
+    def run(self, work: W_contra) -> None:
+        """Do the work; raises as it pleases."""
 
 
 class Context:

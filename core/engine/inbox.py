@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from core import failpoint
 from core.ipc import exits, frames
-from core.ipc.messages import AnyCommand, Cancel, RunGraph
+from core.ipc.messages import AnyCommand, Cancel, Run
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class Inbox:
                     if flag is not None:  # else it has ended meanwhile
                         flag.set()
                     continue
-                if isinstance(command, RunGraph):
+                if isinstance(command, Run):
                     self._flags.setdefault(command.job, threading.Event())
                 self._queue.put(command)
         except (frames.FrameError, OSError, ValueError):

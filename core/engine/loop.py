@@ -29,6 +29,7 @@ from core.engine.outbox import Outbox
 from core.engine.registry import Registry
 from core.engine.residency import Residency
 from core.engine.runner import Runner, perform
+from core.engine.tasks.run import TaskRun
 from core.ipc import exits
 from core.ipc.messages import (
     PROTOCOL,
@@ -44,7 +45,9 @@ from core.ipc.messages import (
     Ping,
     Pong,
     Rescan,
+    Run,
     RunGraph,
+    RunTask,
     Stop,
     Tune,
     Unload,
@@ -114,7 +117,7 @@ class Loop:
 
     def _do(self, command: AnyCommand) -> None:
         match command:
-            case RunGraph():
+            case RunGraph() | RunTask():
                 self._start(command)
             case Watch():
                 self._outbox.watch(command.jobs)
@@ -143,7 +146,7 @@ class Loop:
             self._inbox.cancel_all()
         return not self._jobs or now >= self._deadline + _LAST_WORDS
 
-    def _start(self, command: RunGraph) -> None:
+    def _start(self, command: Run) -> None:
         if command.job in self._jobs:
             log.error("Job %s is running already", command.job, extra={"job": command.job})
             return
@@ -154,13 +157,13 @@ class Loop:
         self._outbox.begin(command.job)
         thread.start()
 
-    def _job(self, command: RunGraph) -> None:
+    def _job(self, command: Run) -> None:
         """Live the whole life of a job's thread, from its command to its last report."""
         logged_request_id.set(command.request_id)
         logged_job.set(command.job)
         job = Job(
             command.job,
-            exact=command.exact,
+            exact=isinstance(command, RunTask) or command.exact,
             resources=command.resources,
             metadata=command.metadata,
             canceled=self._inbox.flag(command.job),
@@ -169,8 +172,7 @@ class Loop:
             since = time.perf_counter()
             if len(self._jobs) == 1:
                 self._engine.device.reset_peak()
-            runner = Runner(self._engine, self._cache, self._registry.nodes, job)
-            report = perform(runner, command.graph)
+            report = self._perform(command, job)
         if isinstance(report, Fatal):
             self._die(report)
             return
@@ -179,7 +181,15 @@ class Loop:
         self._look_for_leaks()
         self._end(command, structs.replace(report, seconds=time.perf_counter() - since))
 
-    def _end(self, command: RunGraph, report: JobDone | JobFailed | JobCanceled) -> None:
+    def _perform(self, command: Run, job: Job) -> JobDone | JobFailed | JobCanceled | Fatal:
+        nodes = self._registry.nodes
+        if isinstance(command, RunTask):
+            task = TaskRun(self._engine, nodes, job, command)
+            return perform(task, command.task)
+        runner = Runner(self._engine, self._cache, nodes, job)
+        return perform(runner, command.graph)
+
+    def _end(self, command: Run, report: JobDone | JobFailed | JobCanceled) -> None:
         log.info(
             "%s after %.2f s", type(report).__name__, report.seconds,
             extra={"action": "engine.job_ended"},

@@ -6,7 +6,7 @@ Knows how a node is called, not what it does, and nothing of the server.
 import inspect
 import logging
 import traceback
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 import msgspec
@@ -14,7 +14,7 @@ import torch
 
 from core.engine.baton import Cancelled
 from core.engine.cache import Cache, Outputs
-from core.engine.context import Context, Engine, Job
+from core.engine.context import Context, Engine, Job, Running
 from core.engine.device import Device
 from core.engine.faults import poisoned
 from core.engine.ladder import Rung, climb
@@ -27,10 +27,12 @@ from core.graph.check import check
 from core.graph.plan import Step
 from core.graph.reasons import BAD, fault_of
 from core.ipc.messages import Fatal, JobCanceled, JobDone, JobFailed, JobProgressed
-from core.records.graph import Graph, GraphNode
+from core.records.graph import Graph, GraphNode, Json
+from core.records.task import MadeModel
 
 log = logging.getLogger(__name__)
 
+W = TypeVar("W")  # a graph, or a task
 _POLL = 0.05  # seconds between two looks at the job of an async node
 _PLAIN_CAP = 16_384  # characters of a text that is reported as an output
 _EXACT = b"exact:"  # an exact replay never takes, or leaves, a picture made in company
@@ -54,6 +56,8 @@ class Runner:
         self.ran = 0
         self.cached = 0
         self.outputs: dict[str, Any] = {}  # "node.port" → plain value
+        self.made: list[MadeModel] = []  # graphs make none
+        self.result: dict[str, Json] | None = None
 
     def run(self, graph: Graph) -> None:
         """Run every node that leads to a sink, each after those it needs.
@@ -144,12 +148,12 @@ class Runner:
         )
 
 
-def perform(runner: Runner, graph: Graph) -> JobDone | JobFailed | JobCanceled | Fatal:
-    """Run a graph to whatever end it comes to, and report that. Nothing passes but an exit."""
+def perform(runner: Running[W], work: W) -> JobDone | JobFailed | JobCanceled | Fatal:
+    """Do a job's work to whatever end it comes to, and report that. Nothing passes but an exit."""
     job = runner.job
     try:
         with torch.inference_mode():
-            runner.run(graph)
+            runner.run(work)
     except Cancelled:
         return JobCanceled(job=job.id)
     except Exception as error:
@@ -165,6 +169,8 @@ def perform(runner: Runner, graph: Graph) -> JobDone | JobFailed | JobCanceled |
         peak_bytes=runner.engine.device.peak(),
         cached=runner.cached,
         ran=runner.ran,
+        made=runner.made,
+        result=runner.result,
     )
 
 
@@ -182,7 +188,7 @@ def _poison(error: Exception, device: Device) -> Exception | None:
     return None
 
 
-def _failure(error: Exception, runner: Runner) -> JobFailed:
+def _failure(error: Exception, runner: Running[W]) -> JobFailed:
     node = runner.node.id if runner.node else None
     kind = runner.node.type if runner.node else None
     path: str | None = None

@@ -1,13 +1,15 @@
 """Separate parts: those of a checkpoint that are taken from files or folders of their own.
 
-Knows what a graph names for which part; loads nothing.
+Knows what a graph names for which part; reads headers at most.
 """
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from core.engine.context import Context
-from core.engine.models.families import family_of
-from core.engine.values import Place
+from core.engine.models import load
+from core.engine.models.families import VAE, family_of
+from core.engine.values import Model, Place, Vae
 from core.errors import Invalid
 from core.graph.catalogue import Resource
 from core.graph.separate import FORMATS, fits
@@ -23,6 +25,24 @@ def places(
         model_wrong_family for one of another family.
     """
     return tuple(_places(ctx, checkpoint, named))
+
+
+def prove(model: Model, vae: Vae) -> None:
+    """Look whether an autoencoder of its own makes what the denoiser takes; reads no weights.
+
+    :raises Invalid: vae_misfit.
+    :raises ModelUnreadable: when the configuration of either cannot be read.
+    """
+    own = next((one for one in model.elsewhere if one.part == VAE), None)
+    if own is None:
+        return
+    channels, _ = load.latent_size(load.config_of(vae))
+    config = load.config_of(model)
+    wanted = int(config.get("out_channels") or config.get("in_channels", channels))
+    wanted //= getattr(family_of(model.family), "packed", 1)
+    if channels != wanted:
+        name = Path(own.path).stem
+        raise Invalid("vae_misfit", name=name, channels=channels, wanted=wanted)
 
 
 def _places(ctx: Context, checkpoint: Resource, named: Mapping[str, str | None]) -> Iterator[Place]:

@@ -5,7 +5,7 @@ it needs under the baton. A handle names weights, which live in ``residency``. B
 dimension B: there are no lists on wires. Plain ``int | float | str | bool`` flow as they are.
 """
 
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import torch
 from msgspec import Struct, structs
@@ -55,6 +55,25 @@ class Latent(Value, frozen=True, kw_only=True):
     channels: torch.Tensor | None = None
 
 
+class Sizes(NamedTuple):
+    """What a network is told of sizes beside a prompt; heights and widths, in pixels.
+
+    Podell et al. 2023, https://arxiv.org/abs/2307.01952, §2.2.
+    """
+
+    original: tuple[int, int] = (0, 0)  # before it was scaled; 0 is that of what is drawn
+    cut: tuple[int, int] = (0, 0)  # off its top, and off its left side
+    target: tuple[int, int] = (0, 0)  # what it was trained at; 0 as above
+
+    def numbers(self, drawn: tuple[int, int]) -> tuple[int, ...]:
+        """Give the six numbers for a picture of a size."""
+        original, target = (
+            tuple(side or of for side, of in zip(size, drawn, strict=True))
+            for size in (self.original, self.target)
+        )
+        return (*original, *self.cut, *target)
+
+
 class Later(Struct, frozen=True, kw_only=True):
     """What a prompt becomes in a later stage: tensors shaped as at first."""
 
@@ -80,7 +99,8 @@ class Conditioning(Value, frozen=True, kw_only=True):
     In the dtype the text encoder ran in. T is a multiple of the encoder's window; ``pooled`` is of
     the first window. ``empty`` (1, T', D) is one window of the empty prompt, which lengthens the
     other prompt of a picture where that is shorter. ``identity`` names the text encoder that made
-    them; ``remarked`` says what of the prompt is not in it.
+    them; ``remarked`` says what of the prompt is not in it, ``sizes`` what a network is told of
+    sizes.
     """
 
     tokens: torch.Tensor
@@ -91,6 +111,7 @@ class Conditioning(Value, frozen=True, kw_only=True):
     empty: torch.Tensor | None = None
     remarked: tuple[str, ...] = ()
     regions: tuple[Region, ...] = ()
+    sizes: Sizes = Sizes()
     heads: int = 0  # tokens at the beginning that are of pictures (``adapters.image_prompt``)
 
     def remarks(self) -> tuple[str, ...]:

@@ -8,7 +8,9 @@ from core.records.graph import Graph, GraphNode, Json
 from core.records.image import ImageFacts
 
 SINK = "image.save"
-_PASSING = {"prompt.region": "base", "control.ip_adapter": ""}  # the input, or the output's name
+_PASSING = {  # type → the input, or the output's name
+    "prompt.region": "base", "prompt.sizes": "conditioning", "control.ip_adapter": "",
+}  # fmt: skip
 _SAMPLERS = ("latent.sample", "latent.sample_tiled")
 _WHOLE = "pipeline.generate"  # has all of it among its own settings
 _SIZED = ("latent.empty", "image.resize", "inpaint.crop")

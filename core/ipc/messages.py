@@ -11,7 +11,8 @@ from msgspec import Meta, Struct
 from core.errors import Params
 from core.graph.catalogue import Catalogue, Resource
 from core.meters import Tally
-from core.records.graph import Graph
+from core.records.graph import Graph, Json
+from core.records.task import AnyTask, MadeModel
 
 PROTOCOL = 1
 Quantize = Literal["none", "fp8", "nf4", "int8"]  # how the weights of denoisers are kept
@@ -56,6 +57,20 @@ class RunGraph(Command, frozen=True, kw_only=True, tag="run_graph"):
     alone: Annotated[bool, Meta(description="A suspect: no other job beside it.")] = False
 
 
+class RunTask(Command, frozen=True, kw_only=True, tag="run_task"):
+    """Do a task; answered as RunGraph is. What it names by id is in ``resources``."""
+
+    job: str
+    task: AnyTask
+    folder: Annotated[str, Meta(description="Where models are made; names begin with the job.")]
+    graph: Annotated[Graph | None, Meta(description="What draws our picture of a Verify.")] = None
+    resources: dict[str, Resource] = {}
+    hashes: Annotated[dict[str, str], Meta(description="Id of a model → SHA-256, if known.")] = {}
+    metadata: dict[str, str] = {}
+    request_id: str = ""
+    alone: bool = False
+
+
 class Cancel(Command, frozen=True, kw_only=True, tag="cancel"):
     """Stop a job at its next check."""
 
@@ -97,7 +112,8 @@ class Ping(Command, frozen=True, kw_only=True, tag="ping"):
     number: int
 
 
-AnyCommand = RunGraph | Cancel | Watch | Unload | Rescan | Tune | Stop | Ping
+Run = RunGraph | RunTask  # what becomes a job of the engine
+AnyCommand = RunGraph | RunTask | Cancel | Watch | Unload | Rescan | Tune | Stop | Ping
 
 
 class Report(Struct, frozen=True, kw_only=True, tag_field="say"):
@@ -188,6 +204,10 @@ class JobDone(Report, frozen=True, kw_only=True, tag="job_done"):
     peak_bytes: int = 0
     cached: int = 0  # nodes whose output was taken from the cache
     ran: int = 0  # nodes that ran
+    made: list[MadeModel] = []
+    result: Annotated[
+        dict[str, Json] | None, Meta(description="What a task found; shown with the job.")
+    ] = None
 
 
 class JobFailed(Report, frozen=True, kw_only=True, tag="job_failed"):

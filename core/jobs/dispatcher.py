@@ -19,7 +19,8 @@ from core.errors import EngineUnavailable, NotStored, Problem, Unavailable
 from core.events.bus import Bus
 from core.graph.catalogue import Catalogue
 from core.ipc.frames import FrameError
-from core.ipc.messages import Cancel, RunGraph
+from core.ipc.messages import Cancel, Run, RunGraph
+from core.jobs import tasks
 from core.jobs.disk import DiskWatch
 from core.jobs.executor import Executor
 from core.jobs.flight import Flight
@@ -32,6 +33,7 @@ from core.jobs.reports import Reports
 from core.jobs.resolve import Resolver
 from core.jobs.vitals import Vitals
 from core.paths import Layout
+from core.records.graph import Graph
 from core.records.job import Progress
 from core.store.database import Database
 
@@ -71,6 +73,7 @@ class Dispatcher:
         self._executor = executor
         self._db = db
         self._settings = settings
+        self._layout = layout
         self.identities = Identities()
         self._resolver = Resolver(layout, roots or {}, self.identities)
         self._loaded = Loaded(db, self.identities)
@@ -203,6 +206,7 @@ class Dispatcher:
             prepared = ready.get(one.job)
             if prepared is not None:
                 flight.graph, flight.resources = prepared.graph, prepared.resources
+                flight.task, flight.hashes = prepared.task, prepared.hashes
             if prepared is not None and prepared.problem is not None:
                 await self._refuse(flight, prepared.problem)
             elif flight.canceled is not None:
@@ -216,15 +220,7 @@ class Dispatcher:
         try:
             if flight.graph is None or flight.generation != self._executor.generation:
                 raise EngineUnavailable(state="restarting")
-            command = RunGraph(
-                job=claimed.job,
-                graph=flight.graph,
-                resources=flight.resources,
-                metadata=imprint(claimed, flight),
-                request_id=claimed.request_id,
-                exact=claimed.exact,
-                alone=claimed.alone,
-            )
+            command = self._command(claimed, flight, flight.graph)
             failpoint.hit("claim.send")
             self._executor.send(command)
             failpoint.hit("claim.sent")
@@ -235,6 +231,19 @@ class Dispatcher:
         else:
             flight.moved = time.monotonic()
             log.info("job started", extra={**_named(flight), "action": "job.started"})
+
+    def _command(self, claimed: Claimed, flight: Flight, graph: Graph) -> Run:
+        if flight.task is not None:
+            return tasks.command(claimed, flight, self._layout.making)
+        return RunGraph(
+            job=claimed.job,
+            graph=graph,
+            resources=flight.resources,
+            metadata=imprint(claimed, flight),
+            request_id=claimed.request_id,
+            exact=claimed.exact,
+            alone=claimed.alone,
+        )
 
     async def _give_back(self, flight: Flight) -> None:
         self._flights.pop(flight.job, None)

@@ -9,8 +9,9 @@ from core.jobs import share
 from core.jobs.admission import settle
 from core.jobs.eta import Pace
 from core.records.events import BatchEnded, JobEnded, JobRetried
+from core.records.graph import Json
 from core.records.job import ENDED
-from core.store import batches, cells, counters, images, line
+from core.store import batches, cells, counters, images, line, models
 from core.store.batches import Head
 from core.store.line import Row
 from core.store.place import PACE
@@ -37,6 +38,9 @@ def finish(tx: Transaction, boot: str, finished: Finished) -> bool:
         images.insert(tx, new, owner=job.owner, job=job.id, batch=head.id, board=head.board).id
         for new in finished.images
     ]
+    result = dict(finished.result or {})
+    if finished.models:  # the first is what was asked for
+        result["model"], *_ = [models.upsert(tx, new).id for new in finished.models]
     _measure(tx, job, finished)
     end(
         tx,
@@ -47,6 +51,7 @@ def finish(tx: Transaction, boot: str, finished: Finished) -> bool:
         error=finished.error,
         degraded=finished.degraded,
         batch=head,
+        result=result or None,
     )
     tx.hit("save.row")
     return True
@@ -62,12 +67,15 @@ def end(
     error: Problem | None = None,
     degraded: Sequence[str] = (),
     batch: Head | None = None,
+    result: dict[str, Json] | None = None,
 ) -> None:
     """End one job, with the fact of it, and of its batch if that was the last of several.
 
     :param batch: its batch, if that is known.
     """
-    changed = line.end(tx, job, status, seconds=seconds, error=error, degraded=degraded)
+    changed = line.end(
+        tx, job, status, seconds=seconds, error=error, degraded=degraded, result=result
+    )
     assert changed  # read in this very transaction
     batch = batch or batches.head(tx.connection, job.batch)
     if batch.max_rows is not None and not job.held:
@@ -83,6 +91,7 @@ def end(
             images=list(drawn),
             error=error,
             degraded=list(degraded),
+            result=result,
         )
     )
     counts = batches.end(tx, job.batch)
@@ -197,6 +206,7 @@ def _measure(tx: Transaction, job: Row, finished: Finished) -> None:
     pace = counters.setting(tx.connection, PACE, Pace) or Pace()
     if (
         finished.status == "succeeded"
+        and job.kind == "graph"  # the pace of pictures says nothing of other work
         and job.started is not None
         and not _jumped(tx, job, finished)
     ):

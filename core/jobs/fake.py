@@ -29,7 +29,9 @@ from core.ipc.messages import (
     JobDone,
     Ping,
     Pong,
+    Run,
     RunGraph,
+    RunTask,
     Stop,
     Tune,
     Unload,
@@ -39,7 +41,9 @@ from core.jobs.channel import Channel
 from core.jobs.executor import Changed, Item, Lost, Stamped, State
 from core.jobs.fake_job import FakeJob, FakeScript
 from core.jobs.fake_run import FakeRun
+from core.jobs.fake_task import SAME, Ended, FakeTask, drawing
 from core.paths import shipped
+from core.records.task import Convert
 
 _REPORTS = 256
 _COMMANDS = 1024
@@ -106,7 +110,7 @@ class FakeExecutor:
 
     def _obey(self, command: AnyCommand, group: TaskGroup) -> None:
         match command:
-            case RunGraph():
+            case RunGraph() | RunTask():
                 self._begin(command, group)
             case Cancel():
                 failpoint.hit("cancel.heard")
@@ -124,7 +128,7 @@ class FakeExecutor:
             case Stop():
                 group.start_soon(self._wind_down, command.grace)
 
-    def _begin(self, command: RunGraph, group: TaskGroup) -> None:
+    def _begin(self, command: Run, group: TaskGroup) -> None:
         if len(self._jobs) >= _COMMANDS:
             raise EngineUnavailable(state="busy")
         if command.job not in self._jobs:
@@ -248,8 +252,20 @@ class FakeExecutor:
                 await self._idle.wait()
         self.lose(0, "stopped")
 
-    async def _run(self, command: RunGraph) -> None:
+    async def _run(self, command: Run) -> None:
         began = anyio.current_time()
+        if isinstance(command, RunTask) and isinstance(command.task, Convert):
+            report = await self._convert(command, command.task)
+        else:
+            report = await self._draw(drawing(command))
+        if isinstance(command, RunTask) and isinstance(report, JobDone) and not report.made:
+            report = msgspec.structs.replace(report, result=SAME)
+        failpoint.hit("save.report")
+        del self._jobs[command.job]
+        self._idle.set()
+        await self.say(msgspec.structs.replace(report, seconds=anyio.current_time() - began))
+
+    async def _draw(self, command: RunGraph) -> Ended:
         assert self._catalogue is not None
         run = FakeRun(command, self._catalogue, Path(self._options.staging), self._keys)
         job = FakeJob(command, run, self._script, self._jobs[command.job], self._crashed, self)
@@ -258,10 +274,15 @@ class FakeExecutor:
             self._remember(run.keys)
         else:
             await to_thread.run_sync(run.sweep)
-        failpoint.hit("save.report")
-        del self._jobs[command.job]
-        self._idle.set()
-        await self.say(msgspec.structs.replace(report, seconds=anyio.current_time() - began))
+        return report
+
+    async def _convert(self, command: RunTask, task: Convert) -> Ended:
+        canceled = self._jobs[command.job]
+        job = FakeTask(command, task, self._script, canceled, self._crashed, self)
+        report = await job.play()
+        if not isinstance(report, JobDone):
+            await to_thread.run_sync(job.sweep)
+        return report
 
     def _remember(self, keys: list[bytes]) -> None:
         for key in keys:

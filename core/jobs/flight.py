@@ -7,7 +7,9 @@ from core.records.events import JobProgress
 from core.records.graph import Graph
 from core.records.image import ImageFacts
 from core.records.job import Progress
+from core.records.task import AnyTask
 
+_STEADY = frozenset({"step", "convert"})  # phases whose steps take about as long as each other
 _WEIGHT = 0.3  # of the newest step in the running mean of seconds a step
 
 
@@ -23,10 +25,12 @@ class Flight:
         self.generation = generation
         self.graph: Graph | None = None  # with its cell applied, once resolved
         self.resources: Resources = {}
+        self.task: AnyTask | None = None
+        self.hashes: dict[str, str] = {}  # of models that the task names, by id
         self.progress = Progress(phase="waiting")
         self.canceled: float | None = None  # when somebody asked to
         self.moved = now  # when it last made progress
-        self._stepped: tuple[str | None, float] | None = None  # (node, time) of its last step
+        self._stepped: tuple[str | None, float, int] | None = None  # (node, time, step)
         self._pace: float | None = None  # seconds a step
 
     def advance(self, report: JobProgressed, now: float) -> JobProgress:
@@ -34,12 +38,13 @@ class Flight:
         self.moved = now
         self.progress = Progress(step=report.step, steps=report.steps, phase=report.phase)
         left: float | None = None
-        if report.phase == "step":
-            if self._stepped is not None and self._stepped[0] == report.node:
-                took = now - self._stepped[1]
+        if report.phase in _STEADY:
+            before = self._stepped
+            if before is not None and before[0] == report.node and report.step > before[2]:
+                took = (now - before[1]) / (report.step - before[2])
                 pace = took if self._pace is None else self._pace
                 self._pace = pace + _WEIGHT * (took - pace)
-            self._stepped = (report.node, now)
+            self._stepped = (report.node, now, report.step)
             if self._pace is not None:
                 left = round(self._pace * (report.steps - report.step), 2)
         return JobProgress(

@@ -9,7 +9,7 @@ from anyio import CapacityLimiter, to_thread
 from core import failpoint
 from core.errors import DatabaseFailing, DiskFull, NotFound, NotStored, Problem, Unavailable
 from core.ipc.messages import JobCanceled, JobDone, JobFailed
-from core.jobs import gallery
+from core.jobs import gallery, making
 from core.jobs.ending import Reason
 from core.jobs.flight import Flight
 from core.jobs.queue import Finished, NewImage, Queue
@@ -58,6 +58,7 @@ class Outcomes:
         except (NotFound, Unavailable) as error:  # deleted meanwhile; or the server closes
             log.warning("job not stored: %s", error, extra={"job": finished.job})
         await to_thread.run_sync(gallery.remove, self._layout, placed, limiter=_DISK)
+        await to_thread.run_sync(making.remove, self._layout, finished.models, limiter=_DISK)
 
     async def _finish(self, finished: Finished) -> bool:
         while True:
@@ -92,19 +93,24 @@ class Outcomes:
         for job in jobs:
             for file in self._layout.staging.glob(f"{job}-*"):
                 file.unlink(missing_ok=True)
+            making.sweep(self._layout, job)
 
     async def _done(self, report: JobDone, generation: int, flight: Flight | None) -> None:
         if flight is None or flight.generation != generation:
             await to_thread.run_sync(gallery.discard, self._layout, report.images, limiter=_DISK)
+            await to_thread.run_sync(making.sweep, self._layout, report.job, limiter=_DISK)
             return
         try:
+            models = await to_thread.run_sync(
+                making.place, self._layout, report.made, report.job, limiter=_DISK
+            )
             placed = await to_thread.run_sync(
                 gallery.place, self._layout, report.images, flight.facts, limiter=_DISK
             )
         except DiskFull:
             await self.release(generation, [report.job], "disk_full")
             return
-        except gallery.ImageDamaged as error:
+        except (gallery.ImageDamaged, making.ModelDamaged) as error:
             problem = Problem(code=error.name, params=error.params)
             await self.end(self._finished(report, generation, "failed", problem))
             return
@@ -131,6 +137,8 @@ class Outcomes:
                 seconds=report.seconds,
                 images=placed,
                 degraded=report.degraded,
+                models=models,
+                result=report.result,
             ),
             placed,
         )

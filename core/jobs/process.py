@@ -28,7 +28,7 @@ from core.ipc.messages import (
     JobCanceled,
     JobDone,
     JobFailed,
-    RunGraph,
+    Run,
     Stop,
     Tune,
 )
@@ -149,7 +149,7 @@ class ProcessExecutor:
             raise EngineUnavailable(state=self._state)
         if not self._child.send(frames.encode(command)):
             raise EngineUnavailable(state="busy")
-        if isinstance(command, RunGraph):
+        if isinstance(command, Run):
             self._in_flight.add(command.job)
 
     def reports(self) -> AsyncIterator[Item]:

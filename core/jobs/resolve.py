@@ -55,7 +55,7 @@ class Resolver:
                 resource = (
                     self._image(connection, value, format_)
                     if format_ in IMAGE_FORMATS
-                    else self._model(connection, value, format_)
+                    else self.model(connection, value, format_)
                 )
                 if resource is not None:
                     # Kinds may share a name; a tag's is never one that a setting has.
@@ -92,10 +92,11 @@ class Resolver:
             for span in named.spans(text, library):
                 key = f"embedding:{span.name}"
                 if key not in found:
-                    resource = self._model(connection, span.name, "embedding")
+                    resource = self.model(connection, span.name, "embedding")
                     found |= {key: resource} if resource is not None else {}
 
-    def _model(self, connection: sqlite3.Connection, value: str, format_: str) -> Resource | None:
+    def model(self, connection: sqlite3.Connection, value: str, format_: str) -> Resource | None:
+        """Find one model by id, hash or name; ``None`` where there is none of that format."""
         kind = format_ if format_ in _KINDS else None
         model = models.find(connection, value, kind)  # type: ignore[arg-type]  # one of _KINDS
         if model is None:

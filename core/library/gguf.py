@@ -90,6 +90,7 @@ def parse_gguf(text: bytes, size: int) -> Header:
         place = offset + length
     if _aligned(reader.place, metadata) + place > size and found:
         raise _invalid("data size")
+    metadata.pop("general.variant", None)  # it is ours
     number = metadata.get("general.file_type", "")
     if number.isdigit() and int(number) in _FILES:
         metadata["general.variant"] = _FILES[int(number)]
@@ -167,11 +168,19 @@ class _Reader:
             self._items += count
             if self._items > _MAX_ITEMS:
                 raise _invalid("too many entries")
-            for _ in range(count):
-                self.take(int(self.number("Q")))
+            self._pass_texts(count)
         else:
             raise _invalid("type of a value")
         return ""
+
+    def _pass_texts(self, count: int) -> None:
+        content, place, last = self._content, self.place, len(self._content) - 8
+        for _ in range(count):
+            if place > last:
+                raise _invalid("too short")
+            place += 8 + int.from_bytes(content[place : place + 8], "little")
+        self.place = place
+        self.take(0)
 
     def tensor(self) -> tuple[str, tuple[int, ...], int, int]:
         """Take a tensor's entry: type, shape, offset in the data, bytes."""

@@ -44,7 +44,7 @@ def notes(found: Collection[Path]) -> dict[str, str]:
         if not path.name.endswith(_NOTES):
             continue
         content = _json(path)
-        for name, value in {**_automatic(content), **_civitai(content)}.items():
+        for name, value in [*_automatic(content).items(), *_civitai(content).items()]:
             if value:
                 said.setdefault(name, value)
     return said

@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta, Struct
 
 from core.errors import Problem
+from core.records.graph import Json
 from core.records.image import Image
 from core.records.job import JobKind
 from core.records.model import Model
@@ -73,6 +74,9 @@ class JobEnded(Fact, frozen=True, kw_only=True, tag="job.ended"):
     images: list[str] = []
     error: Problem | None = None
     degraded: list[str] = []
+    result: Annotated[
+        dict[str, Json] | None, Meta(description="What a task found or made; see `Job`.")
+    ] = None
 
 
 class BatchEnded(Fact, frozen=True, kw_only=True, tag="batch.ended"):
@@ -131,12 +135,12 @@ class BoardChanged(Fact, frozen=True, kw_only=True, tag="board.changed"):
 
 
 class ModelInstall(Fact, frozen=True, kw_only=True, tag="model.install"):
-    """An install was accepted, finished or failed."""
+    """An install was accepted, began, was paused, finished or failed."""
 
     topic: ClassVar[Topic] = "models"
     install: str
-    status: Literal["queued", "running", "succeeded", "failed", "canceled"]
-    source: str
+    status: Literal["queued", "running", "paused", "succeeded", "failed", "canceled"]
+    source: Annotated[str, Meta(description="As it was asked for, without secrets.")]
     model: str | None = None
     error: Problem | None = None
 

@@ -59,6 +59,10 @@ class Job(Struct, frozen=True, kw_only=True):
     successor: Annotated[
         str | None, Meta(description="Job that was asked for in its place, once it had ended.")
     ] = None
+    result: Annotated[
+        dict[str, Json] | None,
+        Meta(description="What a task found or made: `model` is the id of a new one."),
+    ] = None
     degraded: Annotated[
         list[str],
         Meta(

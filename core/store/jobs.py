@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from core.errors import NotFound, Problem
+from core.records.graph import Json
 from core.records.job import ENDED, TRANSITIONS, Job, JobStatus
 from core.store import batches, counters, designs
 from core.store import page as pages
@@ -17,10 +18,11 @@ from core.store.times import iso, maybe, now
 
 _PROBLEM = msgspec.json.Decoder(Problem)
 _RUNGS = msgspec.json.Decoder(list[str])
+_RESULT = msgspec.json.Decoder(dict[str, Json])
 _IDS = msgspec.json.Encoder()
 _SELECT = """
     SELECT row, id, batch, client, owner, kind, status, cell, priority, turn, place, cost,
-        suspect, attempt, created, started, ended, seconds, error, degraded, successor, spot
+        suspect, attempt, created, started, ended, seconds, error, degraded, successor, spot, result
     FROM jobs
 """
 
@@ -58,6 +60,7 @@ class _Found(Struct, frozen=True):
     degraded: str | None
     successor: str | None
     spot: int
+    result: str | None
 
 
 def oldest_waiting(connection: sqlite3.Connection) -> float | None:
@@ -237,6 +240,7 @@ def _dressed(
                 error=None if job.error is None else _PROBLEM.decode(job.error),
                 degraded=[] if job.degraded is None else _RUNGS.decode(job.degraded),
                 successor=job.successor,
+                result=None if job.result is None else _RESULT.decode(job.result),
             )
         )
     return made

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from core.errors import NotFound, Problem
 from core.ids import new_id
+from core.records.graph import Json
 from core.records.job import JobKind, JobStatus
 from core.store import clients, counters
 from core.store.transaction import Transaction
@@ -178,14 +179,15 @@ def end(
     seconds: float | None = None,
     error: Problem | None = None,
     degraded: Sequence[str] = (),
+    result: dict[str, Json] | None = None,
 ) -> bool:
     """End a job that is still as ``job`` says: same status, same boot and generation."""
     changed = tx.connection.execute(
         """
         UPDATE jobs
         SET status = :status, ended = :now, seconds = :seconds, error = :error,
-            degraded = :degraded, boot = NULL, generation = NULL, canceling = 0, suspect = 0,
-            crashes = :crashes
+            degraded = :degraded, result = :result, boot = NULL, generation = NULL, canceling = 0,
+            suspect = 0, crashes = :crashes
         WHERE row = :row AND status = :old AND boot IS :boot AND generation IS :generation
         """,
         {
@@ -199,6 +201,7 @@ def end(
             "error": None if error is None else _ENCODER.encode(error).decode(),
             "degraded": _ENCODER.encode(list(degraded)).decode() if degraded else None,
             "crashes": job.crashes,
+            "result": None if result is None else _ENCODER.encode(result).decode(),
         },
     ).rowcount
     return changed == 1

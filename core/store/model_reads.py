@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from core.errors import NotFound
+from core.graph.sizes import native
 from core.records.model import Model, ModelDefaults, ModelFacts, ModelKind
 from core.store import page as pages
 from core.store.page import Page
@@ -175,6 +176,8 @@ def _model(found: Sequence[Any]) -> Model:
     fields["missing"] = bool(fields["missing"])
     for name, decoder in _JSON.items():
         fields[name] = decoder.decode(fields[name])
+    if fields["kind"] == "checkpoint":
+        fields["defaults"] = native(fields["family"], fields["defaults"])
     return Model(**fields)
 
 

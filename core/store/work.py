@@ -90,6 +90,8 @@ class Finished(Struct, frozen=True, kw_only=True):
     images: Sequence[NewImage] = ()
     error: Problem | None = None
     degraded: Sequence[str] = ()
+    models: Sequence["NewModel"] = ()  # whose files lie in their place
+    result: dict[str, Json] | None = None  # what a task found
 
 
 class Requeued(Struct, frozen=True, kw_only=True):

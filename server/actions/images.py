@@ -166,6 +166,8 @@ async def made_by(state: State, principal: Principal, ask: ImageId) -> MadeBy:
     design, cell = await state.db.read(lambda connection: designs.of_job(connection, job))
     axes, values = design.bound(), designs.values(design.axes, cell)
     recipe = None if design.recipe is None else sweep.asked(design.recipe, axes, values)
+    if recipe and "task" in recipe:  # not of a request for pictures: the graph tells it all
+        recipe = None
     if recipe and await named.no_boards(state, principal, {"/board": recipe.get("board")}):
         del recipe["board"]  # it is gone, and the rest is not asked for in vain
     return MadeBy(recipe=recipe, graph=sweep.apply(design.graph, axes, values))

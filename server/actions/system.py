@@ -11,14 +11,16 @@ from msgspec import Meta, Struct
 import core
 from core.config import LIVE, SECRET, Settings, Source
 from core.errors import EngineUnavailable, Invalid, Problem
-from core.graph import recipes, sweep
+from core.graph import recipes, sweep, ways
 from core.graph.check import MAX_EDGES, MAX_NODES
+from core.graph.cookbook import Recipe
 from core.graph.fields import value_faults
 from core.graph.reasons import BAD
 from core.ipc.messages import Tune
 from core.records.events import TOPICS, ConfigChanged
 from core.store import boards, models, presets, tokens, workflows
 from server import archive, codec
+from server.actions import sampled
 from server.actions.jobs import Id
 from server.actions.memory import MemoryInfo, memory_of
 from server.actions.queue import Nothing
@@ -27,7 +29,8 @@ from server.state import State
 
 log = logging.getLogger(__name__)
 FORMATS = ("png", "jpeg", "webp")  # that pictures can be fetched in
-FAMILIES = ("sd1", "sd2", "sdxl")  # that recipes know; the library's own are added
+# That recipes know; the library's own are added.
+FAMILIES = ("sd1", "sd2", "sdxl", "sdxl-refiner", "sd3", "flux")
 
 
 class RecipeInfo(Struct, frozen=True, kw_only=True):
@@ -45,7 +48,14 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     families: list[str]
     samplers: list[str]
     schedules: list[str]
+    sampling: Annotated[
+        dict[str, sampled.Possible], Meta(description="Of these, those of each family.")
+    ]
     recipes: list[RecipeInfo]
+    own_recipes: Annotated[
+        dict[str, list[RecipeInfo]],
+        Meta(description="Of families that are drawn in a way of their own, in place of those."),
+    ]
     training_methods: list[str]
     formats: Annotated[list[str], Meta(description="File formats of `/images/{id}/file`.")]
     upload_types: list[str]
@@ -82,6 +92,7 @@ class ChangeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     preview_rate: Any = msgspec.UNSET
     trash_days: Any = msgspec.UNSET
     download_name: Any = msgspec.UNSET
+    hf_token: Any = msgspec.UNSET
 
 
 class CreateToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -142,6 +153,14 @@ class SystemInfo(Struct, frozen=True, kw_only=True):
     speed: Annotated[str, Meta(description="The tier that networks run in.")] = "plain"
 
 
+def _told(recipe: Recipe) -> RecipeInfo:
+    return RecipeInfo(
+        name=recipe.name,
+        title=(recipe.fields.__doc__ or "").strip(),
+        fields=msgspec.json.schema(recipe.fields),
+    )
+
+
 async def capabilities(state: State, principal: Principal, ask: Nothing) -> Capabilities:
     """Tell a client everything that it may offer."""
     nodes = state.nodes
@@ -152,14 +171,12 @@ async def capabilities(state: State, principal: Principal, ask: Nothing) -> Capa
         families=list(families),
         samplers=nodes.samplers,
         schedules=nodes.schedules,
-        recipes=[
-            RecipeInfo(
-                name=recipe.name,
-                title=(recipe.fields.__doc__ or "").strip(),
-                fields=msgspec.json.schema(recipe.fields),
-            )
-            for recipe in recipes.RECIPES.values()
-        ],
+        sampling={family: sampled.possible(nodes, family) for family in families},
+        recipes=[_told(recipe) for recipe in recipes.RECIPES.values()],
+        own_recipes={
+            family: [_told(recipe) for recipe in found.values()]
+            for family, found in ways.WAYS.items()
+        },
         training_methods=[],
         formats=list(FORMATS),
         upload_types=sorted(codec.IMAGE_TYPES),

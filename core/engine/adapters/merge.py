@@ -5,12 +5,12 @@ cost what they cost without adapters. The part stays as it is, to the bit.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import nn
 
-from core.engine.adapters import deltas
+from core.engine.adapters import deltas, fused
 from core.engine.adapters.files import AdapterFile, Layer, Names
 from core.engine.adapters.image_prompt import prompted
 from core.engine.adapters.twin import Twin, twin
@@ -30,7 +30,6 @@ def adapt(handle: Handle, base: nn.Module) -> Twin:
     :raises ModelUnreadable: when an adapter cannot be read, changes nothing that we know, or was
         made for other networks (``adapter_misfit``).
     """
-    files = [(AdapterFile(path), weight) for _, path, weight in handle.adapters]
     modules = {
         name: module
         for name, module in base.named_modules()
@@ -38,7 +37,23 @@ def adapt(handle: Handle, base: nn.Module) -> Twin:
     }
     config = getattr(base, "config", None)
     blocks = getattr(config, "layers_per_block", 0)
-    names = Names(modules.keys(), blocks if isinstance(blocks, int) else 0)
+    uses = uses_of(handle, Names(modules.keys(), blocks if isinstance(blocks, int) else 0))
+    dtype = next(base.parameters()).dtype
+    changes = {
+        name: new
+        for name in sorted(uses)
+        if (new := merged(modules[name], handle, uses[name], dtype, modules))
+    }
+    made = twin(base, with_fused(base, changes))
+    return prompted(handle, made) if handle.image_adapters else made
+
+
+def uses_of(handle: Handle, names: Names) -> dict[str, Uses]:
+    """Find what the adapters of a handle change: name of a module → their layers for it.
+
+    :raises ModelUnreadable: as ``adapt``.
+    """
+    files = [(AdapterFile(path), weight) for _, path, weight in handle.adapters]
     uses: dict[str, Uses] = {}
     for file, weight in files:
         layers = file.layers(handle.part)
@@ -47,20 +62,21 @@ def adapt(handle: Handle, base: nn.Module) -> Twin:
             raise ModelUnreadable("adapter_misfit", model=file.name, family=handle.family)
         for name, layer in found:
             uses.setdefault(name, []).append((file, layer, weight))
-    dtype = next(base.parameters()).dtype
-    changes = {
-        name: new
-        for name in sorted(uses)
-        if (new := _merged(modules[name], handle, uses[name], dtype))
-    }
-    made = twin(base, with_fused(base, changes))
-    return prompted(handle, made) if handle.image_adapters else made
+    return uses
 
 
-def _merged(
-    module: nn.Module, handle: Handle, uses: Uses, dtype: torch.dtype
+def merged(
+    module: nn.Module,
+    handle: Handle,
+    uses: Uses,
+    dtype: torch.dtype,
+    others: Mapping[str, nn.Module],
 ) -> dict[str, torch.Tensor]:
-    """Give the new tensors of a layer, in RAM: in ``dtype`` where the layer has fewer bits."""
+    """Give the new tensors of a layer, in RAM: in ``dtype`` where the layer has fewer bits.
+
+    :param others: modules by name, those at least that are one layer with it in a file.
+    :raises ModelUnreadable: when an adapter does not fit, or holds what is no number.
+    """
     made: dict[str, torch.Tensor] = {}
     weight = module.weight
     assert isinstance(weight, torch.Tensor)
@@ -69,7 +85,7 @@ def _merged(
     added: list[torch.Tensor] = []
     shifted: list[torch.Tensor] = []
     for file, layer, strength in uses:
-        change, shift = _change(file, layer, handle, before)
+        change, shift = _change(file, layer, handle, before, others)
         if change is not None:
             added.append(change * strength)
         if shift is not None and bias is not None and shift.shape == bias.shape:
@@ -82,14 +98,27 @@ def _merged(
 
 
 def _change(
-    file: AdapterFile, layer: Layer, handle: Handle, before: torch.Tensor
+    file: AdapterFile,
+    layer: Layer,
+    handle: Handle,
+    before: torch.Tensor,
+    others: Mapping[str, nn.Module],
 ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
     """Give what one adapter adds to a weight and to its bias, in full strength.
+
+    Of a layer that is several of the network's, what is made for the rows of this one.
 
     :raises ModelUnreadable: when it does not fit, or holds what is no number.
     """
     tensors = file.tensors(layer)
     scale = file.scale(handle.part, layer, tensors, deltas.rank_of(tensors))
+    rows = None
+    if layer.share is not None:
+        mine = layer.share.rows(others)
+        if narrow := fused.narrowed(tensors, mine, layer.share.count(others)):
+            tensors = narrow
+        else:
+            before, rows = layer.share.whole(others), mine
     try:
         change = deltas.changed(before, tensors, scale)
     except deltas.Misfit as error:
@@ -97,6 +126,9 @@ def _change(
             "adapter_misfit", model=file.name, family=handle.family, reason=str(error)[:200]
         ) from error
     shift = deltas.changed_bias(tensors, scale)
+    if rows is not None:
+        change = None if change is None else change[rows.to(change.device)]
+        shift = None if shift is None else shift[rows.to(shift.device)]
     for one in (change, shift):
         if one is not None and not math.isfinite(float(one.abs().sum())):
             raise file.unreadable(f"{layer.name} is not finite")

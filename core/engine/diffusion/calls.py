@@ -11,6 +11,10 @@ from typing import Any, NamedTuple
 import torch
 from torch.nn import functional
 
+from core.engine.values import Sizes
+
+_LIKED, _DISLIKED = 6.0, 2.5  # aesthetic scores of the two halves, as diffusers has them
+
 
 class Batch(NamedTuple):
     """What a network is told of E entries; tensors are on its device."""
@@ -21,6 +25,7 @@ class Batch(NamedTuple):
     pooled: torch.Tensor | None = None  # (E, P)
     guidance: torch.Tensor | None = None  # (E,) float32: scales, where a network itself is told
     sizes: tuple[tuple[int, int], ...] = ()  # height and width of each picture, in pixels
+    told: tuple[Sizes, ...] = ()  # what each prompt says of sizes
     conditional: tuple[bool, ...] = ()  # of each: whether it is no unconditional half
     residuals: tuple[torch.Tensor, ...] = ()  # what ControlNets add, the outermost first
 
@@ -41,6 +46,7 @@ class Batch(NamedTuple):
             some(self.pooled),
             some(self.guidance),
             tuple(self.sizes[place] for place in entries),
+            tuple(self.told[place] for place in entries),
             tuple(self.conditional[place] for place in entries),
             tuple(some(one) for one in self.residuals),
         )
@@ -95,6 +101,41 @@ def net(network: Any, batch: Batch, pictures: torch.Tensor, **told: Any) -> list
         **told,
     )
     return [*down, middle]
+
+
+def unet_xl(network: Any, batch: Batch) -> torch.Tensor:
+    """Call the ``UNet2DConditionModel`` of Stable Diffusion XL, which is told of sizes as well."""
+    return unet(network, batch, added_cond_kwargs=_sized(batch))
+
+
+def unet_refiner(network: Any, batch: Batch) -> torch.Tensor:
+    """Call the refiner of Stable Diffusion XL, which is told how beautiful the picture is."""
+    scores = [_LIKED if one else _DISLIKED for one in batch.conditional]
+    # Of the sizes it is told only what was, not what is drawn.
+    ids = [(*numbers[:4], score) for numbers, score in zip(_numbers(batch), scores, strict=True)]
+    return unet(network, batch, added_cond_kwargs=_conditions(batch, ids))
+
+
+def net_xl(network: Any, batch: Batch, pictures: torch.Tensor) -> list[torch.Tensor]:
+    """Call a ``ControlNetModel`` of Stable Diffusion XL."""
+    return net(network, batch, pictures, added_cond_kwargs=_sized(batch))
+
+
+def _sized(batch: Batch) -> dict[str, torch.Tensor]:
+    return _conditions(batch, _numbers(batch))
+
+
+def _numbers(batch: Batch) -> list[tuple[int, ...]]:
+    return [told.numbers(size) for told, size in zip(batch.told, batch.sizes, strict=True)]
+
+
+def _conditions(batch: Batch, ids: Sequence[tuple[float, ...]]) -> dict[str, torch.Tensor]:
+    assert batch.pooled is not None  # checked before there is a row
+    there = torch.tensor(ids, dtype=batch.tokens.dtype)  # (E, 5 or 6) on the CPU
+    return {
+        "text_embeds": batch.pooled,
+        "time_ids": there.to(batch.tokens.device, non_blocking=True),
+    }
 
 
 def _embedded(scales: torch.Tensor, width: int) -> torch.Tensor:

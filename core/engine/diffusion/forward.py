@@ -30,7 +30,8 @@ def predict(rows: Sequence[Row]) -> tuple[list[torch.Tensor], list[torch.Tensor]
     # Schedulers differ in the number format of timesteps; networks embed them in float32.
     timesteps = torch.stack([rows[index].timestep.to(torch.float32) for index in order])
     timesteps = timesteps.to(rows[0].device, non_blocking=True)
-    tokens, pooled = stacked([prompted for some in entries for prompted in some])
+    prompts = [prompted for some in entries for prompted in some]
+    tokens, pooled, _ = stacked(prompts)
     batch = Batch(
         sample=torch.cat([wide[index] for index in order]).to(rows[0].dtype),
         timesteps=timesteps,
@@ -38,6 +39,7 @@ def predict(rows: Sequence[Row]) -> tuple[list[torch.Tensor], list[torch.Tensor]
         pooled=pooled,
         guidance=_told([rows[index] for index in order]),
         sizes=tuple(rows[index].pixels for index in order),
+        told=tuple(prompted.sizes for prompted in prompts),
         conditional=tuple(known for row in rows for known in row.followed.conditional()),
     )
     with wrapped(rows[0].seamless):

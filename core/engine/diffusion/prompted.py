@@ -8,17 +8,20 @@ from typing import NamedTuple
 
 import torch
 
+from core.engine.values import Sizes
+
 
 class Prompted(NamedTuple):
     """A prompt as a network takes it; all entries of a batch have the same shapes."""
 
     tokens: torch.Tensor  # (1, T, D)
     pooled: torch.Tensor | None = None  # (1, P), of networks that take it
+    sizes: Sizes = Sizes()
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Prompted":
         """Give the same on a device, in a number format."""
         pooled = None if self.pooled is None else self.pooled.to(device, dtype)
-        return Prompted(self.tokens.to(device, dtype), pooled)
+        return self._replace(tokens=self.tokens.to(device, dtype), pooled=pooled)
 
     def zeros(self) -> "Prompted":
         """Give nothing at all, in the same shapes."""

@@ -40,7 +40,9 @@ def turns_of(
             pairs = zip(prompts, stages, strict=True)
             made = _lengthened([_prompted(each, index, stage) for each, stage in pairs], prompts)
             second = None if negative is None else made[1]
-            found.append(Turn(done, made[0], second, tuple(made[own:])))
+            # Regions are of the same picture, whatever its size.
+            regions = tuple(one._replace(sizes=positive.sizes) for one in made[own:])
+            found.append(Turn(done, made[0], second, regions))
             last = stages
     return found
 
@@ -54,7 +56,7 @@ def _prompted(conditioning: Conditioning, index: int, stage: Stage) -> Prompted:
     """Take the prompt of a picture: one for each, or one for all."""
     then = next((one for one in conditioning.later if one.stage == stage), conditioning)
     pooled = None if then.pooled is None else _one(then.pooled, index)
-    return Prompted(_one(then.tokens, index), pooled)
+    return Prompted(_one(then.tokens, index), pooled, conditioning.sizes)
 
 
 def _one(batch: torch.Tensor, index: int) -> torch.Tensor:
@@ -68,11 +70,12 @@ def _lengthened(prompts: Sequence[Prompted], sources: Sequence[Conditioning]) ->
         key=lambda pair: int(pair[0].shape[1]),
     )
     made = []
-    for (tokens, pooled), own in zip(prompts, sources, strict=True):
+    for one, own in zip(prompts, sources, strict=True):
+        tokens = one.tokens
         lacking = longest.shape[1] - tokens.shape[1]
         empty = source.empty if own.empty is None else own.empty
         if lacking > 0 and empty is not None and not lacking % empty.shape[1]:
             filler = empty.to(tokens.dtype)
             tokens = torch.cat([tokens, *[filler] * (lacking // empty.shape[1])], dim=1)
-        made.append(Prompted(tokens, pooled))  # where they do not fit, the row refuses them
+        made.append(one._replace(tokens=tokens))  # where they do not fit, the row refuses them
     return made

@@ -1,4 +1,4 @@
-"""GGUF: denoisers whose weights are blocks of fewer bits, unpacked layer by layer as they are used.
+"""GGUF: networks whose weights are blocks of fewer bits, unpacked layer by layer as they are used.
 
 The ``gguf`` package reads files, diffusers unpacks blocks; both are imported when the first file is
 read, since the package is an extra. Small layers, and those that everything goes through, are
@@ -15,11 +15,12 @@ from torch import nn
 
 from core.engine.models import modules
 from core.engine.models.weights import Tensors
-from core.errors import ModelUnreadable
+from core.errors import Invalid, ModelUnreadable
+from core.library.gguf import read_gguf
 
 EXTRA = "gguf"
-_ENTRANCES = re.compile(
-    r"^(time_text_embed|x_embedder|context_embedder|pos_embed|proj_out|norm_out)"
+_UNPACKED = re.compile(  # layers that go by the format of their weights, those of T5 by ``wo``'s
+    r"^(time_text_embed|x_embedder|context_embedder|pos_embed|proj_out|norm_out)\b|\.wo\."
 )
 _BROKEN = (
     OSError,
@@ -45,13 +46,14 @@ class GgufWeights:
         except ImportError as error:
             raise ModelUnreadable("extra_missing", model=model, extra=EXTRA) from error
         self._model = model
-        self.metadata: dict[str, str] = {}
         try:
+            # The package's reader believes what a file says of itself, however much that is.
+            self.metadata = read_gguf(path).metadata
             reader: Any = gguf.GGUFReader(path)
             self._of = {tensor.name: tensor for tensor in reader.tensors}
-        except _BROKEN as error:
-            reason = f"{type(error).__name__}: {error}"[:500]
-            raise ModelUnreadable(model=model, reason=reason) from error
+        except (Invalid, *_BROKEN) as error:
+            told = error.params.get("reason") if isinstance(error, Invalid) else error
+            raise ModelUnreadable(model=model, reason=f"GGUF: {told}"[:500]) from error
 
     def __contains__(self, name: str) -> bool:
         """Say whether there is a tensor of this name."""
@@ -101,19 +103,18 @@ class GgufWeights:
         return made
 
 
-def of_diffusers(
-    kind: str, config: dict[str, Any], tensors: Tensors, dtype: torch.dtype
+def module_of(
+    library: str, kind: str, config: dict[str, Any], tensors: Tensors, dtype: torch.dtype
 ) -> nn.Module:
-    """Make a network of diffusers whose packed layers unpack themselves into ``dtype``.
+    """Make a network whose packed layers unpack themselves into ``dtype``.
 
+    :param library: that of its class: "diffusers" or "transformers".
     :raises ValueError: when weights are missing, or of other shapes.
     :raises RuntimeError: likewise.
     """
-    import diffusers
     from diffusers.quantizers.gguf.utils import GGUFLinear, GGUFParameter, dequantize_gguf_tensor
 
-    with torch.device("meta"):
-        module: nn.Module = getattr(diffusers, kind).from_config(config)
+    module = modules.empty(library, kind, config)
     owners = dict(module.named_modules())
     plain: Tensors = {}
     for name, tensor in tensors.items():
@@ -122,7 +123,7 @@ def of_diffusers(
             continue
         place, _, leaf = name.rpartition(".")
         owner = owners.get(place)
-        if leaf != "weight" or not isinstance(owner, nn.Linear) or _ENTRANCES.match(name):
+        if leaf != "weight" or not isinstance(owner, nn.Linear) or _UNPACKED.search(name):
             plain[name] = dequantize_gguf_tensor(tensor).to(dtype)
             continue
         if tuple(tensor.quant_shape) != tuple(owner.weight.shape):
@@ -136,7 +137,7 @@ def of_diffusers(
         owners[above]._modules[own] = layer
         plain[name] = tensor
     packed = {name for name, tensor in plain.items() if isinstance(tensor, GGUFParameter)}
-    return modules.filled(module, plain, kept=packed)
+    return modules.shared(modules.filled(module, plain, kept=packed))
 
 
 def dense(weight: torch.Tensor) -> torch.Tensor:

@@ -4,7 +4,9 @@ From a folder in diffusers' layout, or from a file (``single_file``). Knows file
 ``residency`` decides when they are read and where they lie.
 """
 
+import copy
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ Json = dict[str, Any]  # a decoded configuration file
 
 _PICKLES = ("*.bin", "*.ckpt", "*.pt", "*.pth")
 _CONFIG_BYTES = 1 << 20
+_HALVES = {"float16": torch.float16, "bfloat16": torch.bfloat16}
 _FOLDER, _FILES = "diffusers", ("single", GGUF)
 _BROKEN = (OSError, ValueError, LookupError, TypeError, RuntimeError, SafetensorError)
 
@@ -67,7 +70,6 @@ def load(
         quantize.check(narrow, cuda, _name(handle))
     try:
         if handle.format in _FILES:
-            stamps.prove(handle, [Path(handle.path)])
             module = SingleFile(handle, part).read(dtype)
         else:
             module = _read_folder(handle, part, dtype)
@@ -87,7 +89,8 @@ def config_of(handle: Handle) -> Json:
     if handle.format not in _FILES:
         return _json(handle, str(_folder(handle, part) / "config.json"))
     try:
-        return SingleFile(handle, part).config()
+        own = Path(handle.path).stat()
+        return copy.deepcopy(_told(handle, own.st_size, own.st_mtime_ns))
     except _BROKEN as error:
         raise _unreadable(handle, str(error)) from error
 
@@ -100,13 +103,30 @@ def scheduler_config(handle: Handle) -> Json:
     return _json(handle, "scheduler/scheduler_config.json")
 
 
+def present(handle: Handle) -> bool:
+    """Say whether a checkpoint has a part at all, readable or not."""
+    handle = placed(handle)
+    part = _part(handle)
+    if handle.format not in _FILES:
+        return _folder(handle, part).is_dir()
+    try:
+        SingleFile(handle, part)
+    except ModelUnreadable as error:
+        if error.name != "model_part_missing":
+            raise
+        return False
+    return True
+
+
 def zeroes_empty(handle: Handle) -> bool:
     """Say whether an absent negative prompt is zeros to a checkpoint, and not the empty text."""
     if not family_of(handle.family).zeroed:
         return False
+    if handle.format in _FILES:
+        return bool(facts(handle.family).get("force_zeros_for_empty_prompt", True))
     try:
         index = _json(handle, "model_index.json")
-    except ModelUnreadable:  # a file has none: as those of its family
+    except ModelUnreadable:  # a folder of parts alone: as those of its family
         return True
     return bool(index.get("force_zeros_for_empty_prompt", True))
 
@@ -114,6 +134,12 @@ def zeroes_empty(handle: Handle) -> bool:
 def latent_size(config: Json) -> tuple[int, int]:
     """Give channels of an autoencoder's latents, and pixels per latent pixel each way."""
     return int(config.get("latent_channels", 4)), 2 ** (len(config["block_out_channels"]) - 1)
+
+
+@lru_cache(maxsize=64)
+def _told(handle: Handle, size: int, changed: int) -> Json:
+    """Tell the configuration of a part in a file, once for as long as the file is the same."""
+    return SingleFile(handle, _part(handle)).config()
 
 
 def _read_folder(handle: Handle, part: Part, dtype: torch.dtype) -> nn.Module:
@@ -173,8 +199,12 @@ def _tokenizer(handle: Handle, part: Part) -> Any:
 
 def _format(handle: Handle, dtype: torch.dtype) -> torch.dtype:
     """Give the number format that a part is read in, where ``dtype`` is asked for."""
-    if handle.part != VAE or dtype != torch.float16 or not family_of(handle.family).upcast:
+    family = family_of(handle.family, _name(handle))
+    part = family.parts.get(handle.part)
+    if dtype != torch.float16 or part is None:
         return dtype
+    if handle.part != VAE or not family.upcast:
+        return _HALVES[part.half]
     try:
         told = config_of(handle).get("force_upcast", True)
     except ModelUnreadable:  # it says so again when it is read

@@ -6,6 +6,7 @@ empty and their weights assigned in the format they have. Knows no files.
 
 import threading
 from collections.abc import Collection
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -24,14 +25,11 @@ def of_diffusers(kind: str, config: Json, tensors: Tensors) -> nn.Module:
     :raises ValueError: when weights are missing.
     :raises RuntimeError: when they are of other shapes than the configuration says.
     """
-    import diffusers
-
-    class_ = getattr(diffusers, kind)
-    with torch.device("meta"):  # a mode of this thread only; no memory, no random weights
-        module: nn.Module = class_.from_config(config)
+    module = empty("diffusers", kind, config)
     # Old checkpoints call the parts of an attention block otherwise; diffusers knows how.
-    class_._fix_state_dict_keys_on_load(module, tensors)
-    return filled(module, tensors)
+    type(module)._fix_state_dict_keys_on_load(module, tensors)
+    made: nn.Module = filled(module, tensors)
+    return made
 
 
 def of_transformers(kind: str, config: Json, tensors: Tensors) -> nn.Module:
@@ -40,15 +38,29 @@ def of_transformers(kind: str, config: Json, tensors: Tensors) -> nn.Module:
     :raises ValueError: when weights are missing.
     :raises RuntimeError: when they are of other shapes than the configuration says.
     """
-    import transformers
+    module = empty("transformers", kind, config)
+    return shared(filled(module, owned(module, tensors)))
 
-    class_ = getattr(transformers, kind)
+
+def empty(library: str, kind: str, config: Json) -> Any:
+    """Make a network without weights: it takes no memory, and no random numbers are drawn."""
+    class_: Any = getattr(import_module(library), kind)
+    if library == "diffusers":
+        with torch.device("meta"):  # a mode of this thread only
+            return class_.from_config(config)
     with transformers_lock, torch.device("meta"):
-        module: Any = class_(class_.config_class(**config))
+        return class_(class_.config_class(**config))
+
+
+def owned(module: nn.Module, tensors: Tensors) -> Tensors:
+    """Name the weights of a CLIP as the class does, which may have the encoder within."""
     own = module.state_dict().keys()
-    named = {name if name in own else f"{_INNER}{name}": tensor for name, tensor in tensors.items()}
-    filled(module, named)
-    if hasattr(module, "shared"):  # else one table would lie there twice
+    return {name if name in own else f"{_INNER}{name}": one for name, one in tensors.items()}
+
+
+def shared(module: Any) -> nn.Module:
+    """Let the table of a T5 lie there once, which two of its modules use."""
+    if hasattr(module, "shared"):
         module.set_input_embeddings(module.shared)
     made: nn.Module = module
     return made

@@ -47,8 +47,24 @@ def controlnet(tensors: Tensors, told: Mapping[str, object]) -> tuple[Json, Tens
         "layers_per_block": _count(named, "down_blocks.0.resnets.{}.conv1.weight"),
         "cross_attention_dim": text.shape[1],
         "use_linear_projection": named[f"{attention}.proj_in.weight"].ndim == 2,
+        **_sized(named, levels),
         **told,
     }, named  # fmt: skip
+
+
+def _sized(named: Tensors, levels: int) -> Json:
+    """Tell of a net of Stable Diffusion XL what other families do not have."""
+    added = named.get("add_embedding.linear_1.weight")
+    if added is None:
+        return {}
+    blocks = "down_blocks.{}.attentions.0.transformer_blocks.{{}}.norm1.weight"
+    return {
+        "addition_embed_type": "text_time",
+        "projection_class_embeddings_input_dim": added.shape[1],
+        "transformer_layers_per_block": [
+            _count(named, blocks.format(level)) or 1 for level in range(levels)
+        ],
+    }
 
 
 def _renamed(tensors: Tensors) -> Tensors:

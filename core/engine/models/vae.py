@@ -33,6 +33,10 @@ def encode(vae: Any, pixels: torch.Tensor) -> torch.Tensor:
     centered = 2.0 * pixels[..., :height, :width].to(place_of(vae), torch.float32) - 1.0
     mode = vae.encode(centered.to(_format(vae))).latent_dist.mode().to(torch.float32)
     _check(mode)
+    if (spread := _spread(vae, mode)) is not None:
+        mean, deviation = spread
+        normed: torch.Tensor = (mode - mean) * vae.config.scaling_factor / deviation
+        return normed
     scaled: torch.Tensor = (mode - (vae.config.shift_factor or 0.0)) * vae.config.scaling_factor
     return scaled
 
@@ -55,8 +59,12 @@ def decode(vae: Any, latents: torch.Tensor, seamless: Seamless = "off") -> torch
         height, width = (side * scale for side in latents.shape[-2:])
         left, top = across * scale, down * scale
         return wide[..., top : top + height, left : left + width]
-    unscaled = latents.to(place_of(vae), torch.float32) / vae.config.scaling_factor
-    if vae.config.shift_factor:
+    there = latents.to(place_of(vae), torch.float32)
+    unscaled = there / vae.config.scaling_factor
+    if (spread := _spread(vae, there)) is not None:
+        mean, deviation = spread
+        unscaled = there * deviation / vae.config.scaling_factor + mean
+    elif vae.config.shift_factor:
         unscaled = unscaled + vae.config.shift_factor
     decoded: torch.Tensor = vae.decode(unscaled.to(_format(vae)), return_dict=False)[0]
     _check(decoded)
@@ -108,6 +116,15 @@ def latent_map(factor: int, encode: Coder, decode: Coder) -> preview.LatentMap:
     disturbed = clean + 0.5 * noise.draw(tuple(clean.shape), noise.generator(0))
     decoded = decode(disturbed)
     return preview.fit(torch.cat([clean, disturbed]), torch.cat([pictures, decoded]))
+
+
+def _spread(vae: Any, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
+    """Give mean and deviation of each channel, (1, C, 1, 1), where the checkpoint says them."""
+    told = getattr(vae.config, "latents_mean", None), getattr(vae.config, "latents_std", None)
+    if None in told:
+        return None
+    mean, deviation = (torch.tensor(one).view(1, -1, 1, 1).to(latents) for one in told)
+    return mean, deviation
 
 
 def _check(made: torch.Tensor) -> None:

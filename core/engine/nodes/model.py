@@ -66,4 +66,6 @@ class ModelLoad(Node, tag="model.load"):
             identity=found.identity, path=found.path, family=family, format=layout,
             stamp=found.stamp, elsewhere=separate.places(ctx, found, named),
         )  # fmt: skip
-        return Parts(model, sibling(model, TextEncoder), sibling(model, Vae))
+        parts = Parts(model, sibling(model, TextEncoder), sibling(model, Vae))
+        separate.prove(model, parts.vae)
+        return parts

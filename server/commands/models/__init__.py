@@ -8,12 +8,17 @@ from server import cli
 
 ACTIONS = {  # name → help, module beside this one
     "list": ("list the models", "listing"),
+    "convert": ("write a model anew, or take the weights out of an old pickle", "convert"),
+    "verify": ("draw one picture here and by diffusers, and compare", "verify"),
     "show": ("show everything that is known of a model", "showing"),
     "edit": ("edit what is said of a model", "showing"),
     "scan": ("show what a folder holds, or look at all folders again", "scanning"),
     "adopt": ("use a folder of models in place", "scanning"),
     "abandon": ("leave a folder that is used in place", "scanning"),
     "recommend": ("list models to begin with", "recommending"),
+    "install": ("bring a model into the library: a path, hf:owner/name, or a URL", "install"),
+    "installs": ("list what comes, and what came", "install"),
+    "remove": ("take a model out of the library, with its files", "remove"),
 }
 
 

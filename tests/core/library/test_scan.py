@@ -2,7 +2,6 @@
 
 import json
 import os
-import struct
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,48 +12,7 @@ from core.errors import Invalid, UnsupportedType
 from core.library import folder, scan
 from core.library.folder import is_model, read_folder
 from core.records.model import ModelDefaults
-
-STABLE = {
-    "_class_name": "StableDiffusionPipeline",
-    "unet": ["diffusers", "UNet2DConditionModel"],
-    "safety_checker": [None, None],
-}
-
-
-def safetensors(path: Path, tensors: dict[str, list[int]] | None = None) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    header, place = {}, 0
-    for name, shape in (tensors or {"emb_params": [1, 768]}).items():
-        size = 1
-        for side in shape:
-            size *= side
-        header[name] = {"dtype": "U8", "shape": shape, "data_offsets": [place, place + size]}
-        place += size
-    text = json.dumps(header).encode()
-    path.write_bytes(struct.pack("<Q", len(text)) + text + b"\0" * place)
-    return path
-
-
-def gguf(path: Path) -> Path:
-    """Write a file of no tensors."""
-    path.write_bytes(struct.pack("<4sIQQ", b"GGUF", 3, 0, 0))
-    return path
-
-
-def pipeline(
-    path: Path,
-    index: dict[str, Any] | None = None,
-    unet: dict[str, Any] | None = None,
-    own: dict[str, Any] | None = None,
-) -> Path:
-    safetensors(path / "unet" / "diffusion_pytorch_model.safetensors")
-    (path / "model_index.json").write_text(json.dumps(STABLE if index is None else index))
-    (path / "unet" / "config.json").write_text(
-        json.dumps({"cross_attention_dim": 768} if unet is None else unet)
-    )
-    if own is not None:
-        (path / "heliograph.json").write_text(json.dumps(own))
-    return path
+from tests.core.library.files import STABLE, gguf, pipeline, safetensors
 
 
 class TestFolder:
@@ -166,6 +124,18 @@ class TestFolder:
         with pytest.raises(Invalid):
             read_folder(pipeline(tmp_path / "m", own={"defaults": {"width": "wide"}}))
 
+    @pytest.mark.parametrize(
+        "own",
+        [{"name": "\ud800"}, {"family": "\udfff"}, {"defaults": {"sampler": "\ud800"}},
+         {"defaults": {"width": 10**30}}, {"defaults": {"guidance_scale": 1e300}}],
+    )  # fmt: skip
+    def test_wishes_that_cannot_be_stored_are_invalid(
+        self, own: dict[str, Any], tmp_path: Path
+    ) -> None:
+        with pytest.raises(Invalid) as caught:
+            read_folder(pipeline(tmp_path / "m", own=own))
+        assert caught.value.name == "model_config_invalid"
+
     def test_any_folder_is_no_model(self, tmp_path: Path) -> None:
         assert not is_model(tmp_path)
 
@@ -228,6 +198,22 @@ class TestScan:
     def test_a_root_that_is_not_there_is_passed_over(self, tmp_path: Path) -> None:
         safetensors(tmp_path / "fox.safetensors")
         assert len(scan.scan([("gone", tmp_path / "gone"), ("models", tmp_path)])) == 1
+
+    @pytest.mark.skipif(os.name == "nt", reason="folders have no such modes there")
+    def test_a_folder_that_lists_its_names_and_opens_nothing_hides_no_others(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            root.chmod(0o755)
+            safetensors(root / "fox.safetensors")
+            (pipeline(root / "locked")).chmod(0o444)
+            user = os.geteuid()
+            if user == 0:
+                os.seteuid(65534)
+            try:
+                assert [one.name for one in scan.scan([("models", root)])] == ["fox"]
+            finally:
+                os.seteuid(user)
+                (root / "locked").chmod(0o755)
 
     @pytest.mark.skipif(os.name == "nt", reason="folders have no such modes there")
     def test_an_unreadable_folder_is_passed_over(self) -> None:

@@ -6,6 +6,7 @@ import sqlite3
 import pytest
 
 from core.errors import Malformed, NotFound, Problem
+from core.graph.sizes import native
 from core.ids import new_id
 from core.records.events import BatchEnded, ConfigChanged, ImageDeleted, JobEnded, Numbered
 from core.records.model import ModelDefaults
@@ -126,7 +127,7 @@ async def test_what_people_wrote_about_a_model_outlives_a_scan(database: Databas
     scanned = await database.write(lambda tx: models.upsert(tx, model(family="sdxl")))
     assert scanned.description is None  # nobody wrote that one: the scan decides
     assert (scanned.name, scanned.trigger, scanned.defaults, scanned.family) == (
-        "Fox", "fx", defaults, "sdxl",
+        "Fox", "fx", native("sdxl", defaults), "sdxl",
     )  # fmt: skip
     cleared = await database.write(lambda tx: models.edit(tx, first.id, trigger="", name=""))
     assert (cleared.trigger, cleared.name, cleared.description) == (None, "Fox", None)

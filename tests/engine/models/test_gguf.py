@@ -1,5 +1,6 @@
 """GGUF: packed denoisers are read as what they were packed from, within what packing loses."""
 
+import struct
 import sys
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def read(path: Path, family: str = "flux", dtype: torch.dtype = torch.float32) -
     config = row.config(row.named(weights.outlines(names), told), told)
     kinds = {"flux": "FluxTransformer2DModel", "sd3": "SD3Transformer2DModel"}
     named = row.named(weights.read(names, dtype), told)
-    return gguf.of_diffusers(kinds[family], config, named, dtype).eval()
+    return gguf.module_of("diffusers", kinds[family], config, named, dtype).eval()
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +99,40 @@ def test_a_packed_stable_diffusion_3_is_read(tmp_path: Path) -> None:
         assert (gguf.dense(one) - expected[name]).abs().max() <= 0.02 * expected[name].abs().max()
 
 
+def packed_name(name: str) -> str:
+    for old, new in (
+        ("shared.", "token_embd."), ("encoder.final_layer_norm.", "enc.output_norm."),
+        ("encoder.block.", "enc.blk."), ("layer.0.SelfAttention.relative_attention_bias",
+        "attn_rel_b"), ("layer.0.SelfAttention.", "attn_"), ("layer.0.layer_norm", "attn_norm"),
+        ("layer.1.layer_norm", "ffn_norm"), ("layer.1.DenseReluDense.wi_0", "ffn_gate"),
+        ("layer.1.DenseReluDense.wi_1", "ffn_up"), ("layer.1.DenseReluDense.wo", "ffn_down"),
+    ):  # fmt: skip
+        name = name.replace(old, new)
+    return name
+
+
+def test_a_packed_t5_reads_as_the_one_that_was_packed(tmp_path: Path) -> None:
+    made = originals_flow.tiny_t5()
+    tensors = {
+        packed_name(name): one
+        for name, one in made.state_dict().items()
+        if "embed_tokens" not in name
+    }
+    path = write(tmp_path / "t5.gguf", tensors, "Q8_0")
+    weights = GgufWeights(path, path.name)
+    row, told = TABLE["flux"]["text_encoder_2"], facts("flux")["text_encoder_2"]
+    names = row.find(weights)
+    config = row.config(row.named(weights.outlines(names), told), told)
+    named = row.named(weights.read(names, torch.float32), told)
+    ours: Any = gguf.module_of("transformers", "T5EncoderModel", config, named, torch.float32)
+    packed = [name for name, one in ours.named_parameters() if hasattr(one, "quant_type")]
+    assert len(packed) == 2 * 6  # all but what the encoder goes by
+    ids = torch.tensor([[3, 9, 1712, 1]])
+    with torch.inference_mode():
+        a, b = ours.eval()(ids)[0], made(ids)[0]
+    assert (a - b).abs().max() < 0.05 * b.abs().max()
+
+
 def test_without_the_package_its_extra_is_told(
     flux: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,7 +146,8 @@ def test_without_the_package_its_extra_is_told(
 def test_a_file_that_was_cut_short_or_is_none_is_refused(flux: Any, tmp_path: Path) -> None:
     path = write(tmp_path / "small.gguf", originals_flow.flux(flux.state_dict()), "Q8_0")
     whole = path.read_bytes()
-    for content in (whole[:-1000], whole[:200], b"GGUF", b"", b"no model" * 10):
+    endless = b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 1) + b"a" + struct.pack("<IIQ", 9, 0, 2**60)
+    for content in (whole[:-1000], whole[:200], b"GGUF", b"", b"no model" * 10, endless):
         path.write_bytes(content)
         with pytest.raises(ModelUnreadable, match="model_unreadable"):
             GgufWeights(path, "small.gguf")

@@ -137,6 +137,15 @@ def test_the_large_clip_of_sdxl_is_what_the_file_holds(tmp_path: Path) -> None:
         assert torch.equal(ours(ids).text_embeds, made(ids).text_embeds)
 
 
+def test_the_refiner_of_sdxl_has_the_large_clip_alone(tmp_path: Path) -> None:
+    made = originals_flow.tiny_clip(projects=True, act="gelu", wide=128)
+    tensors = originals.open_clip(made.state_dict())
+    path = whole("conditioner.embedders.0.model.", tensors, tmp_path)
+    kind = "CLIPTextModelWithProjection"
+    same(read(path, "sdxl-refiner", "text_encoder_2", kind, "transformers"), made)
+    assert "text_encoder" not in TABLE["sdxl-refiner"]
+
+
 def test_clips_of_sd3_have_projections_whether_the_file_has_one_or_not(tmp_path: Path) -> None:
     made = originals_flow.tiny_clip(projects=True, act="gelu")
     path = whole("text_encoders.clip_g.transformer.", made.state_dict(), tmp_path)

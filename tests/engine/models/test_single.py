@@ -13,6 +13,7 @@ from core.engine.models import load
 from core.engine.values import ControlNet, ImageEncoder, Model, Vae
 from core.errors import ModelUnreadable
 from core.library.scan import examine
+from tests.engine import tiny_xl
 from tests.engine.tiny import write_controlnet
 
 pytestmark = pytest.mark.timeout(120)
@@ -109,6 +110,30 @@ def test_a_single_file_is_the_net_in_the_folder(
         assert (one - other).abs().max() <= 1e-5 * other.abs().max()
     size = load.size(handle(file), torch.float32)
     assert size == pytest.approx(sum(p.nbytes for p in ours.parameters()), rel=0.05)
+
+
+def test_a_single_file_of_stable_diffusion_xl_is_the_net_in_the_folder(tmp_path: Path) -> None:
+    """Heads and the width of the sizes' embedding are not in the shapes: those of the real nets."""
+    made: dict[str, Any] = {
+        "block_out_channels": (32, 160, 320), "attention_head_dim": (5, 10, 20),
+        "norm_num_groups": 32, "cross_attention_dim": 2048, "addition_time_embed_dim": 256,
+        "projection_class_embeddings_input_dim": 1280 + 6 * 256,
+    }  # fmt: skip
+    folder = tiny_xl.write_controlnet(tmp_path / "net", **made)
+    file = tmp_path / "edges.safetensors"
+    save_file(load_file(next(folder.glob("*.safetensors"))), file)
+    found = examine(file)
+    assert found is not None
+    assert (found.kind, found.family) == ("controlnet", "sdxl")
+    ours: Any = load.load(handle(file, family="sdxl"), torch.float32)
+    expected: Any = load.load(handle(folder, family="sdxl", format="diffusers"), torch.float32)
+    for key, value in expected.config.items():
+        if not key.startswith("_"):
+            told = ours.config[key]
+            assert (list(told) if isinstance(told, tuple | list) else told) == (
+                list(value) if isinstance(value, tuple | list) else value
+            ), key
+    assert ours.state_dict().keys() == expected.state_dict().keys()
 
 
 def test_files_that_lack_weights_or_are_none_are_refused(

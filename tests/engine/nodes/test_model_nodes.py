@@ -10,13 +10,15 @@ import pytest
 import torch
 
 from core.engine.context import Context
+from core.engine.models.families import FAMILIES
 from core.engine.nodes.latent import LatentDecode, LatentEmpty, LatentSample
 from core.engine.nodes.model import ModelLoad
 from core.engine.nodes.prompt import PromptEncode
 from core.errors import Invalid, ModelUnreadable
 from core.graph.catalogue import Resource
+from core.library.scan import examine
 from tests.engine.bench import Bench
-from tests.engine.models import originals
+from tests.engine.models import original_folders, originals
 from tests.engine.models.originals import Tensors
 
 pytestmark = [
@@ -79,6 +81,20 @@ def test_a_file_draws_what_its_folder_does(shelf: Shelf) -> None:
     assert torch.equal(drawn(shelf, of(file)), drawn(shelf, of(shelf.folder)))
 
 
+@pytest.mark.parametrize("family", sorted(FAMILIES.keys() & original_folders.FAMILIES))
+def test_a_file_of_each_family_draws_what_its_folder_does(
+    shelf: Shelf, tmp_path: Path, family: str
+) -> None:
+    tensors = original_folders.write(tmp_path / "folder", family)
+    file = originals.write(tmp_path / f"{family}.safetensors", tensors)
+    assert examine(file) is not None
+    made = drawn(shelf, of(file, family=family))
+    assert made.isfinite().all() and made.std() > 0
+    # Matrices are multiplied in another order where they lie at other addresses.
+    expected = drawn(shelf, of(tmp_path / "folder", family=family))
+    assert torch.allclose(made, expected, rtol=0, atol=1e-5)
+
+
 def test_parts_in_files_of_their_own_draw_what_the_whole_does(shelf: Shelf) -> None:
     denoiser = shelf.some("denoiser", "model.diffusion_model.")
     vae = shelf.some("vae", "first_stage_model.")
@@ -120,6 +136,19 @@ def test_parts_that_do_not_fit_are_refused(shelf: Shelf, part: str, family: str,
     kind = "vae" if part == "vae" else "text_encoder"
     with pytest.raises(Invalid, match=code):
         drawn(shelf, of(shelf.folder), of(file, kind, family), **{part: "odd"})
+
+
+def test_an_autoencoder_of_other_channels_is_refused(shelf: Shelf) -> None:
+    from diffusers import AutoencoderKL
+
+    wide = AutoencoderKL(
+        block_out_channels=(32, 64), latent_channels=16,
+        down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2,
+    )  # fmt: skip
+    wide.save_pretrained(shelf.root / "wide")
+    with pytest.raises(Invalid, match="vae_misfit") as refused:
+        drawn(shelf, of(shelf.folder), of(shelf.root / "wide", "vae", "unknown"), vae="wide")
+    assert refused.value.params == {"name": "wide", "channels": 16, "wanted": 4}
 
 
 def test_a_file_that_changed_since_it_was_looked_up_ends_its_job(shelf: Shelf) -> None:

@@ -18,6 +18,7 @@ export type Generate = {
   guidance_rescale?: number;
   guidance_start?: number;
   guidance_end?: number;
+  true_cfg_scale?: number;
   variation_seed?: number | null;
   variation_strength?: number;
   seamless?: "both" | "off" | "x" | "y";
@@ -122,6 +123,7 @@ export type Job = {
   images: string[];
   error: Problem | null;
   successor: string | null;
+  result: Record<string, unknown> | null;
   degraded: string[];
 };
 
@@ -203,7 +205,9 @@ export type Capabilities = {
   families: string[];
   samplers: string[];
   schedules: string[];
+  sampling: Record<string, Possible>;
   recipes: RecipeInfo[];
+  own_recipes: Record<string, RecipeInfo[]>;
   training_methods: string[];
   formats: string[];
   upload_types: string[];
@@ -212,6 +216,13 @@ export type Capabilities = {
   language: string;
   topics: string[];
   scopes: string[];
+};
+
+/** How models of a family can be sampled. */
+export type Possible = {
+  samplers: string[];
+  schedules: string[];
+  seamless: boolean;
 };
 
 /** One recipe and the JSON Schema of its fields. */
@@ -337,6 +348,7 @@ export type JobEnded = {
   images: string[];
   error: Problem | null;
   degraded: string[];
+  result: Record<string, unknown> | null;
 };
 
 /** The last job of a batch of several ended. */
@@ -408,14 +420,14 @@ export type BoardChanged = {
   deleted: boolean;
 };
 
-/** An install was accepted, finished or failed. */
+/** An install was accepted, began, was paused, finished or failed. */
 export type ModelInstall = {
   type: "model.install";
   seq: number;
   at: string;
   owner: string | null;
   install: string;
-  status: "canceled" | "failed" | "queued" | "running" | "succeeded";
+  status: "canceled" | "failed" | "paused" | "queued" | "running" | "succeeded";
   source: string;
   model: string | null;
   error: Problem | null;

@@ -26,12 +26,14 @@ class Original(NamedTuple):
     :param prefixes: what may stand before its names, the surest first.
     :param named: its weights by the names of diffusers or transformers.
     :param config: its configuration, of weights by those names.
+    :param packs: it is read from GGUF too.
     """
 
     marks: tuple[str, ...]
     prefixes: tuple[str, ...]
     named: Callable[[Tensors, Json], Tensors]
     config: Callable[[Tensors, Json], Json]
+    packs: bool = False
 
     def find(self, weights: Weights | GgufWeights) -> dict[str, str]:
         """Give its tensors: name in the file → name in the part; empty where it is not there."""
@@ -45,10 +47,10 @@ class Original(NamedTuple):
         return {}
 
 
-_DENOISER = ("model.diffusion_model.", "")
+_DENOISER = ("model.diffusion_model.", "", "diffusion_model.", "transformer.", "unet.")
 _UNET = Original(unet.MARKS, _DENOISER, unet.named, unet.config)
-_FLUX = Original(flow.FLUX_MARKS, _DENOISER, flow.flux, flow.flux_config)
-_SD3 = Original(flow.SD3_MARKS, _DENOISER, flow.sd3, flow.sd3_config)
+_FLUX = Original(flow.FLUX_MARKS, _DENOISER, flow.flux, flow.flux_config, packs=True)
+_SD3 = Original(flow.SD3_MARKS, _DENOISER, flow.sd3, flow.sd3_config, packs=True)
 _VAE = Original(vae.MARKS, ("first_stage_model.", "vae.", ""), vae.named, vae.config)
 
 
@@ -58,7 +60,13 @@ def _clip(*prefixes: str) -> Original:
 
 _CLIP_L = _clip("text_encoders.clip_l.transformer.")
 _CLIP_G = _clip("text_encoders.clip_g.transformer.")
-_T5 = Original(text.T5_MARKS, ("text_encoders.t5xxl.transformer.", ""), text.t5, text.t5_config)
+_T5 = Original(
+    text.T5_MARKS,
+    ("text_encoders.t5xxl.transformer.", "", "t5xxl.transformer.", "text_encoder_2."),
+    text.t5,
+    text.t5_config,
+    packs=True,
+)
 
 TABLE: Mapping[str, Mapping[str, Original]] = {
     "sd1": {MODEL: _UNET, TEXT_ENCODER: _clip("cond_stage_model.transformer."), VAE: _VAE},
@@ -69,6 +77,7 @@ TABLE: Mapping[str, Mapping[str, Original]] = {
         SECOND: _clip("conditioner.embedders.1.model."),
         VAE: _VAE,
     },
+    "sdxl-refiner": {MODEL: _UNET, SECOND: _clip("conditioner.embedders.0.model."), VAE: _VAE},
     "flux": {MODEL: _FLUX, TEXT_ENCODER: _CLIP_L, SECOND: _T5, VAE: _VAE},
     "sd3": {MODEL: _SD3, TEXT_ENCODER: _CLIP_L, SECOND: _CLIP_G, THIRD: _T5, VAE: _VAE},
 }

@@ -1,5 +1,6 @@
 """Text encoders: CLIP by the names of transformers and of OpenCLIP, and T5."""
 
+import re
 from types import SimpleNamespace
 
 import torch
@@ -10,7 +11,22 @@ CLIP_MARKS = (
     "text_model.embeddings.token_embedding.weight", "embeddings.token_embedding.weight",
     "token_embedding.weight",
 )  # fmt: skip
-T5_MARKS = ("encoder.block.0.layer.0.SelfAttention.q.weight",)
+T5_MARKS = ("encoder.block.0.layer.0.SelfAttention.q.weight", "enc.blk.0.attn_q.weight")
+_GGUF = tuple(
+    (re.compile(old), new)
+    for old, new in (
+        (r"^token_embd\.", "shared."),
+        (r"^enc\.output_norm\.", "encoder.final_layer_norm."),
+        (r"^enc\.blk\.(\d+)\.attn_norm\.", r"encoder.block.\1.layer.0.layer_norm."),
+        (r"^enc\.blk\.(\d+)\.attn_([qkvo])\.", r"encoder.block.\1.layer.0.SelfAttention.\2."),
+        (r"^enc\.blk\.(\d+)\.attn_rel_b\.",
+         r"encoder.block.\1.layer.0.SelfAttention.relative_attention_bias."),
+        (r"^enc\.blk\.(\d+)\.ffn_norm\.", r"encoder.block.\1.layer.1.layer_norm."),
+        (r"^enc\.blk\.(\d+)\.ffn_gate\.", r"encoder.block.\1.layer.1.DenseReluDense.wi_0."),
+        (r"^enc\.blk\.(\d+)\.ffn_up\.", r"encoder.block.\1.layer.1.DenseReluDense.wi_1."),
+        (r"^enc\.blk\.(\d+)\.ffn_down\.", r"encoder.block.\1.layer.1.DenseReluDense.wo."),
+    )
+)  # fmt: skip
 _HEAD = 64  # width of a head of every CLIP
 _OPEN = "transformer.resblocks.{}.ln_1.weight"  # OpenCLIP's name
 _PREFIX = "cond_stage_model.model."  # that diffusers' converter asks for
@@ -65,8 +81,12 @@ def clip_config(weights: Tensors, facts: Json) -> Json:
 
 
 def t5(tensors: Tensors, facts: Json) -> Tensors:
-    """Give the weights of a T5's encoder by transformers' names."""
-    made = {name: tensor for name, tensor in tensors.items() if not name.startswith("decoder.")}
+    """Give the weights of a T5's encoder by transformers' names; GGUF has names of its own."""
+    made = {
+        _packed(name): tensor
+        for name, tensor in tensors.items()
+        if not name.startswith(("decoder.", "dec."))
+    }
     table = made.get("shared.weight", made.get("encoder.embed_tokens.weight"))
     if table is not None:  # one table by two names
         made["shared.weight"] = made["encoder.embed_tokens.weight"] = table
@@ -93,6 +113,12 @@ def t5_config(weights: Tensors, facts: Json) -> Json:
         "feed_forward_proj": "gated-gelu",
         "tie_word_embeddings": False,
     }
+
+
+def _packed(name: str) -> str:
+    for pattern, new in _GGUF:
+        name = pattern.sub(new, name)
+    return name
 
 
 def _from_open(tensors: Tensors, wide: int) -> Tensors:
