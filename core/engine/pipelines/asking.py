@@ -71,7 +71,7 @@ def picture(values: torch.Tensor) -> Pillow.Image:
 def pixels(made: Any) -> torch.Tensor:
     """Read what a pipeline gave, pictures (B, H, W, 3) in [0, 1]: the first, (1, 3, H, W) float32.
 
-    :raises ValueError: when it is no picture.
+    :raises ValueError: when it is no picture, or holds what is no number.
     """
     first = made[0] if isinstance(made, tuple) else made
     first = first[0] if isinstance(first, (list, tuple)) else first
@@ -81,7 +81,9 @@ def pixels(made: Any) -> torch.Tensor:
         raise ValueError(f"the pipeline gave {array.shape}, which is no picture")
     # (1, H, W, 3) -> (1, 3, H, W)
     values = torch.from_numpy(array.copy()).permute(0, 3, 1, 2).contiguous()
-    return torch.nan_to_num(values).clamp(0, 1)
+    if not values.isfinite().all():
+        raise ValueError("the pipeline gave what is no number; its weights may be broken")
+    return values.clamp(0, 1)
 
 
 def _guided(known: Mapping[str, inspect.Parameter], wish: Wish) -> dict[str, Any]:
