@@ -24,6 +24,15 @@ Steps = Annotated[int, Meta(ge=1, le=500, description="Denoising steps.")]
 Guidance = Annotated[
     float, Meta(ge=0, le=100, description="How strongly the prompt is followed; 1 turns it off.")
 ]
+TrueCfg = Annotated[
+    float,
+    Meta(
+        ge=0,
+        le=100,
+        description="Of models that are told guidance_scale (FLUX): how far to keep away from"
+        " negative_prompt; up to 1 it does not count.",
+    ),
+]
 Rescale = Annotated[
     float, Meta(ge=0, le=1, description="How far the washed-out look of a high guidance goes.")
 ]

@@ -47,6 +47,7 @@ from core.graph.bounds import (
     TextEncoderName,
     TileOverlap,
     TileSize,
+    TrueCfg,
     UpscalerName,
     VaeName,
     VariationSeed,
@@ -149,6 +150,7 @@ class TextToImage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     guidance_rescale: Rescale = 0.0
     guidance_start: GuidanceStart = 0.0
     guidance_end: GuidanceEnd = 1.0
+    true_cfg_scale: TrueCfg = 1.0
     variation_seed: VariationSeed | None = None
     variation_strength: VariationStrength = 0.0
     seamless: Seamless = "off"

@@ -79,6 +79,16 @@ _BY_LAMBDAS = frozenset(
         "dpmpp_3m", "dpmpp_3m_sde",
     }
 )  # fmt: skip
+# Families whose networks predict a flow, and what goes along one.
+FLOW_FAMILIES = frozenset({"flux", "sd3"})
+FLOW_SAMPLERS = frozenset(
+    {
+        "euler", "heun", "lcm", "dpmpp_2m", "dpmpp_2m_heun", "dpmpp_2m_sde", "dpmpp_2m_sde_heun",
+        "dpmpp_1m_sde", "dpmpp_3m", "dpmpp_3m_sde", "dpmpp_2s", "dpmpp_2s_heun", "dpmpp_3s",
+        "dpmpp_sde", "dpmpp_sde_heun", "deis", "deis_3", "unipc", "unipc_3",
+    }
+)  # fmt: skip
+FLOW_SCHEDULES = frozenset({"karras", "exponential", "beta", "simple", "sgm_uniform", "linspace"})
 _UNSAID = frozenset({"", "automatic", MODEL})  # of a schedule: what the sampler itself prefers
 # Samplers of others that have no equal here, and the nearest of ours: drawn, and told.
 NEAREST: dict[str, str] = {
@@ -128,6 +138,20 @@ def follows(sampler: str, schedule: str) -> bool:
     if found.schedule == "lu":
         return found.sampler in _BY_LAMBDAS
     return found.sampler not in (_NEVER_EVEN if found.schedule in _EVEN else _EVEN_ONLY)
+
+
+def runs(family: str, sampler: str = MODEL, schedule: str = MODEL) -> bool:
+    """Say whether models of a family can be sampled so, by any names; unknown names may."""
+    found = find(sampler, schedule)
+    if family not in FLOW_FAMILIES:
+        return True
+    fits = sampler == MODEL or found.sampler is None or found.sampler in FLOW_SAMPLERS
+    return fits and (found.schedule is None or found.schedule in FLOW_SCHEDULES)
+
+
+def wraps(family: str) -> bool:
+    """Say whether the networks of a family can draw pictures that go on at the other side."""
+    return family not in FLOW_FAMILIES
 
 
 def unsaid(schedule: str) -> bool:

@@ -39,10 +39,13 @@ def _pixels(length: float) -> int:
 
 # Families that are drawn larger than where nobody says anything, by the side of a picture.
 _NATIVE = {"sdxl": 1024, "sdxl-refiner": 1024, "sd3": 1024, "flux": 1024}
+_GUIDANCE = {"flux": 3.5, "sd3": 5.0}  # of those that are drawn with less than the others
 
 
 def native(family: str, defaults: ModelDefaults) -> ModelDefaults:
-    """Fill in the size that a family draws best, where a model does not say its own."""
+    """Fill in the size and the guidance that suit a family, where a model does not say its own."""
+    if defaults.guidance_scale is None and family in _GUIDANCE:
+        defaults = structs.replace(defaults, guidance_scale=_GUIDANCE[family])
     side = _NATIVE.get(family)
     if side is None or defaults.width is not None or defaults.height is not None:
         return defaults

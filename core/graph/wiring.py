@@ -15,7 +15,7 @@ from core.records.graph import GraphNode, Json
 Values = Mapping[str, Json]
 SAMPLED = (  # fields that are settings of ``latent.sample``, by the same name
     "seed", "steps", "guidance_scale", "sampler", "guidance_rescale", "guidance_start",
-    "guidance_end", "variation_seed", "variation_strength", "seamless",
+    "guidance_end", "variation_seed", "variation_strength", "seamless", "true_cfg_scale",
 )  # fmt: skip
 
 

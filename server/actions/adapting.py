@@ -1,4 +1,4 @@
-"""Adapters and embeddings that a graph names: are they there, and for such a checkpoint?
+"""Adapters, embeddings and samplers that a graph names: are they there, and for such a checkpoint?
 
 Every problem is found before anything runs, of each value of a sweep too. Writes nothing.
 """
@@ -18,6 +18,7 @@ from core.graph.sweep import BoundAxis, Cell
 from core.records.graph import Graph, GraphNode
 from core.records.model import Model
 from core.store import models, names
+from server.actions import sampled
 from server.state import State
 
 ADAPTERS = frozenset(
@@ -41,7 +42,7 @@ class Shelf:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._found: dict[tuple[str, str], tuple[Model | None, Model | None]] = {}
+        self._found: dict[tuple[str, str], tuple[Model | None, Model | None, bool]] = {}
         self.embeddings: frozenset[str] | None = None
 
     async def look(self, wanted: Iterable[tuple[str, str]]) -> None:
@@ -57,20 +58,26 @@ class Shelf:
                     (kind, name): (
                         models.find(connection, name, kind),  # type: ignore[arg-type]  # of ADAPTERS
                         models.find(connection, name),
+                        models.find(connection, name, missing=True) is not None,
                     )
                     for kind, name in fresh
                 }
             )
+
+    def family(self, checkpoint: str | None) -> str:
+        """Give the family of a checkpoint that was looked up; nothing where it is not there."""
+        known = self._found["checkpoint", checkpoint][0] if checkpoint else None
+        return "" if known is None else known.family
 
     def problem(self, kind: str, name: str, on: str | None) -> Problem | None:
         """Say what is wrong with a name that was looked up.
 
         :param on: the checkpoint that it is put on, looked up too, where that is known.
         """
-        found, other = self._found[kind, name]
+        found, other, gone = self._found[kind, name]
         params: Params = {"name": name[:200], "kind": kind}
         if found is None and other is None:
-            return Problem(code="unknown_model", params=params)
+            return Problem(code="model_missing" if gone else "unknown_model", params=params)
         if found is None:
             assert other is not None
             given: Params = {"name": name[:200], "kind": other.kind, "wanted": kind}
@@ -93,9 +100,19 @@ async def problems(state: State, graph: Graph, shelf: Shelf | None = None) -> li
     await shelf.look(())
     assert shelf.embeddings is not None
     uses = list(_uses(graph, state.nodes, shelf.embeddings))
-    checkpoints = [("checkpoint", use.checkpoint) for use in uses if use.checkpoint]
+    nodes = {node.id: node for node in graph.nodes}
+    samplings = [
+        (sampling, _checkpoint(nodes, sampling.node, state.nodes))
+        for sampling in sampled.found(graph, state.nodes)
+    ]
+    under = [*(use.checkpoint for use in uses), *(name for _, name in samplings)]
+    checkpoints = [("checkpoint", name) for name in under if name]
     await shelf.look([*((use.kind, use.name) for use in uses), *checkpoints])
-    found = []
+    found = [
+        problem
+        for sampling, name in samplings
+        for problem in sampled.misfits(sampling, shelf.family(name))
+    ]
     for use in uses:
         if (problem := shelf.problem(use.kind, use.name, use.checkpoint)) is not None:
             steps = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in use.path)
@@ -120,13 +137,14 @@ async def of_cells(
 ) -> list[Problem]:
     """List what is wrong with the values of a sweep, each problem at its value.
 
-    Each axis that names adapters is looked at with those of checkpoints, since nothing else bears
-    on them; what comes together in several cells, once. Where checkpoint and adapter do not go
-    together, the adapter's value is told, and the checkpoint's where the adapter is in no axis.
+    Each axis that names adapters or samplers is looked at with those of checkpoints, since nothing
+    else bears on them; what comes together in several cells, once. Where checkpoint and adapter do
+    not go together, the adapter's value is told, and the checkpoint's where it is in no axis.
 
     :param pointers: of the values of each axis.
     """
-    naming = [place for place, axis in enumerate(axes) if _names(state, graph, axis, ADAPTERS)]
+    kinds = ADAPTERS | sampled.FORMATS
+    naming = [place for place, axis in enumerate(axes) if _names(state, graph, axis, kinds)]
     under = [place for place, axis in enumerate(axes) if _names(state, graph, axis, {"checkpoint"})]
     shelf = Shelf(state)
     found: dict[tuple[str, str], Problem] = {}
@@ -167,6 +185,8 @@ def _names(state: State, graph: Graph, axis: BoundAxis, kinds: Collection[str]) 
         compiled = settings.compiled(state.nodes.nodes[nodes[id_].type].settings)
         head = setting_path.split(setting)[0]
         named_in = {path[0]: format_ for path, format_ in compiled.formats} | compiled.prompts
+        samplings = sampled.settings_of(state.nodes, nodes[id_].type)
+        named_in |= {name: format_ for format_, name in samplings.items()}
         if named_in.get(head) in kinds:
             return True
     return False

@@ -20,14 +20,17 @@ from core.ipc.messages import Tune
 from core.records.events import TOPICS, ConfigChanged
 from core.store import boards, models, presets, tokens, workflows
 from server import archive, codec
+from server.actions import sampled
 from server.actions.jobs import Id
+from server.actions.memory import MemoryInfo, memory_of
 from server.actions.queue import Nothing
 from server.principal import SCOPES, Principal
 from server.state import State
 
 log = logging.getLogger(__name__)
 FORMATS = ("png", "jpeg", "webp")  # that pictures can be fetched in
-FAMILIES = ("sd1", "sd2", "sdxl", "sdxl-refiner")  # that recipes know; the library's own are added
+# That recipes know; the library's own are added.
+FAMILIES = ("sd1", "sd2", "sdxl", "sdxl-refiner", "sd3", "flux")
 
 
 class RecipeInfo(Struct, frozen=True, kw_only=True):
@@ -45,6 +48,9 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     families: list[str]
     samplers: list[str]
     schedules: list[str]
+    sampling: Annotated[
+        dict[str, sampled.Possible], Meta(description="Of these, those of each family.")
+    ]
     recipes: list[RecipeInfo]
     own_recipes: Annotated[
         dict[str, list[RecipeInfo]],
@@ -86,6 +92,7 @@ class ChangeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     preview_rate: Any = msgspec.UNSET
     trash_days: Any = msgspec.UNSET
     download_name: Any = msgspec.UNSET
+    hf_token: Any = msgspec.UNSET
 
 
 class CreateToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -140,6 +147,10 @@ class SystemInfo(Struct, frozen=True, kw_only=True):
     sockets: int
     queue: dict[str, int]
     paused: bool
+    memory: Annotated[
+        MemoryInfo | None, Meta(description="Null before the engine's first heartbeat.")
+    ] = None
+    speed: Annotated[str, Meta(description="The tier that networks run in.")] = "plain"
 
 
 def _told(recipe: Recipe) -> RecipeInfo:
@@ -160,6 +171,7 @@ async def capabilities(state: State, principal: Principal, ask: Nothing) -> Capa
         families=list(families),
         samplers=nodes.samplers,
         schedules=nodes.schedules,
+        sampling={family: sampled.possible(nodes, family) for family in families},
         recipes=[_told(recipe) for recipe in recipes.RECIPES.values()],
         own_recipes={
             family: [_told(recipe) for recipe in found.values()]
@@ -269,6 +281,8 @@ async def system(state: State, principal: Principal, ask: Nothing) -> SystemInfo
         sockets=len(state.sockets),
         queue=queue.counts,
         paused=queue.paused,
+        memory=memory_of(state),
+        speed=state.settings.speed,
     )
 
 

@@ -19,7 +19,7 @@ _FIELDS = (
     "extend_bottom", "infill", "max_rows", "dynamic_prompts", "guidance_rescale",
     "guidance_start", "guidance_end", "variation_seed", "variation_strength", "seamless",
     "hires_factor", "hires_strength", "hires_steps", "hires_upscaler", "hires_resample",
-    "match_colors", "vae", "text_encoder", "text_encoder_2", "text_encoder_3",
+    "match_colors", "vae", "text_encoder", "text_encoder_2", "text_encoder_3", "true_cfg_scale",
 )  # fmt: skip
 _WHOLE = frozenset(
     {
@@ -31,7 +31,7 @@ _WHOLE = frozenset(
 _REAL = frozenset(
     {
         "guidance_scale", "strength", "mask_blur", "guidance_rescale", "guidance_start",
-        "guidance_end", "variation_strength", "hires_factor", "hires_strength",
+        "guidance_end", "variation_strength", "hires_factor", "hires_strength", "true_cfg_scale",
     }
 )  # fmt: skip
 _NAMES = frozenset({"model", "image"})  # fields of what is listed that are texts, even of digits

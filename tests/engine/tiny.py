@@ -197,7 +197,7 @@ class Tiny:
         begin, taken = 0, steps
         latents = rows.from_noise(scheduler, drawn)
         if clean is not None:
-            begin, taken = rows.begin_index(steps, strength, scheduler.order)
+            begin, taken = rows.begin_index(steps, strength, scheduler)
             rows.begin_at(scheduler, begin)
             if mask is None or strength < 1:
                 latents = rows.from_picture(scheduler, clean, drawn, begin)

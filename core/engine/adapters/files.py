@@ -1,7 +1,7 @@
 """Files of adapters: which of their tensors change which layer of a network, whatever the names.
 
-Reads the names of kohya (``lora_unet_…``), of diffusers old and new, of peft and of LyCORIS. Knows
-neither formulas (``deltas``) nor networks, but for the names of their layers.
+Reads the names of kohya (``lora_unet_…``), of diffusers old and new, of peft, of LyCORIS, XLabs and
+OneTrainer. Knows neither formulas (``deltas``) nor networks, but for the names of their layers.
 """
 
 import json
@@ -12,10 +12,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
-from msgspec import Struct
+from msgspec import Struct, structs
 from safetensors import SafetensorError, safe_open
 
-from core.engine.models.families import MODEL, TEXT_ENCODER, TEXT_ENCODER_2
+from core.engine.adapters import dialects
+from core.engine.adapters.fused import Share
+from core.engine.models.families import MODEL, TEXT_ENCODER, TEXT_ENCODER_2, TEXT_ENCODER_3
 from core.errors import ModelUnreadable
 
 Tensors = dict[str, torch.Tensor]  # role → tensor: "down", "lokr_w1", …
@@ -26,6 +28,8 @@ _ROLES = tuple(
     for pattern, role in (
         (rf"\.lora_(?:down|A{_NAMED})\.weight|[._]lora(?:_linear_layer)?\.down\.weight", "down"),
         (rf"\.lora_(?:up|B{_NAMED})\.weight|[._]lora(?:_linear_layer)?\.up\.weight", "up"),
+        (r"(?<=_lora[12])\.down\.weight", "down"),
+        (r"(?<=_lora[12])\.up\.weight", "up"),
         (r"\.lora_mid\.weight", "mid"),
         (rf"\.lora_up\.bias|\.lora_B{_NAMED}\.bias", "bias"),
         (r"\.alpha|_lora\.alpha", "alpha"),
@@ -41,8 +45,16 @@ _PARTS = (  # how the names of a part begin, the longer first
     ("lora_unet_", MODEL), ("lycoris_", MODEL), ("unet.", MODEL), ("diffusion_model.", MODEL),
     ("lora_te1_", TEXT_ENCODER), ("lora_te_", TEXT_ENCODER), ("text_encoder.", TEXT_ENCODER),
     ("lora_te2_", TEXT_ENCODER_2), ("text_encoder_2.", TEXT_ENCODER_2),
+    ("lora_te3_", TEXT_ENCODER_3), ("text_encoder_3.", TEXT_ENCODER_3),
+    ("lora_transformer_", MODEL), ("transformer.", MODEL),
+    ("text_encoders.clip_l.transformer.", TEXT_ENCODER),
+    ("text_encoders.clip_g.transformer.", TEXT_ENCODER_2),
+    ("text_encoders.t5xxl.transformer.", TEXT_ENCODER_3),
 )  # fmt: skip
-_FOLDERS = {"unet": MODEL, TEXT_ENCODER: TEXT_ENCODER, TEXT_ENCODER_2: TEXT_ENCODER_2}
+_FOLDERS = {
+    "unet": MODEL, "transformer": MODEL, TEXT_ENCODER: TEXT_ENCODER,
+    TEXT_ENCODER_2: TEXT_ENCODER_2, TEXT_ENCODER_3: TEXT_ENCODER_3,
+}  # fmt: skip
 _OF_TEXT = re.compile(r"(?:^|[._])(?:text_model|self_attn|token_embedding)[._]")
 _OLD_TEXT = re.compile(r"self_attn_to_(q|k|v|out)$")
 _SGM = re.compile(r"^(?:input_blocks|middle_block|output_blocks)_")
@@ -59,6 +71,7 @@ class Layer(Struct, frozen=True, kw_only=True):
 
     name: str  # underscores for dots, without the name of the part
     names: dict[str, str]
+    share: Share | None = None  # of a module that has only some rows of it
 
 
 class AdapterFile:
@@ -76,6 +89,8 @@ class AdapterFile:
             names = list(opened.keys())
         except (OSError, SafetensorError, ValueError) as error:
             raise self.unreadable(str(error)) from error
+        if dialects.of_control(names):
+            raise ModelUnreadable("adapter_control", model=self.name)
         self._parts: dict[str, dict[str, Layer]] = {}
         for name in names:
             if (found := _role(name)) is not None:
@@ -137,6 +152,11 @@ class Names:
             found = self._names.get(name) or self._names.get(f"{name}_0")
             if found is not None:
                 yield found, layer
+            elif place := dialects.place_of(layer.name, self._names.keys()):
+                names = tuple(self._names[one] for one in place.names)
+                for at, own in enumerate(names):
+                    share = Share(names, at, place.turned)
+                    yield own, structs.replace(layer, share=share)
 
     def _from_sgm(self, names: Collection[str]) -> Mapping[str, str]:
         """Translate the names of Stability's own code, by diffusers' converter."""

@@ -5,17 +5,18 @@ cost what they cost without adapters. The part stays as it is, to the bit.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import nn
 
-from core.engine.adapters import deltas
+from core.engine.adapters import deltas, fused
 from core.engine.adapters.files import AdapterFile, Layer, Names
 from core.engine.adapters.image_prompt import prompted
 from core.engine.adapters.twin import Twin, twin
 from core.engine.models.gguf import dense
 from core.engine.models.quantize import format_of
+from core.engine.speed import with_fused
 from core.engine.values import Handle
 from core.errors import ModelUnreadable
 
@@ -41,9 +42,9 @@ def adapt(handle: Handle, base: nn.Module) -> Twin:
     changes = {
         name: new
         for name in sorted(uses)
-        if (new := merged(modules[name], handle, uses[name], dtype))
+        if (new := merged(modules[name], handle, uses[name], dtype, modules))
     }
-    made = twin(base, changes)
+    made = twin(base, with_fused(base, changes))
     return prompted(handle, made) if handle.image_adapters else made
 
 
@@ -65,10 +66,15 @@ def uses_of(handle: Handle, names: Names) -> dict[str, Uses]:
 
 
 def merged(
-    module: nn.Module, handle: Handle, uses: Uses, dtype: torch.dtype
+    module: nn.Module,
+    handle: Handle,
+    uses: Uses,
+    dtype: torch.dtype,
+    others: Mapping[str, nn.Module],
 ) -> dict[str, torch.Tensor]:
     """Give the new tensors of a layer, in RAM: in ``dtype`` where the layer has fewer bits.
 
+    :param others: modules by name, those at least that are one layer with it in a file.
     :raises ModelUnreadable: when an adapter does not fit, or holds what is no number.
     """
     made: dict[str, torch.Tensor] = {}
@@ -79,7 +85,7 @@ def merged(
     added: list[torch.Tensor] = []
     shifted: list[torch.Tensor] = []
     for file, layer, strength in uses:
-        change, shift = _change(file, layer, handle, before)
+        change, shift = _change(file, layer, handle, before, others)
         if change is not None:
             added.append(change * strength)
         if shift is not None and bias is not None and shift.shape == bias.shape:
@@ -92,14 +98,27 @@ def merged(
 
 
 def _change(
-    file: AdapterFile, layer: Layer, handle: Handle, before: torch.Tensor
+    file: AdapterFile,
+    layer: Layer,
+    handle: Handle,
+    before: torch.Tensor,
+    others: Mapping[str, nn.Module],
 ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
     """Give what one adapter adds to a weight and to its bias, in full strength.
+
+    Of a layer that is several of the network's, what is made for the rows of this one.
 
     :raises ModelUnreadable: when it does not fit, or holds what is no number.
     """
     tensors = file.tensors(layer)
     scale = file.scale(handle.part, layer, tensors, deltas.rank_of(tensors))
+    rows = None
+    if layer.share is not None:
+        mine = layer.share.rows(others)
+        if narrow := fused.narrowed(tensors, mine, layer.share.count(others)):
+            tensors = narrow
+        else:
+            before, rows = layer.share.whole(others), mine
     try:
         change = deltas.changed(before, tensors, scale)
     except deltas.Misfit as error:
@@ -107,6 +126,9 @@ def _change(
             "adapter_misfit", model=file.name, family=handle.family, reason=str(error)[:200]
         ) from error
     shift = deltas.changed_bias(tensors, scale)
+    if rows is not None:
+        change = None if change is None else change[rows.to(change.device)]
+        shift = None if shift is None else shift[rows.to(shift.device)]
     for one in (change, shift):
         if one is not None and not math.isfinite(float(one.abs().sum())):
             raise file.unreadable(f"{layer.name} is not finite")

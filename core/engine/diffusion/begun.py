@@ -35,7 +35,7 @@ def begun(
     drawn, source = noise.begin(tuple(start.shape), seed, index, variation)
     if latent.empty:
         return Begun(rows.from_noise(scheduler, drawn), drawn, source, 0, steps)
-    begin, taken = rows.begin_index(steps, strength, scheduler.order)
+    begin, taken = rows.begin_index(steps, strength, scheduler)
     if not taken:
         return Begun(start, drawn, source, begin, 0)
     latents = rows.from_picture(scheduler, start, drawn, begin)

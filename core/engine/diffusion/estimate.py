@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from core.engine.diffusion import flow
+
 
 def denoised(
     scheduler: Any, scaled: torch.Tensor, prediction: torch.Tensor, timestep: torch.Tensor
@@ -16,8 +18,11 @@ def denoised(
 
     x_0 of Ho et al. 2020 (https://arxiv.org/abs/2006.11239, eq. 15), or of Salimans and Ho 2022
     (https://arxiv.org/abs/2202.00512, appendix D) for v. Every scheduler of the table gives the
-    network variance-preserving inputs, so one formula serves all.
+    network variance-preserving inputs, so one formula serves all; along a flow the prediction is
+    the way itself.
     """
+    if flow.matches(scheduler):
+        return scaled - flow.level(scheduler, float(timestep)) * prediction
     table = getattr(scheduler, "alphas_cumprod", None)
     if table is None:
         return scaled

@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 
+from core.engine.diffusion import flow
+
 _NEVER = 1 - 1e-3  # threshold of the first steps: a cell that is all white is free from the start
 
 
@@ -47,9 +49,16 @@ class Kept:
         return torch.where(self._mask > threshold, latents, kept)
 
 
-def width(channels: int) -> int:
-    """Count the input channels of a network made for inpainting: latents, mask, masked latents."""
-    return 2 * channels + 1
+def beside(inputs: int, channels: int) -> int:
+    """Count the channels for a mask that a network has beside latents and masked latents.
+
+    One: the mask by cells. A square: the mask by pixels, so many in a cell. None where the network
+    was not made for inpainting.
+
+    :param inputs: channels of all that it sees of a cell; ``channels`` of latents.
+    """
+    rest = inputs - 2 * channels
+    return rest if rest > 0 and math.isqrt(rest) ** 2 == rest else 0
 
 
 def level_after(scheduler: Any, upcoming: torch.Tensor | None) -> tuple[float, float]:
@@ -66,7 +75,8 @@ def level_after(scheduler: Any, upcoming: torch.Tensor | None) -> tuple[float, f
         # ``add_noise`` does not know and the scaling of the network's input does.
         scaled = float(scheduler.scale_model_input(torch.ones(1), upcoming))
         return 1.0, math.sqrt(max(scaled**-2 - 1, 0.0))
-    signal, rest = scheduler.add_noise(
+    signal, rest = flow.noised(
+        scheduler,
         torch.tensor([1.0, 0.0]).view(2, 1, 1, 1),
         torch.tensor([0.0, 1.0]).view(2, 1, 1, 1),
         upcoming.reshape(1),

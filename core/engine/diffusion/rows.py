@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from core.engine.diffusion import flow
 from core.engine.diffusion.calls import Call, unet
 from core.engine.diffusion.control import Use
 from core.engine.diffusion.estimate import denoised
@@ -170,7 +171,8 @@ class Row:
 
     def scaled(self) -> torch.Tensor:
         """Give the latents scaled for the network at this timestep, (1, C, h, w) float32."""
-        scaled: torch.Tensor = self.scheduler.scale_model_input(self.latents, self.timestep)
+        scale = getattr(self.scheduler, "scale_model_input", None)  # none where all are alike
+        scaled: torch.Tensor = self.latents if scale is None else scale(self.latents, self.timestep)
         return scaled
 
     def widened(self, scaled: torch.Tensor) -> torch.Tensor:
@@ -206,19 +208,20 @@ class Row:
             )
 
 
-def begin_index(steps: int, strength: float, order: int) -> tuple[int, int]:
+def begin_index(steps: int, strength: float, scheduler: Any) -> tuple[int, int]:
     """Give where image-to-image begins, as index of timesteps, and how many steps remain.
 
-    As ``StableDiffusionImg2ImgPipeline.get_timesteps`` does it.
+    As ``get_timesteps`` of diffusers' pipelines does it: those of flows take a step that is
+    painted anew in part, the others leave it out.
     """
-    taken = min(int(steps * strength), steps)
-    skipped = max(steps - taken, 0)
-    return skipped * order, taken
+    taken = min(steps * strength, steps)
+    skipped = int(max(steps - (taken if flow.matches(scheduler) else int(taken)), 0))
+    return skipped * scheduler.order, steps - skipped
 
 
 def from_noise(scheduler: Any, drawn: torch.Tensor) -> torch.Tensor:
     """Scale noise (1, C, h, w) to the latents that a picture starts from when there is no other."""
-    scaled: torch.Tensor = drawn * scheduler.init_noise_sigma
+    scaled: torch.Tensor = drawn * getattr(scheduler, "init_noise_sigma", 1.0)
     return scaled
 
 
@@ -231,7 +234,7 @@ def from_picture(
     """
     begin_at(scheduler, begin)
     timesteps = scheduler.timesteps[begin : begin + 1]
-    noised: torch.Tensor = scheduler.add_noise(clean.to("cpu", torch.float32), drawn, timesteps)
+    noised: torch.Tensor = flow.noised(scheduler, clean.to("cpu", torch.float32), drawn, timesteps)
     return noised
 
 

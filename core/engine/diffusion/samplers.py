@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
+from core.engine.diffusion import flow as flows
+from core.engine.diffusion.flow import Flow
 from core.engine.diffusion.schedules import SCHEDULES, UNSHAPED, Schedule, follow
 from core.errors import Invalid
 from core.graph import samplers as names_of
@@ -23,6 +25,7 @@ class Sampler(NamedTuple):
     settings: Mapping[str, Any] = {}
     needs: str = ""  # a package that is no dependency of ours
     lender: str = ""  # class whose levels it takes for schedules that its own knows not
+    flow: str = ""  # class for models that follow a flow, where that is another one
 
 
 _MULTISTEP = "DPMSolverMultistepScheduler"
@@ -35,9 +38,9 @@ _DEIS: dict[str, Any] = {"algorithm_type": "deis", "solver_type": "logrho"}
 _SA: dict[str, Any] = {"algorithm_type": "data_prediction"}
 
 SAMPLERS: dict[str, Sampler] = {
-    "euler": Sampler("EulerDiscreteScheduler"),
+    "euler": Sampler("EulerDiscreteScheduler", flow="FlowMatchEulerDiscreteScheduler"),
     "euler_a": Sampler("EulerAncestralDiscreteScheduler", lender="EulerDiscreteScheduler"),
-    "heun": Sampler("HeunDiscreteScheduler"),
+    "heun": Sampler("HeunDiscreteScheduler", flow="FlowMatchHeunDiscreteScheduler"),
     "dpm2": Sampler("KDPM2DiscreteScheduler"),
     "dpm2_a": Sampler("KDPM2AncestralDiscreteScheduler"),
     "lms": Sampler("LMSDiscreteScheduler", needs="scipy"),
@@ -63,7 +66,7 @@ SAMPLERS: dict[str, Sampler] = {
     "unipc_3": Sampler("UniPCMultistepScheduler", {"solver_type": "bh2", "solver_order": 3}),
     "sa_solver": Sampler("SASolverScheduler", _SA),
     "sa_solver_3": Sampler("SASolverScheduler", _SA | {"predictor_order": 3, "corrector_order": 4}),
-    "lcm": Sampler("LCMScheduler"),
+    "lcm": Sampler("LCMScheduler", flow="FlowMatchLCMScheduler"),
     "tcd": Sampler("TCDScheduler"),
 }
 
@@ -88,14 +91,17 @@ def make(
     steps: int,
     *,
     family: str = "StableDiffusion",
+    flow: Flow | None = None,
 ) -> Any:
     """Make a scheduler of diffusers' with its timesteps set, on the CPU.
 
     :param sampler: our name, or another program's; one that ends in a schedule brings it.
     :param base: the model's ``scheduler_config.json``: betas, prediction type, spacing.
     :param family: whose aligned steps are taken, in diffusers' words.
+    :param flow: of a model that follows one.
     :raises Invalid: unknown_sampler, unknown_schedule, schedule_unsupported (this sampler has no
-        such schedule), steps_unsupported (diffusers refuses that many).
+        such schedule), steps_unsupported (diffusers refuses that many), sampler_family (models
+        that follow a flow have no such sampler).
     """
     import diffusers
 
@@ -103,10 +109,13 @@ def make(
     if sampler != MODEL and found.sampler and found.exact:
         sampler = found.sampler
         schedule = found.schedule or MODEL if schedule == MODEL else schedule
-    scheduler_class, settings = _resolve(sampler, base)
+    scheduler_class, settings = _resolve(sampler, base, flow is not None)
     row = _find(schedule)
     lender = SAMPLERS[sampler].lender if sampler in SAMPLERS else ""
     try:
+        if flow is not None:
+            named = names_of.find_schedule(schedule) or MODEL
+            return flows.make(scheduler_class, settings, named, base, steps, flow)
         if _takes(scheduler_class, row):
             return _set(scheduler_class, {**base, **settings}, row, steps, family)
         if not lender or not _takes(getattr(diffusers, lender), row):
@@ -142,7 +151,7 @@ def _accepted(scheduler_class: type[Any]) -> Mapping[str, Any]:
     return inspect.signature(scheduler_class.__init__).parameters
 
 
-def _resolve(sampler: str, base: Mapping[str, Any]) -> tuple[type[Any], dict[str, Any]]:
+def _resolve(sampler: str, base: Mapping[str, Any], flow: bool) -> tuple[type[Any], dict[str, Any]]:
     import diffusers
 
     if sampler == MODEL:
@@ -153,7 +162,9 @@ def _resolve(sampler: str, base: Mapping[str, Any]) -> tuple[type[Any], dict[str
     row = SAMPLERS.get(sampler)
     if row is None or not _present(row.needs):
         raise Invalid("unknown_sampler", sampler=sampler)
-    return getattr(diffusers, row.scheduler), dict(row.settings)
+    if flow and sampler not in names_of.FLOW_SAMPLERS:
+        raise Invalid("sampler_family", sampler=sampler)
+    return getattr(diffusers, (flow and row.flow) or row.scheduler), dict(row.settings)
 
 
 def _find(schedule: str) -> Schedule:

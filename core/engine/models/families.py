@@ -6,15 +6,18 @@ configuration, never assumed.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from core.engine.diffusion import calls
+from core.engine.diffusion import calls, transformers
 from core.engine.diffusion.calls import Call, NetCall, Told
+from core.engine.diffusion.flow import Flow
+from core.engine.models import towers
 from core.engine.models.towers import Join, Tower, beside, penultimate
 from core.errors import ModelUnreadable
 
 MODEL, TEXT_ENCODER, VAE, CONTROLNET = "model", "text_encoder", "vae", "controlnet"
 TEXT_ENCODER_2, IMAGE_ENCODER = "text_encoder_2", "image_encoder"
+TEXT_ENCODER_3 = "text_encoder_3"
 
 
 class Part(NamedTuple):
@@ -30,6 +33,7 @@ class Part(NamedTuple):
     single: Mapping[str, object] | None = None
     tokenizer: str = ""  # its folder, of a text encoder
     tokens: str = "CLIPTokenizer"  # class of the tokenizer in transformers
+    half: str = "float16"  # the number format of torch that it has where float16 is asked for
 
 
 class Family(NamedTuple):
@@ -44,7 +48,9 @@ class Family(NamedTuple):
     call: Call = calls.unet
     net: NetCall = calls.net
     told: Told = calls.distilled
-    flow: bool = False  # predicts the velocity from noise to picture, not the noise
+    flow: Flow | None = None  # predicts the way from picture to noise, and not the noise
+    packed: int = 1  # cells that a network sees as one, by its number of input channels
+    sized: bool = False  # its network is told the size of the picture
     zeroed: bool = False  # an absent negative prompt is zeros, where the checkpoint does not say
     upcast: bool = False  # its autoencoder may overflow float16, and says where it does not
 
@@ -73,10 +79,62 @@ _XL = Family(
     towers=_TOWERS,
     call=calls.unet_xl,
     net=calls.net_xl,
+    sized=True,
     zeroed=True,
     upcast=True,
 )
 _REFINER = {MODEL: _SD_PARTS[MODEL], TEXT_ENCODER_2: _SECOND, VAE: _SD_PARTS[VAE]}
+
+_BF16 = "bfloat16"  # of what was trained in it, and may be too large for float16
+_T5 = Part(
+    "text_encoder_3", "transformers", "T5EncoderModel",
+    tokenizer="tokenizer_3", tokens="T5TokenizerFast", half=_BF16,
+)  # fmt: skip
+_KL = _SD_PARTS[VAE]
+
+
+def _flux_words(config: Mapping[str, Any]) -> int:
+    """Count the tokens that FLUX was trained with: schnell, which knows no guidance, with less."""
+    return 512 if config.get("guidance_embeds") else 256
+
+
+_FLUX = Family(
+    "FLUX.1",
+    1024,
+    {
+        MODEL: Part("transformer", "diffusers", "FluxTransformer2DModel", half=_BF16),
+        TEXT_ENCODER: _SD_PARTS[TEXT_ENCODER]._replace(half=_BF16),
+        TEXT_ENCODER_2: _T5._replace(folder="text_encoder_2", tokenizer="tokenizer_2"),
+        VAE: _KL._replace(half=_BF16),
+    },
+    towers=(
+        Tower(TEXT_ENCODER, towers.pooled, window=lambda _: 77, summed=True),
+        Tower(TEXT_ENCODER_2, towers.t5, level=1, window=_flux_words),
+    ),
+    join=towers.apart,
+    call=transformers.flux,
+    told=transformers.told,
+    flow=Flow(even=True),
+    packed=transformers.PATCH**2,
+)
+_SD3 = Family(
+    "Stable Diffusion 3",
+    1024,
+    {
+        MODEL: Part("transformer", "diffusers", "SD3Transformer2DModel"),
+        TEXT_ENCODER: _SECOND._replace(folder="text_encoder", tokenizer="tokenizer"),
+        TEXT_ENCODER_2: _SECOND,
+        TEXT_ENCODER_3: _T5,
+        VAE: _KL,
+    },
+    towers=(
+        *_TOWERS,
+        Tower(TEXT_ENCODER_3, towers.t5, level=1, window=lambda _: 256, optional=True),
+    ),
+    join=towers.joint,
+    call=transformers.sd3,
+    flow=Flow(),
+)
 
 FAMILIES: dict[str, Family] = {
     "sd1": Family("Stable Diffusion 1", 512, {**_SD_PARTS, CONTROLNET: _SD1_CONTROL}),
@@ -88,6 +146,8 @@ FAMILIES: dict[str, Family] = {
         towers=_TOWERS[1:],
         call=calls.unet_refiner,
     ),
+    "sd3": _SD3,
+    "flux": _FLUX,
 }
 
 

@@ -28,6 +28,7 @@ Json = dict[str, Any]  # a decoded configuration file
 
 _PICKLES = ("*.bin", "*.ckpt", "*.pt", "*.pth")
 _CONFIG_BYTES = 1 << 20
+_HALVES = {"float16": torch.float16, "bfloat16": torch.bfloat16}
 _FOLDER, _FILES = "diffusers", ("single", GGUF)
 _BROKEN = (OSError, ValueError, LookupError, TypeError, RuntimeError, SafetensorError)
 
@@ -69,7 +70,6 @@ def load(
         quantize.check(narrow, cuda, _name(handle))
     try:
         if handle.format in _FILES:
-            stamps.prove(handle, [Path(handle.path)])
             module = SingleFile(handle, part).read(dtype)
         else:
             module = _read_folder(handle, part, dtype)
@@ -89,8 +89,8 @@ def config_of(handle: Handle) -> Json:
     if handle.format not in _FILES:
         return _json(handle, str(_folder(handle, part) / "config.json"))
     try:
-        status = Path(handle.path).stat()
-        return copy.deepcopy(_told(handle, status.st_size, status.st_mtime_ns))
+        own = Path(handle.path).stat()
+        return copy.deepcopy(_told(handle, own.st_size, own.st_mtime_ns))
     except _BROKEN as error:
         raise _unreadable(handle, str(error)) from error
 
@@ -101,6 +101,21 @@ def scheduler_config(handle: Handle) -> Json:
     :raises ModelUnreadable: when it is missing or no JSON object.
     """
     return _json(handle, "scheduler/scheduler_config.json")
+
+
+def present(handle: Handle) -> bool:
+    """Say whether a checkpoint has a part at all, readable or not."""
+    handle = placed(handle)
+    part = _part(handle)
+    if handle.format not in _FILES:
+        return _folder(handle, part).is_dir()
+    try:
+        SingleFile(handle, part)
+    except ModelUnreadable as error:
+        if error.name != "model_part_missing":
+            raise
+        return False
+    return True
 
 
 def zeroes_empty(handle: Handle) -> bool:
@@ -184,8 +199,12 @@ def _tokenizer(handle: Handle, part: Part) -> Any:
 
 def _format(handle: Handle, dtype: torch.dtype) -> torch.dtype:
     """Give the number format that a part is read in, where ``dtype`` is asked for."""
-    if handle.part != VAE or dtype != torch.float16 or not family_of(handle.family).upcast:
+    family = family_of(handle.family, _name(handle))
+    part = family.parts.get(handle.part)
+    if dtype != torch.float16 or part is None:
         return dtype
+    if handle.part != VAE or not family.upcast:
+        return _HALVES[part.half]
     try:
         told = config_of(handle).get("force_upcast", True)
     except ModelUnreadable:  # it says so again when it is read

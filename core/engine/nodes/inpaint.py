@@ -4,11 +4,13 @@ from typing import Annotated, NamedTuple
 
 import torch
 from msgspec import Meta
+from torch.nn import functional
 
 from core.engine import masks, patches
 from core.engine.context import Context
 from core.engine.diffusion import inpaint
 from core.engine.models import load
+from core.engine.models.families import family_of
 from core.engine.node import Node
 from core.engine.nodes.latent import encode_pixels
 from core.engine.values import Area, Image, Latent, Mask, Model, Vae
@@ -65,12 +67,18 @@ class InpaintEncode(Node, tag="inpaint.encode"):
         pixels, values = image.pixels[..., :height, :width], mask.values[..., :height, :width]
         samples = encode_pixels(ctx, vae, pixels)
         size = tuple(samples.shape[-2:])
-        if int(load.config_of(model).get("in_channels", channels)) != inpaint.width(channels):
+        inputs = int(load.config_of(model).get("in_channels", channels))
+        beside = inpaint.beside(inputs // family_of(model.family).packed, channels)
+        if not beside:
             return Latent(samples=samples, mask=masks.resize(values, *size))
         hard = (values >= 0.5).to(torch.float32)
         covered = encode_pixels(ctx, vae, torch.where(hard > 0, _COVER, pixels))
-        cells = hard[..., ::factor, ::factor].expand(len(samples), 1, *size)
-        return Latent(samples=samples, channels=torch.cat([cells, covered], dim=1))
+        if beside == 1:
+            cells = hard[..., ::factor, ::factor].expand(len(samples), 1, *size)
+            return Latent(samples=samples, channels=torch.cat([cells, covered], dim=1))
+        # (B, 1, H, W) -> (B, f · f, h, w): each pixel of the mask, as FLUX Fill sees it
+        cells = functional.pixel_unshuffle(hard, factor).expand(len(samples), -1, *size)
+        return Latent(samples=samples, channels=torch.cat([covered, cells], dim=1))
 
 
 class InpaintPaste(Node, tag="inpaint.paste"):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import torch
 from msgspec import Meta
 
-from core.engine import masks, phase
+from core.engine import coding, masks
 from core.engine.adapters import image_prompt
 from core.engine.context import Context
 from core.engine.diffusion import inpaint, noise, preview, rows, samplers
@@ -18,7 +18,8 @@ from core.engine.diffusion.regions import Regions
 from core.engine.diffusion.sampler import SamplingLoop
 from core.engine.diffusion.seamless import Seamless
 from core.engine.diffusion.turns import Turn, turns_of
-from core.engine.models import load
+from core.engine.ladder import sized
+from core.engine.models import fit, load
 from core.engine.models import vae as autoencoder
 from core.engine.models.families import family_of
 from core.engine.node import Node, Sampler, Schedule, Seed
@@ -98,11 +99,17 @@ class LatentSample(Node, tag="latent.sample"):
 
     seamless: Tiling = "off"
 
-    @property
-    def _guidance(self) -> Guidance:
-        return Guidance(
-            self.guidance_scale, self.guidance_rescale, self.guidance_start, self.guidance_end
-        )
+    true_cfg_scale: Annotated[
+        float,
+        Meta(
+            ge=0, le=100,
+            description="guidance_scale of models that are told theirs: above 1 the negative prompt"
+            " counts, at twice the work.",
+        ),
+    ] = 1.0  # fmt: skip
+
+    def _guidance(self, scale: float) -> Guidance:
+        return Guidance(scale, self.guidance_rescale, self.guidance_start, self.guidance_end)
 
     def run(
         self,
@@ -116,14 +123,16 @@ class LatentSample(Node, tag="latent.sample"):
         """Denoise every picture of the batch, each with a seed of its own."""
         if negative is not None and negative.regions:
             raise Invalid("regions_negative")
-        if negative is None and self._guidance.ever:
+        if negative is None and self._guidance(max(self.guidance_scale, self.true_cfg_scale)).ever:
             negative = prompt.encode(ctx, sibling(model, TextEncoder), "", negative=True)
         table = _latent_map(ctx, model)
         with (
             ctx.engine.residency.use(model, ctx.job) as network,
             steering(ctx, control, model, network, latent) as controls,
         ):
-            _check_channels(network, latent)
+            fit.check(family_of(model.family), network, latent)
+            size = pixels_of(model, latent)
+            fit.check_side(network, self._seen(size), size[0] // latent.samples.shape[-2])
             image_prompt.check(network, positive, negative)
             prompt.check(network, positive, negative)
             telling = Telling(ctx, table, len(latent.samples))
@@ -137,11 +146,24 @@ class LatentSample(Node, tag="latent.sample"):
                 latent.samples[index : index + 1] if row is None else fetch(next(done))
                 for index, row in enumerate(batch)
             ]
-        return Latent(samples=torch.cat(samples))
+        made = torch.cat(samples)
+        coding.check_finite(model, made)
+        return Latent(samples=made)
 
     def _denoised(self, ctx: Context, model: Model, ready: list[rows.Row]) -> list[torch.Tensor]:
         """Denoise rows to their end; give their latents on the device."""
-        return ctx.engine.get(SamplingLoop).sample(ready)
+
+        def size() -> tuple[int, int]:
+            _, factor = load.latent_size(load.config_of(sibling(model, Vae)))
+            height, width = ready[0].latents.shape[-2:]
+            return width * factor, height * factor
+
+        with sized(size):
+            return ctx.engine.get(SamplingLoop).sample(ready)
+
+    def _seen(self, pixels: tuple[int, int]) -> tuple[int, int]:
+        """Give height and width of what the network sees at once of a picture."""
+        return pixels
 
     def _row(
         self,
@@ -160,6 +182,7 @@ class LatentSample(Node, tag="latent.sample"):
         scheduler = samplers.make(
             self.sampler, self.schedule, network.scheduler_config, self.steps,
             family=family.aligned,
+            flow=family.flow and family.flow.sized(*latent.samples.shape[-2:]),
         )  # fmt: skip
         told = family.told(network.config, self.guidance_scale)
         start = latent.samples[index : index + 1]
@@ -178,9 +201,9 @@ class LatentSample(Node, tag="latent.sample"):
             negative=turns[0].negative,
             regions=_regions(positive, turns[0], start, index),
             turns=turns[1:],
-            guidance=self._guidance if told is None else Guidance(),
+            guidance=self._guidance(self.guidance_scale if told is None else self.true_cfg_scale),
             told_guidance=told,
-            pixels=pixels_of(model, latent),
+            pixels=pixels_of(model, latent) if family.sized else (0, 0),
             kept=None if mask is None else inpaint.Kept(mask, start, first.drawn),
             channels=None if latent.channels is None else _one(latent.channels, index),
             controls=controls(index),
@@ -206,42 +229,12 @@ class LatentDecode(Node, tag="latent.decode"):
     def run(self, ctx: Context, vae: Vae, latent: Latent) -> Image:
         """Decode each picture of the batch."""
         work = partial(autoencoder.decode, seamless=self.seamless)
-        return Image(pixels=_each(ctx, vae, latent.samples, work, "decode"))
+        return Image(pixels=coding.each(ctx, vae, latent.samples, work, "decode"))
 
 
 def encode_pixels(ctx: Context, vae: Vae, pixels: torch.Tensor) -> torch.Tensor:
     """Encode pictures (B, 3, H, W) one by one: scaled latents (B, C, h, w) on the CPU."""
-    return _each(ctx, vae, pixels, autoencoder.encode, "encode")
-
-
-def _each(
-    ctx: Context,
-    vae: Vae,
-    batch: torch.Tensor,
-    work: Callable[[Any, torch.Tensor], torch.Tensor],
-    name: str,
-) -> torch.Tensor:
-    """Do ``work`` on one picture after another, each under the baton; give them on the CPU."""
-    done = []
-    for index in range(len(batch)):
-        done.append(_coded(ctx, vae, batch[index : index + 1], work, name))
-        ctx.progress(index + 1, len(batch), name)
-    return torch.cat(done)
-
-
-def _coded(
-    ctx: Context,
-    vae: Vae,
-    one: torch.Tensor,
-    work: Callable[[Any, torch.Tensor], torch.Tensor],
-    name: str,
-) -> torch.Tensor:
-    """Encode or decode one picture: as a whole, or in tiles when memory is short."""
-    longest, latent = max(one.shape[-2:]), name == "decode"
-    tiling = phase.Tiling(
-        "tile_vae", lambda part: autoencoder.tiles(part, longest, latent=latent), autoencoder.tiled
-    )
-    return phase.run(ctx, vae, name, one.shape, lambda part: work(part, one), tiling)
+    return coding.each(ctx, vae, pixels, autoencoder.encode, "encode")
 
 
 def _latent_map(ctx: Context, model: Model) -> preview.LatentMap | None:
@@ -251,23 +244,13 @@ def _latent_map(ctx: Context, model: Model) -> preview.LatentMap | None:
     def make() -> preview.LatentMap:
         return autoencoder.latent_map(
             load.latent_size(load.config_of(vae))[1],
-            lambda pixels: _coded(ctx, vae, pixels, autoencoder.encode, "encode"),
-            lambda latents: _coded(ctx, vae, latents, autoencoder.decode, "decode"),
+            lambda pixels: coding.coded(ctx, vae, pixels, autoencoder.encode, "encode"),
+            lambda latents: coding.coded(ctx, vae, latents, autoencoder.decode, "decode"),
         )
 
     if not ctx.engine.options.preview_rate:
         return None
     return ctx.engine.get(preview.LatentMaps).of(placed(vae).identity, make)
-
-
-def _check_channels(network: Any, latent: Latent) -> None:
-    wanted, got = int(network.config.in_channels), latent.samples.shape[1]
-    if latent.channels is not None:
-        got += latent.channels.shape[1]
-    elif wanted == inpaint.width(got):
-        raise Invalid("mask_needed")
-    if wanted != got:
-        raise Invalid("latent_mismatch", wanted=wanted, got=got)
 
 
 def _regions(positive: Conditioning, turn: Turn, start: torch.Tensor, index: int) -> Regions | None:

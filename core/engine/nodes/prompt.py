@@ -11,8 +11,8 @@ from core.engine.adapters import embeddings
 from core.engine.adapters.embeddings import Embeddings
 from core.engine.context import Context
 from core.engine.diffusion.prompted import Prompted
-from core.engine.models import chunks, load
-from core.engine.models.families import family_of
+from core.engine.models import chunks, load, towers
+from core.engine.models.families import MODEL, family_of
 from core.engine.models.towers import Tower
 from core.engine.node import EmbeddingPrompt, Node
 from core.engine.values import Conditioning, Later, Sizes, TextEncoder
@@ -80,18 +80,32 @@ def encode(
     """
     read = grammar.read(prompt)
     family = family_of(text_encoder.family)
-    encoded = [_Encoded(ctx, text_encoder, one, read, prompt, clip_skip) for one in family.towers]
+    windows = _windows(text_encoder, family.towers)
+    encoded = [
+        _Encoded(ctx, text_encoder, one, window, read, prompt, clip_skip)
+        for one, window in zip(family.towers, windows, strict=True)
+        if not one.optional or load.present(structs.replace(text_encoder, part=one.part))
+    ]
     lengths = _lengths(encoded)
     of_each = [one.stages(length) for one, length in zip(encoded, lengths, strict=True)]
     made = [family.join(some) for some in zip(*of_each, strict=True)]
-    empty = family.join([one.empty() for one in encoded]).tokens if max(lengths) > 1 else None
+    if len(encoded) < len(family.towers):
+        config = load.config_of(structs.replace(text_encoder, part=MODEL))
+        made = [towers.lacking(one, windows[-1], config) for one in made]
+    empty = None
+    if max(lengths) > 1:  # of those that have as many windows as they need
+        empty = family.join([one.empty() for one in encoded if one.tower.window is None]).tokens
+        empty = towers.filled(empty, made[0].tokens.shape[-1])
     if negative and not prompt.strip() and load.zeroes_empty(text_encoder):
         # Zeros stay zeros: they lengthen themselves.
         made = [one.zeros() for one in made]
         empty = made[0].tokens
     unused = [tag for tag in read.loras if known(ctx.job.resources, tag.name, "lora") is None]
-    cut = any(one.plan.cut for one in encoded)
-    remarks = {"prompt_literal": read.literal, "loras_unused": unused, "prompt_cut": cut}
+    cut = any(one.plan.cut for one in encoded if not one.tower.summed)
+    remarks = {
+        "prompt_literal": read.literal, "loras_unused": unused, "prompt_cut": cut,
+        "clip_skip_unused": clip_skip and all(one.window for one in family.towers),
+    }  # fmt: skip
     stages = zip(encoded[0].plan.stages, made, strict=True)
     later = [Later(stage=at, tokens=one.tokens, pooled=one.pooled) for (at, _), one in stages]
     return Conditioning(
@@ -138,15 +152,20 @@ class _Plan(NamedTuple):
     cut: bool
 
     @classmethod
-    def of(cls, read: Reading, tokenizer: Any, meant: Embeddings) -> "_Plan":
+    def of(cls, read: Reading, tokenizer: Any, meant: Embeddings, window: int) -> "_Plan":
+        """Plan for a tokenizer; ``window``: tokens of the only one, 0 for as many as needed."""
         frame, words = chunks.frame_of(tokenizer), chunks.Words(tokenizer, meant.cut)
+        if window:
+            frame = frame._replace(length=min(window, frame.length))
         stages, cut = [], False
         for stage in read.stages():
             members = []
             for share, some in read.chunks(stage):
+                if window:
+                    some = (tuple(part for chunk in some for part in chunk),)
                 pieces, more = chunks.split(frame, words.of(some))
-                members.append((share, pieces))
-                cut = cut or more
+                cut = cut or more or bool(window and len(pieces) > 1)
+                members.append((share, pieces[:1] if window else pieces))
             stages.append((stage, members))
         lists = [pieces for _, members in stages for _, pieces in members]
         pieces = [piece for some in lists for piece in some]
@@ -165,6 +184,7 @@ class _Encoded:
         ctx: Context,
         text_encoder: TextEncoder,
         tower: Tower,
+        window: int,
         read: Reading,
         prompt: str,
         clip_skip: int,
@@ -176,7 +196,7 @@ class _Encoded:
         self._meant = embeddings.meant(ctx.job.resources.values(), self._handle, prompt)
 
         def first(encoder: Any) -> Prompted:
-            self.plan = _Plan.of(read, encoder.tokenizer, self._meant)
+            self.plan = _Plan.of(read, encoder.tokenizer, self._meant, window)
             return self._forward(encoder, self.plan.ids[0])
 
         made = phase.run(ctx, self._handle, "encode", (), first)
@@ -206,6 +226,14 @@ class _Encoded:
     def _forward(self, encoder: Any, ids: chunks.Ids) -> Prompted:
         filled = self.plan.frame.filled(ids)
         return self._meant.forward(self.tower.read, encoder, *filled, self._clip_skip)
+
+
+def _windows(text_encoder: TextEncoder, there: Sequence[Tower]) -> list[int]:
+    """Give the tokens of the only window of each encoder that has no more; 0 for the others."""
+    if all(one.window is None for one in there):
+        return [0] * len(there)
+    config = load.config_of(structs.replace(text_encoder, part=MODEL))
+    return [one.window(config) if one.window else 0 for one in there]
 
 
 def _lengths(encoded: Sequence[_Encoded]) -> list[int]:

@@ -62,6 +62,9 @@ class LatentSampleTiled(LatentSample, tag="latent.sample_tiled"):
         int, Meta(ge=0, le=256, description="Pixels that tiles share; at most half of one.")
     ] = 64
 
+    def _seen(self, pixels: tuple[int, int]) -> tuple[int, int]:
+        return min(pixels[0], self.tile), min(pixels[1], self.tile)
+
     def _denoised(self, ctx: Context, model: Model, ready: list[Row]) -> list[torch.Tensor]:
         if 2 * self.overlap > self.tile:
             raise Invalid("overlap_too_large", overlap=self.overlap, limit=self.tile // 2)

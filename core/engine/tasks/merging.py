@@ -53,16 +53,24 @@ def _changed(
     tensors: Mapping[str, Lazy], module: str, key: str, handle: Handle, uses: merge.Uses
 ) -> Lazy:
     def make() -> torch.Tensor:
-        layer = nn.Module()  # holds what the formulas ask of a layer
-        for one in ("weight", "bias"):
-            lazy = tensors.get(f"{module}.{one}")
-            value = None if lazy is None else lazy.make().float()
-            layer.register_parameter(
-                one, None if value is None else nn.Parameter(value, requires_grad=False)
-            )
-        new = merge.merged(layer, handle, uses, torch.float32)
+        layer = _layer(tensors, module)
+        shares = [used.share for _, used, _ in uses if used.share is not None]
+        others = {one: _layer(tensors, one) for share in shares for one in share.names}
+        new = merge.merged(layer, handle, uses, torch.float32, others)
         before = getattr(layer, key)
         assert isinstance(before, torch.Tensor)
         return new.get(key, before.detach())
 
     return Lazy(torch.float32, tensors[f"{module}.{key}"].shape, make)
+
+
+def _layer(tensors: Mapping[str, Lazy], module: str) -> nn.Module:
+    """Make what the formulas ask of a layer."""
+    layer = nn.Module()
+    for one in ("weight", "bias"):
+        lazy = tensors.get(f"{module}.{one}")
+        value = None if lazy is None else lazy.make().float()
+        layer.register_parameter(
+            one, None if value is None else nn.Parameter(value, requires_grad=False)
+        )
+    return layer

@@ -20,7 +20,8 @@ from core.records.model import ModelDefaults
 FOX: dict[str, Any] = {"prompt": "a fox", "model": "starter", "seed": 7}
 NONE = ModelDefaults()
 UNSAID = {"guidance_rescale": 0.0, "guidance_start": 0.0, "guidance_end": 1.0,
-          "variation_seed": 0, "variation_strength": 0.0, "seamless": "off"}  # fmt: skip
+          "variation_seed": 0, "variation_strength": 0.0, "seamless": "off",
+          "true_cfg_scale": 1.0}  # fmt: skip
 WIRED = {
     "control",
     "regions",

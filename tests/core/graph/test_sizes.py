@@ -21,3 +21,10 @@ def test_a_family_is_drawn_at_its_own_size_where_a_model_does_not_say(
 def test_what_a_model_says_stays(told: dict[str, int]) -> None:
     said = ModelDefaults(**told)
     assert native("sdxl", said) is said
+
+
+def test_families_that_take_little_guidance_are_drawn_with_less_unless_a_model_says() -> None:
+    assert native("flux", ModelDefaults()).guidance_scale == 3.5
+    assert native("sd3", ModelDefaults(width=512)).guidance_scale == 5.0
+    assert native("flux", ModelDefaults(guidance_scale=0.0)).guidance_scale == 0.0
+    assert native("sdxl", ModelDefaults()).guidance_scale is None

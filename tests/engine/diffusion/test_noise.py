@@ -7,13 +7,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.engine.diffusion import noise, rows
+from core.engine.diffusion import noise, rows, samplers
 from core.engine.diffusion.noise import Variation
 from core.engine.diffusion.sampler import SamplingLoop
 from core.engine.nodes.latent import LatentEncode
 from core.engine.values import Image, Latent
 from tests.engine.bench import Bench, empty, parts, sample
-from tests.engine.tiny import SIZE
+from tests.engine.tiny import BASE, SIZE
 
 SHAPE = (1, 4, 16, 16)
 SEEDS = st.integers(0, 2**53 - 1)
@@ -36,11 +36,12 @@ def test_the_largest_seed_counts_on_from_nothing() -> None:
 
 
 def test_strength_decides_where_image_to_image_begins() -> None:
-    assert rows.begin_index(20, 1.0, 1) == (0, 20)
-    assert rows.begin_index(20, 0.5, 1) == (10, 10)
-    assert rows.begin_index(20, 0.5, 2) == (20, 10)
-    assert rows.begin_index(20, 0.0, 1) == (20, 0)
-    assert rows.begin_index(3, 0.3, 1) == (3, 0)
+    first, second = (samplers.make(name, "default", BASE, 20) for name in ("euler", "heun"))
+    assert rows.begin_index(20, 1.0, first) == (0, 20)
+    assert rows.begin_index(20, 0.5, first) == (10, 10)
+    assert rows.begin_index(20, 0.5, second) == (20, 10)
+    assert rows.begin_index(20, 0.0, first) == (20, 0)
+    assert rows.begin_index(3, 0.3, first) == (3, 0)
 
 
 @given(seed=SEEDS, other=SEEDS, index=st.integers(0, 64))

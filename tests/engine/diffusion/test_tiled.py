@@ -70,7 +70,7 @@ def test_tiles_blend_predictions_and_the_picture_takes_each_step_as_one(
     row = tiny.row("a red fox")  # for its words
     scheduler = samplers.make("euler_a", "default", tiny.network.scheduler_config, 4)
     source = noise.generator(3)
-    begin, _ = rows.begin_index(4, 0.5, scheduler.order)
+    begin, _ = rows.begin_index(4, 0.5, scheduler)
     at = rows.from_picture(
         scheduler, latent.samples, noise.draw(tuple(latent.samples.shape), source), begin
     )
