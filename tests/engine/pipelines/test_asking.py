@@ -8,6 +8,7 @@ import torch
 
 from core.engine.pipelines import asking
 from core.engine.pipelines.asking import Wish
+from core.errors import ModelNotFinite
 
 WISH: dict[str, Any] = {"prompt": "a fox", "width": 64, "height": 32, "seed": 9}
 
@@ -107,9 +108,12 @@ def test_the_first_picture_is_taken(made: Any) -> None:
     assert asking.pixels(made).shape == (1, 3, 4, 6)
 
 
-@pytest.mark.parametrize(
-    "made", [np.ones((1, 4, 6, 4)), np.ones((4,)), np.full((1, 4, 6, 3), np.nan)]
-)
+@pytest.mark.parametrize("made", [np.ones((1, 4, 6, 4)), np.ones((4,))])
 def test_what_is_no_picture_is_refused(made: Any) -> None:
     with pytest.raises(ValueError, match="the pipeline gave"):
         asking.pixels(made)
+
+
+def test_a_picture_that_is_no_number_is_told() -> None:
+    with pytest.raises(ModelNotFinite):
+        asking.pixels(np.full((1, 4, 6, 3), np.nan))
