@@ -19,10 +19,11 @@ from core.errors import ConfigRefused, Problem
 
 Source = Literal["default", "file", "environment", "flag", "runtime"]
 LIVE = frozenset(
-    {"log_level", "language", "preview_rate", "trash_days", "download_name"}
+    {"log_level", "language", "preview_rate", "trash_days", "download_name", "hf_token"}
 )  # may change running
-SECRET = frozenset({"token"})
+SECRET = frozenset({"token", "hf_token", "install_tokens"})
 _PREFIX = "HELIOGRAPH_"
+_FORMER = {"ram_mb": "ram_budget_mb"}  # names that settings had, which files and variables may keep
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -123,13 +124,25 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cache_mb: Annotated[int, Meta(ge=0, description="Memory for the outputs of nodes, in MiB.")] = (
         256
     )
-    ram_mb: Annotated[
-        int, Meta(ge=0, description="Memory for idle models in RAM, in MiB; 0 means half of it.")
+    vram_budget_mb: Annotated[
+        int,
+        Meta(ge=0, description="Memory of the GPU for weights, in MiB; 0: all but a tenth of it."),
+    ] = 0
+    ram_budget_mb: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Memory for weights in RAM, in MiB; beyond it idle ones go. 0: half.",
+        ),
     ] = 0
     memory_mb: Annotated[
         int,
         Meta(ge=0, description="Memory of the GPU that may be used, in MiB; 0 means all of it."),
     ] = 0
+    speed: Annotated[
+        Literal["plain", "fused", "compiled"],
+        Meta(description="How networks are run: as diffusers does to the bit, fused, or compiled."),
+    ] = "plain"
     max_pixels: Annotated[
         int, Meta(ge=4096, description="Largest picture that may be asked for, in pixels.")
     ] = 16_777_216
@@ -143,6 +156,31 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         naming.Pattern,
         Meta(description="Names of downloaded pictures, a pattern: {date} {prompt} {seed} {id} …"),
     ] = "{id}"
+    hf_endpoint: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https?://[^\s/?#@]+)?$",
+            description="Address of a model hub; empty for HF_ENDPOINT, or Hugging Face's own.",
+        ),
+    ] = ""
+    hf_token: Annotated[
+        str,
+        Meta(
+            pattern=r"^[\x21-\x7e]*$",
+            description="A token of the hub, for private models and accepted licences.",
+        ),
+    ] = ""
+    install_max_gb: Annotated[
+        int, Meta(ge=1, le=4096, description="Largest model that is installed, in GiB.")
+    ] = 40
+    install_private: Annotated[
+        list[str],
+        Meta(description="Hosts that models may come from though they lie in a private network."),
+    ] = []
+    install_tokens: Annotated[
+        list[str],
+        Meta(description="Secrets of hosts that models come from: civitai.com=secret."),
+    ] = []
     fact_retention: Annotated[
         int, Meta(ge=1000, description="Events that can be replayed after a reconnect.")
     ] = 200_000
@@ -189,7 +227,8 @@ def load(
     sources: dict[str, Source] = dict.fromkeys(Settings.__struct_fields__, "default")
     problems: list[Problem] = []
     for source, layer in layers:
-        for key, value in layer.items():
+        for given, value in layer.items():
+            key = _FORMER.get(given, given)
             if key not in sources:
                 problems.append(
                     Problem(code="unknown_setting", pointer=f"/{key}", params={"source": source})

@@ -13,6 +13,7 @@
     ├── Unavailable               the server's state forbids it now; try again
     │   ├── QueueFull
     │   ├── EngineUnavailable
+    │   ├── Unreachable           another machine does not answer as it should
     │   └── NotStored             the disk refused it, and nothing of it was written
     │       ├── DiskFull
     │       └── DatabaseFailing
@@ -20,6 +21,7 @@
     │   ├── OutOfMemory
     │   ├── NodeFailed
     │   ├── ModelUnreadable
+    │   ├── ModelNotFinite
     │   └── EngineLost
     └── StartError                the server cannot start; carries the exit code
         ├── ConfigRefused         78
@@ -145,6 +147,13 @@ class EngineUnavailable(Unavailable):
     code = "engine_unavailable"
 
 
+class Unreachable(Unavailable):
+    """Raised when another machine does not answer, or breaks off; params: host, reason."""
+
+    code = "host_unreachable"
+    retry_after = 30
+
+
 class NotStored(Unavailable):
     """The disk refused to take it: nothing of it was written, and it may be asked again."""
 
@@ -177,9 +186,13 @@ class JobError(HeliographError):
 
 
 class OutOfMemory(JobError):
-    """Raised when every rung of the memory ladder was tried; params: needed, free (bytes)."""
+    """Raised when every rung of the memory ladder was tried; params: needed, free (bytes).
+
+    Where what smaller pictures take is known: largest_width, largest_height (pixels), too.
+    """
 
     code = "out_of_memory"
+    share: float = 0.0  # of each side of the picture that would fit; 0 if unknown
 
 
 class NodeFailed(JobError):
@@ -192,6 +205,12 @@ class ModelUnreadable(JobError):
     """Raised when a model's files are missing, changed or not of the family; params: model."""
 
     code = "model_unreadable"
+
+
+class ModelNotFinite(JobError):
+    """Raised when a model makes what is no number; params: model, tensor (of which part)."""
+
+    code = "model_nonfinite"
 
 
 class EngineLost(JobError):

@@ -28,8 +28,8 @@ COMMANDS = {  # name → help; the code of each is imported when it is asked for
     "config": "show every setting and where it comes from",
 }
 _FLAGS = (
-    "host", "port", "device", "dtype", "threads", "token", "language", "log_level", "log_format",
-    "log_file",    "allowed_hosts", "models_dirs", "fake_engine",
+    "host", "port", "device", "dtype", "quantize", "threads", "token", "language", "log_level",
+    "log_format", "log_file", "allowed_hosts", "models_dirs", "fake_engine",
 )  # fmt: skip
 
 

@@ -69,9 +69,11 @@ class Client:
         return answer.content
 
     @asynccontextmanager
-    async def events(self) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+    async def events(
+        self, topics: str = "jobs,system"
+    ) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
         """Follow facts and frames; the first message is hello."""
-        url = self._url.replace("http", "ws", 1) + "/api/v1/ws?topics=jobs,system"
+        url = self._url.replace("http", "ws", 1) + f"/api/v1/ws?topics={topics}"
         async with connect(
             url, additional_headers=self._headers, subprotocols=None, max_size=MESSAGE, proxy=None
         ) as socket:

@@ -28,6 +28,7 @@ from core.store import events, roots
 from core.store.database import Database
 from server import catalogue, exposure, housekeeping, library, lock
 from server.catalogue import Keeper
+from server.installer import Installer
 from server.meters import Meters
 from server.signing import Signer
 from server.state import State
@@ -160,6 +161,7 @@ async def _start(group: TaskGroup, state: State, *, scan: bool) -> None:
     group.start_soon(library.keep_scanned, state, scan)
     group.start_soon(library.keep_hashed, state)
     group.start_soon(housekeeping.keep_tidy, state)
+    group.start_soon(Installer(state).run)
 
 
 async def drain(state: State) -> None:
@@ -186,9 +188,10 @@ def make_executor(settings: Settings, layout: Layout) -> Executor:
     options = EngineOptions(
         staging=str(layout.staging), nodes=str(layout.nodes), device=settings.device,
         dtype=settings.dtype, threads=settings.threads, preview_rate=settings.preview_rate,
-        preview_size=settings.preview_size, cache_mb=settings.cache_mb, ram_mb=settings.ram_mb,
-        memory_mb=settings.memory_mb, log_level=settings.log_level,
-        failpoints=settings.failpoints, max_rows=settings.max_rows,
+        preview_size=settings.preview_size, cache_mb=settings.cache_mb,
+        ram_budget_mb=settings.ram_budget_mb, memory_mb=settings.memory_mb,
+        log_level=settings.log_level, failpoints=settings.failpoints, max_rows=settings.max_rows,
+        vram_budget_mb=settings.vram_budget_mb, speed=settings.speed,
         quantize=settings.quantize,
     )  # fmt: skip
     if settings.fake_engine:

@@ -22,6 +22,7 @@ from core.jobs.queue import Queue
 from core.log_ring import LogRing
 from core.paths import Layout
 from core.store.database import Database
+from server.installs import Installs
 from server.meters import Meters
 from server.principal import Principal
 from server.signing import Signer
@@ -69,7 +70,12 @@ class State:
     meters: Meters = field(default_factory=Meters)
     reasons: Callable[[], list[str]] = list  # why no work is done now; ``server.watchdog``
     rescan: Callable[[], None] = lambda: None
+    installs: Installs = field(init=False)
     limits: Limits = field(default_factory=Limits)  # of each connection
+
+    def __post_init__(self) -> None:
+        """Make what needs other services."""
+        self.installs = Installs(self.db, self.layout)
 
     @property
     def settings(self) -> Settings:

@@ -68,7 +68,10 @@ class Words:
         params = problem.params
         if problem.code == "wrong_type":
             params = {**params, "expected": self._types(language, str(params.get("expected")))}
-        said = self.say(language, f"errors.{problem.code}", params)
+        key = f"errors.{problem.code}"
+        if problem.code == "out_of_memory" and "largest_width" in params:
+            key = "errors.out_of_memory_sized"
+        said = self.say(language, key, params)
         return said or problem.message or problem.code
 
     def errors(self, language: str = SOURCE) -> dict[str, str]:

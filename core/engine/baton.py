@@ -20,6 +20,7 @@ class _Ticket:
     def __init__(self, phase: str, priority: int) -> None:
         self.phase = phase
         self.priority = priority
+        self.since = 0.0  # when it got the device
 
 
 class Baton:
@@ -54,11 +55,22 @@ class Baton:
         """
         ticket = _Ticket(phase, priority)
         self._take(ticket, check)
-        since = time.monotonic()
         try:
             yield
         finally:
-            self._give(ticket, time.monotonic() - since)
+            self._give(ticket)
+
+    def lend(self, after: float, check: Callable[[], None] | None = None) -> None:
+        """Let those who wait have the device, and take it back; for its holder, amid long work.
+
+        :param after: seconds that it was had for, below which nobody else gets it.
+        :param check: called while waiting, as in ``hold``; where it raises the device is lost.
+        """
+        ticket = self._holder
+        assert ticket is not None
+        if self._waiting and time.monotonic() - ticket.since >= after:
+            self._give(ticket)
+            self._take(ticket, check)
 
     @contextmanager
     def aside(self, phase: str) -> Iterator[None]:
@@ -99,13 +111,16 @@ class Baton:
                     if check is not None:
                         check()
                 self._holder = ticket
-                self._moved = time.monotonic()
+                self._moved = ticket.since = time.monotonic()
             finally:
                 self._waiting.remove(ticket)
                 self._condition.notify_all()
 
-    def _give(self, ticket: _Ticket, seconds: float) -> None:
+    def _give(self, ticket: _Ticket) -> None:
         with self._condition:
+            if self._holder is not ticket:  # lent, and not taken back
+                return
+            seconds = time.monotonic() - ticket.since
             others = {waiter.priority for waiter in self._waiting}
             if any(other < ticket.priority for other in others):
                 self._credit = min(self._credit + seconds * self._rate, _CREDIT)

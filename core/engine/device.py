@@ -3,6 +3,7 @@
 Knows no models and no jobs.
 """
 
+import gc
 import os
 import platform
 import warnings
@@ -13,7 +14,7 @@ from typing import Protocol
 import torch
 
 from core.engine.carrier import Carrier
-from core.engine.memory import machine_free, machine_memory, resident
+from core.engine.memory import machine_free, machine_memory, resident, trim
 from core.errors import JobError
 
 _DTYPES = {
@@ -156,6 +157,15 @@ class Device:
             torch.cuda.empty_cache()
         elif self.torch.type == "mps":
             torch.mps.empty_cache()
+
+
+def give_back(device: Device) -> None:
+    """Give all memory back that nothing needs: the device's, and the machine's."""
+    gc.collect()
+    device.empty_cache()
+    if device.torch.type == "cuda":
+        torch._C._host_emptyCache()  # what was pinned
+    trim()
 
 
 def has_bfloat16() -> bool:

@@ -5,12 +5,15 @@ taken between two attempts, when nothing keeps the tensors of the failed one ali
 """
 
 import gc
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
 
 from core.engine.device import Device
 from core.engine.faults import forget, out_of_memory, requested
 from core.errors import OutOfMemory
+
+_STEP = 8  # pixels: sides of pictures are multiples of it
 
 T = TypeVar("T")
 
@@ -40,6 +43,7 @@ def climb(
     tell: Tell,
     expected: Callable[[], int] = lambda: 0,
     doubt: Callable[[], Shortage | None] = lambda: None,
+    share: Callable[[int], float] = lambda free: 0.0,
 ) -> T:
     """Do ``work``; whenever memory is lacking take the next rung and do it again.
 
@@ -48,6 +52,7 @@ def climb(
     :param expected: bytes the work takes as far as is known, for errors that do not say.
     :param doubt: says before an attempt that it cannot succeed; then it is not made, unless
         there is no rung left.
+    :param share: says how much of each side of the picture would fit into so many free bytes.
     :raises OutOfMemory: when there is no rung left.
     """
     left = iter(rungs)
@@ -65,9 +70,27 @@ def climb(
         if taken is not None:
             tell(taken.name, shortage)
         elif tried:
-            raise OutOfMemory(needed=shortage.needed, free=shortage.free)
+            lacking = OutOfMemory(needed=shortage.needed, free=shortage.free)
+            lacking.share = share(device.free())
+            raise lacking
         else:
             believed = False
+
+
+@contextmanager
+def sized(size: Callable[[], tuple[int, int]]) -> Iterator[None]:
+    """Let an error of the work inside tell the largest picture that would fit, where it is known.
+
+    :param size: gives width and height of the picture, in pixels.
+    """
+    try:
+        yield
+    except OutOfMemory as error:
+        if error.share and "largest_width" not in error.params:
+            width, height = (int(side * error.share) // _STEP * _STEP for side in size())
+            if width and height:
+                error.params |= {"largest_width": width, "largest_height": height}
+        raise
 
 
 def _attempt(

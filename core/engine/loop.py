@@ -18,7 +18,7 @@ from core import failpoint
 from core.engine.baton import Baton
 from core.engine.cache import Cache
 from core.engine.context import Engine, Job
-from core.engine.device import Device, set_threads
+from core.engine.device import Device, give_back, set_threads
 from core.engine.diffusion.sampler import SamplingLoop
 from core.engine.heart import Heart
 from core.engine.inbox import Inbox
@@ -84,7 +84,10 @@ class Loop:
         device = device or Device(options.device, options.dtype, limit)
         baton = Baton()
         self._loader = LazyLoader(options.quantize, cuda=device.torch.type == "cuda")
-        residency = Residency(device, baton, self._loader, ram=options.ram_mb * _MIB)
+        residency = Residency(
+            device, baton, self._loader, ram=options.ram_budget_mb * _MIB,
+            vram=options.vram_budget_mb * _MIB, tier=options.speed,
+        )  # fmt: skip
         self._engine = Engine(options, device, baton, residency, outbox)
         self._level = Level(device, lambda: residency.figures()[0])
         self._stale = False  # memory leaks: to be replaced as soon as no job runs
@@ -122,6 +125,7 @@ class Loop:
                 self._engine.residency.unload(command.identity)
                 if command.identity is None:
                     self._cache.clear()
+                give_back(self._engine.device)
             case Rescan():
                 self._rescan()
             case Tune():
@@ -227,6 +231,7 @@ class Loop:
 
     def _figures(self) -> Heartbeat:
         engine, sampling = self._engine, self._engine.get(SamplingLoop)
+        weights = engine.residency.weights()
         return Heartbeat(
             jobs=list(self._jobs),
             phase=engine.baton.phase(),
@@ -237,6 +242,10 @@ class Loop:
             models=engine.residency.identities(),
             steps=sampling.seconds.tally(),
             widths=sampling.counts.tally(),
+            weights_device=weights.on_device,
+            weights_ram=weights.in_ram,
+            vram_budget=weights.device_budget,
+            ram_budget=weights.ram_budget,
         )
 
     def _warm(self) -> None:

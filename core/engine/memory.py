@@ -1,5 +1,6 @@
 """Memory of the machine and of this process, as Linux's control groups allow it. Knows no torch."""
 
+import ctypes
 import os
 import sys
 from pathlib import Path
@@ -25,6 +26,16 @@ def volunteer() -> None:
     try:
         Path("/proc/self/oom_score_adj").write_text(_VOLUNTEER, "ascii")
     except OSError:  # no Linux, or it is forbidden: then the kernel chooses by size
+        return
+
+
+def trim() -> None:
+    """Let the C library give freed memory back to the machine, where it is glibc."""
+    if sys.platform != "linux":
+        return
+    try:
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    except (OSError, AttributeError):  # musl keeps nothing
         return
 
 

@@ -7,9 +7,14 @@ own layers alone, and works only as long as the other is where it was.
 import threading
 import time
 
+import msgspec
+import torch
 from torch import nn
 
 from core.engine.values import Handle
+
+_FIRST = ("text_encoder", "image_encoder")  # needed once a picture, and quickly brought back
+_LAST = "model"  # needed at every step
 
 
 class Part:
@@ -17,6 +22,7 @@ class Part:
 
     def __init__(self, handle: Handle) -> None:
         self.handle = handle
+        self.key = key_of(handle)
         self.module: nn.Module | None = None  # what works
         self.own: nn.Module | None = None  # what is moved: all of it, or what a twin does not share
         self.lender: Part | None = None  # has the rest of a twin's tensors
@@ -37,6 +43,44 @@ class Part:
         """Let go of it."""
         self.module = self.own = self.lender = None
         self.on_device = False
+
+    @property
+    def there(self) -> nn.Module:
+        """Give what works, of a part that is in memory."""
+        assert self.module is not None
+        return self.module
+
+    @property
+    def turn(self) -> tuple[int, float]:
+        """Order parts by when they make way: encoders first, denoisers last, each by last use."""
+        name = self.handle.part
+        rank = 0 if name.startswith(_FIRST) else 2 if name == _LAST else 1
+        return rank, self.used
+
+
+def key_of(handle: Handle) -> Handle:
+    """Give what two handles have in common that name the same weights, wherever the files lie."""
+    adapters = tuple((identity, "", weight) for identity, _, weight in handle.adapters)
+    pictures = tuple((identity, "", count) for identity, _, count in handle.image_adapters)
+    return msgspec.structs.replace(
+        handle, path="", stamp=(0, 0), adapters=adapters, image_adapters=pictures
+    )
+
+
+def dtype_of(handle: Handle, usual: torch.dtype) -> torch.dtype:
+    """Say in which number format a part works, on a device that works in the usual one."""
+    return torch.float32 if handle.precise else usual
+
+
+def plain(handle: Handle) -> Handle:
+    """Name the same part without adapters."""
+    return msgspec.structs.replace(handle, adapters=(), image_adapters=())
+
+
+def identities(handle: Handle) -> list[str]:
+    """Name what is in memory with a part: its checkpoint, and the adapters on top."""
+    adapters = (*handle.adapters, *handle.image_adapters)
+    return [handle.identity, *(identity for identity, *_ in adapters)]
 
 
 def size_of(module: nn.Module) -> int:

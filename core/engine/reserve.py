@@ -4,6 +4,7 @@ Knows bytes by model, phase, shape and width; how room is made is residency's kn
 """
 
 import math
+import time
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from core.engine.ladder import Shortage
 
 _BOUND = 512  # needs remembered
 _SETTLED = 3  # times a need is measured
+_MARGIN = 0.9  # share of the free bytes that a picture of another size is said to fit in
 
 
 class Need(NamedTuple):
@@ -33,6 +35,7 @@ class _Known:
         self.samples = 0
         self.refused = -1  # most free bytes that were not enough
         self.free: int | None = None  # bytes that ``doubt`` found, for the attempt that follows
+        self.seconds = math.inf  # that it took the last time
 
     def refuse(self, free: int) -> None:
         """Note that ``free`` bytes were too few; what was measured before is in doubt."""
@@ -71,6 +74,7 @@ class Reserve:
         if before is None and self._device.counts:
             before = self._prepare(need)
         usage = self._device.measure(watch=known.samples < _SETTLED)
+        since = time.monotonic()
         try:
             with usage:
                 yield
@@ -80,6 +84,7 @@ class Reserve:
                 known.peak = max(known.peak, usage.peak + requested(error))
             raise
         known.accept(usage.peak)
+        known.seconds = time.monotonic() - since
 
     def expect(self, need: Need) -> int:
         """Give the bytes a phase will take: measured, else in proportion to the next of kin.
@@ -101,20 +106,43 @@ class Reserve:
         )
         return math.ceil(peak * wanted / _size(nearest))
 
-    def doubt(self, need: Need) -> Shortage | None:
+    def doubt(self, need: Need, least: int = 0) -> Shortage | None:
         """Say what will be lacking where it is known that a phase does not fit.
 
         A guess by kin is no knowledge. Idle models are sent away first.
+
+        :param least: bytes that it takes for certain, while nothing was measured.
         """
         known = self._known.get(need)
-        if known is None or not known.bar:
+        bar = known.bar if known is not None and known.bar else least
+        if not bar:
             return None
         free = self._device.free()
-        if free < known.bar:
-            self._make_room(known.bar)
+        if free < bar:
+            self._make_room(bar)
             free = self._device.free()
-        known.free = free
-        return None if free >= known.bar else Shortage(needed=known.bar, free=free)
+        if known is not None:
+            known.free = free
+        return None if free >= bar else Shortage(needed=bar, free=free)
+
+    def quick(self, need: Need, seconds: float) -> bool:
+        """Say whether a phase is known to take less time than this."""
+        known = self._known.get(need)
+        return known is not None and known.seconds < seconds
+
+    def share(self, need: Need, free: int) -> float:
+        """Give the share of each side of a picture that would fit into ``free`` bytes.
+
+        By what the same model took in the same phase for each cell, at most. 0 if unknown, or if
+        the need has no sides.
+        """
+        taken = [
+            known.peak / _size(other) for other, known in list(self._known.items())
+            if known.peak and (other.model, other.phase) == (need.model, need.phase)
+        ]  # fmt: skip
+        if not taken or len(need.shape) < 4:
+            return 0.0
+        return min(1.0, math.sqrt(free * _MARGIN / max(taken) / _size(need)))
 
     def fitting(self, need: Need, room: Callable[[], int]) -> int:
         """Give the widest width, at most the one asked for, that is not known to be too wide.

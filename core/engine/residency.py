@@ -5,15 +5,12 @@ knowledge. All moves to the device happen under the baton, reads from disk besid
 adapters is made from the one without, which stays where it is for as long as the other is used.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from contextlib import contextmanager
+from typing import NamedTuple, Protocol
 
-import msgspec
-import torch
 from torch import nn
 
 from core.engine.baton import Baton
@@ -21,12 +18,13 @@ from core.engine.device import Device
 from core.engine.ladder import Rung, Shortage, climb
 from core.engine.loader import Loader
 from core.engine.memory import machine_memory
-from core.engine.part import Part, size_of
+from core.engine.moves import Moves
+from core.engine.part import Part, identities, key_of, plain, size_of
+from core.engine.reader import Reader
+from core.engine.speed import Speed
 from core.engine.values import Handle, placed
 
 __all__ = ["Residency", "size_of"]
-
-log = logging.getLogger(__name__)
 
 _SLICE = 0.1  # seconds between two looks at a waiter's job
 _RESERVE = 0.1  # share of the device's memory that stays free of weights, for working memory
@@ -45,15 +43,40 @@ class _Holder(Protocol):
     def tell(self) -> Callable[[str], None]: ...
 
 
-class Residency:
-    """Weights by handle: on the device, in RAM (within ``ram`` bytes), or absent."""
+class Weights(NamedTuple):
+    """Bytes of weights, and what they may be; on the CPU all of them are in RAM."""
 
-    def __init__(self, device: Device, baton: Baton, loader: Loader, ram: int = 0) -> None:
+    on_device: int
+    in_ram: int
+    device_budget: int
+    ram_budget: int
+
+
+class Residency:
+    """Weights by handle: on the device, in RAM, or absent.
+
+    :param ram: bytes in RAM beyond which idle parts are forgotten; 0 means half of the machine's.
+    :param vram: bytes on the device that weights never exceed; 0 means all but a share that stays
+        free for working memory. On the CPU ``ram`` is the bound of both.
+    :param tier: how networks are arranged once they are read.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        baton: Baton,
+        loader: Loader,
+        ram: int = 0,
+        vram: int = 0,
+        tier: Speed = "plain",
+    ) -> None:
         self._device = device
         self._baton = baton
-        self._loader = loader
+        self._reader = Reader(device, baton, loader, tier)
         self._ram = ram or machine_memory() // 2
+        self._vram = vram
         self._parts: dict[Handle, Part] = {}
+        self._moves = Moves(device, lambda: list(self._parts.values()))
         self._lock = threading.Lock()
 
     @contextmanager
@@ -70,11 +93,10 @@ class Residency:
         handle = placed(handle)
         if not handle.adapters and not handle.image_adapters:
             with self._using(handle, job) as part:
-                yield self._there(part)
+                yield part.there
             return
-        plain = msgspec.structs.replace(handle, adapters=(), image_adapters=())
-        with self._using(plain, job) as lender, self._using(handle, job, lender) as part:
-            yield self._there(part)
+        with self._using(plain(handle), job) as lender, self._using(handle, job, lender) as part:
+            yield part.there
 
     @contextmanager
     def _using(self, handle: Handle, job: _Holder, lender: Part | None = None) -> Iterator[Part]:
@@ -87,9 +109,9 @@ class Residency:
                 part.pins -= 1
                 part.used = time.monotonic()
                 if part.offloaded and not part.pins:
-                    self._restore(part)
+                    self._moves.restore(part)
                 if part.module is None and not part.pins:
-                    self._parts.pop(handle, None)
+                    self._parts.pop(part.key, None)
 
     def make_room(self, needed: int) -> bool:
         """Move idle parts off the device until ``needed`` bytes are free there.
@@ -127,8 +149,8 @@ class Residency:
             if not moved or self._device.is_cpu:
                 return False
             for one in moved:
-                self._take_away(one)
-                self._offload(one)
+                self._moves.take_away(one)
+                self._moves.offload(one)
             return True
 
     def room(self) -> int:
@@ -139,15 +161,22 @@ class Residency:
         """Forget idle parts altogether: those of one checkpoint, or all."""
         with self._lock:
             for handle, part in list(self._parts.items()):
-                if not part.pins and (identity is None or identity in _identities(handle)):
+                if not part.pins and (identity is None or identity in identities(handle)):
                     self._forget(part)
         self._device.empty_cache()
 
     def identities(self) -> list[str]:
         """Name the checkpoints of which something is in memory."""
         parts = list(self._parts.values())  # without the lock: heartbeats must not wait for a move
-        there = [_identities(part.handle) for part in parts if part.module is not None]
+        there = [identities(part.handle) for part in parts if part.module is not None]
         return sorted({identity for found in there for identity in found})
+
+    def weights(self) -> Weights:
+        """Count the bytes of weights, and what they may be. Never waits."""
+        on_device, in_ram = self.figures()
+        if self._device.is_cpu:
+            return Weights(0, on_device + in_ram, 0, self._ram)
+        return Weights(on_device, in_ram, self._most(), self._ram)
 
     def figures(self) -> tuple[int, int]:
         """Count the bytes of weights on the device and in RAM."""
@@ -157,7 +186,9 @@ class Residency:
 
     def _pin(self, handle: Handle) -> Part:
         with self._lock:
-            part = self._parts.setdefault(handle, Part(handle))
+            part = self._parts.setdefault(key_of(handle), Part(handle))
+            if part.module is None:
+                part.handle = handle  # the newest way to the files
             part.pins += 1
             return part
 
@@ -166,44 +197,22 @@ class Residency:
             job.check()
         try:
             job.check()
+            if lender is not None:
+                self._share(lender, job)
             if part.offloaded:  # by another job, which holds it
                 job.degrade("offload", Shortage(part.bytes, self._device.free()))
                 return
             if part.module is None or not part.on_device:
                 job.tell("load")
             if part.module is None:
-                self._read(part, job, lender)
+                self._trim(0 if lender is not None else self._reader.size(part.handle))
+                self._reader.read(part, job, lender)
+                if lender is not None:  # how much it would be was not known before
+                    self._trim(0)
             if not part.on_device:
                 self._move_in(part, job)
         finally:
             part.lock.release()
-
-    def _read(self, part: Part, job: _Holder, lender: Part | None) -> None:
-        since = time.monotonic()
-        if lender is None:
-            self._trim(self._loader.size(part.handle, self._device.dtype))
-        # Read in inference mode, weights would be inference tensors and could not be trained.
-        with self._beside(lender, job), torch.inference_mode(False):
-            if lender is None:
-                module = own = self._loader.load(part.handle, self._device.dtype)
-            else:
-                module, own = self._loader.adapt(part.handle, self._there(lender))
-        module.eval().requires_grad_(False)
-        part.hold(module, own, lender)
-        if lender is not None:  # how much it would be was not known before
-            self._trim(0)
-        log.info(
-            "Loaded %s of %s with %d adapters: %d MiB in %.2f s",
-            part.handle.part, part.handle.path, len(part.handle.adapters), part.bytes >> 20,
-            time.monotonic() - since,
-            extra={"action": "load"},
-        )  # fmt: skip
-
-    def _beside(self, lender: Part | None, job: _Holder) -> AbstractContextManager[object]:
-        """Say how a part is read: merging works on the device where the weights lie there."""
-        if lender is None or self._device.is_cpu:
-            return self._baton.aside("load")
-        return self._baton.hold(job.id, "load", check=job.check)
 
     def _move_in(self, part: Part, job: _Holder) -> None:
         if self._device.is_cpu:
@@ -211,9 +220,14 @@ class Residency:
             return
         reserve = int(self._device.total() * _RESERVE)
         with self._baton.hold(job.id, "load", check=job.check):
+            lacking = self._within(part.bytes)
+            if lacking is not None:
+                self._offload(part)
+                job.degrade("offload", lacking)
+                return
             self.make_room(part.bytes + reserve)
             climb(
-                lambda: self._bring(part),
+                lambda: None if part.offloaded else self._moves.bring(part),
                 (
                     Rung("evict_idle", lambda: self.evict_idle() > 0),
                     Rung("offload", lambda: self._offload(part)),
@@ -223,33 +237,34 @@ class Residency:
                 expected=lambda: part.bytes,
             )
 
-    def _bring(self, part: Part) -> None:
-        if not part.offloaded:
-            assert part.own is not None
-            self._device.carrier.bring(part.own)
-            part.on_device = True
-
-    def _take_away(self, part: Part) -> None:
-        assert part.own is not None
-        self._device.carrier.take_away(part.own)
-        part.on_device = False
+    def _within(self, coming: int) -> Shortage | None:
+        """Keep to the device's budget: idle parts make way; say what is lacking all the same."""
+        if not self._vram:
+            return None
+        for part in self._idle():
+            if self.figures()[0] + coming <= self._vram:
+                break
+            self._evict(part)
+        free = self._vram - self.figures()[0]
+        return None if coming <= free else Shortage(needed=coming, free=max(0, free))
 
     def _offload(self, part: Part) -> bool:
-        assert part.own is not None
-        self._device.carrier.offload(part.own)
-        part.offloaded = True
+        self._moves.offload(part)
         return True
 
-    def _restore(self, part: Part) -> None:
-        assert part.own is not None
-        self._device.carrier.restore(part.own)
-        part.offloaded = False
+    def _share(self, lender: Part, job: _Holder) -> None:
+        if lender.offloaded:
+            with self._baton.hold(job.id, "load", check=job.check):
+                self._moves.share(lender)
+
+    def _most(self) -> int:
+        return self._vram or self._device.total() - int(self._device.total() * _RESERVE)
 
     def _idle(self) -> list[Part]:
-        """List parts on the device that nobody uses, least recently used first."""
+        """List parts on the device that nobody uses, in the order in which they make way."""
         with self._lock:
             parts = [p for p in self._parts.values() if p.on_device and not p.pins]
-        return sorted(parts, key=lambda part: part.used)
+        return sorted(parts, key=lambda part: part.turn)
 
     def _evict(self, part: Part) -> None:
         with self._lock:
@@ -258,7 +273,7 @@ class Residency:
             if self._device.is_cpu:
                 self._forget(part)
                 return
-            self._take_away(part)
+            self._moves.take_away(part)
         self._trim(0)
 
     def _trim(self, coming: int) -> None:
@@ -271,7 +286,7 @@ class Residency:
             counted = sum(
                 p.bytes for p in self._parts.values() if self._device.is_cpu or not p.on_device
             )
-            for part in sorted(idle, key=lambda part: part.used):
+            for part in sorted(idle, key=lambda part: part.turn):
                 if counted + coming <= self._ram:
                     return
                 counted -= part.bytes
@@ -281,14 +296,4 @@ class Residency:
         """Let go of an idle part, and of what was made from it; those are idle as well."""
         for one in [p for p in self._parts.values() if p is part or p.lender is part]:
             one.drop()
-            self._parts.pop(one.handle, None)
-
-    def _there(self, part: Part) -> nn.Module:
-        assert part.module is not None
-        return part.module
-
-
-def _identities(handle: Handle) -> list[str]:
-    """Name what is in memory with a part: its checkpoint, and the adapters on top."""
-    adapters = (*handle.adapters, *handle.image_adapters)
-    return [handle.identity, *(identity for identity, *_ in adapters)]
+            self._parts.pop(one.key, None)

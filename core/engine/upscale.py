@@ -137,7 +137,7 @@ class _Work:
         )
         made = phase.run(
             self._ctx, self._handle, "upscale", pixels.shape, work,
-            None if self._halved else smaller,
+            None if self._halved else smaller, pauses=True,
         )  # fmt: skip
         self._done += 1
         self._ctx.progress(self._done, self._count, "upscale")

@@ -132,8 +132,8 @@ class Place(Struct, frozen=True, kw_only=True):
 class Handle(Value, frozen=True, kw_only=True):
     """One part of a checkpoint, by name; its weights are had with ``ctx.use(handle, phase)``.
 
-    (identity, part, both kinds of adapters) is the part's key in ``residency``. Handles compare and
-    hash by value.
+    All but the paths is the part's key in ``residency`` (``core.engine.part.key_of``). Handles
+    compare and hash by value.
     """
 
     identity: str  # of the checkpoint's content; enters cache keys
@@ -145,6 +145,7 @@ class Handle(Value, frozen=True, kw_only=True):
     image_adapters: tuple[tuple[str, str, int], ...] = ()  # (identity, path, number of pictures)
     stamp: tuple[int, int] = (0, 0)  # bytes, and milliseconds of the last change; 0: not known
     elsewhere: tuple[Place, ...] = ()  # parts of the checkpoint that are taken from other files
+    precise: bool = False  # in float32, whatever the device works in
 
 
 H = TypeVar("H", bound=Handle)

@@ -60,8 +60,9 @@ def _fields(whole: type[Struct]) -> type[Struct]:
         else:
             kept.append((field.name, field.type))  # type: ignore[arg-type]  # either is a field
     return msgspec.defstruct(
-        whole.__name__, kept, frozen=True, kw_only=True, forbid_unknown_fields=True
-    )
+        whole.__name__, kept, namespace={"__doc__": whole.__doc__}, frozen=True, kw_only=True,
+        forbid_unknown_fields=True,
+    )  # fmt: skip
 
 
 def _unasked() -> dict[str, Json]:

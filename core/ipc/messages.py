@@ -29,11 +29,13 @@ class EngineOptions(Struct, frozen=True, kw_only=True):
     preview_rate: float = 8.0  # a second and job
     preview_size: int = 256  # longest side, pixels
     cache_mb: int = 256
-    ram_mb: int = 0  # 0: half of the machine's
+    ram_budget_mb: int = 0  # of weights in RAM; 0: half of the machine's
     failpoints: str = ""  # see core.failpoint
     memory_mb: int = 0  # most of the device's memory it may take; 0: all
     log_level: str = "INFO"
     max_rows: int = 0  # of one forward; 0: as many as are worth it
+    vram_budget_mb: int = 0  # of weights on the device; 0: all but a tenth of it
+    speed: Literal["plain", "fused", "compiled"] = "plain"
     quantize: Quantize = "none"
 
 
@@ -148,6 +150,10 @@ class Heartbeat(Report, frozen=True, kw_only=True, tag="heartbeat"):
     models: list[str]  # identities of what is in memory
     steps: Tally = Tally()  # seconds of the sampling loop's turns, in buckets of SECONDS
     widths: Tally = Tally()  # rows of these turns, in buckets of COUNTS
+    weights_device: int = 0  # bytes of weights on a device with memory of its own
+    weights_ram: int = 0  # bytes of weights in RAM
+    vram_budget: int = 0  # bytes that the former may be; 0 on the CPU
+    ram_budget: int = 0  # bytes beyond which idle weights leave RAM
 
 
 class JobProgressed(Report, frozen=True, kw_only=True, tag="job_progressed"):

@@ -239,6 +239,8 @@ class FakeExecutor:
                     used=1 << 20,
                     total=1 << 30,
                     models=sorted(self._models),
+                    weights_ram=1 << 20,
+                    ram_budget=1 << 29,
                 )
             )
             await anyio.sleep(self._script.beat)

@@ -3,7 +3,6 @@
 Reads small JSON files within bounds and lets none of them name code. Knows no weights.
 """
 
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -14,18 +13,16 @@ import msgspec
 from msgspec import Struct
 
 from core.errors import HeliographError, Invalid
-from core.library import detect, pipelines
+from core.library import configs, detect, pipelines
 from core.library.detect import Detected
 from core.library.header import read_header
 from core.records.model import ModelDefaults, ModelKind
 
 OWN = "heliograph.json"
 INDEX = "model_index.json"
-_MAX_JSON = 1024 * 1024  # bytes
 _MAX_FILES = 4096  # of one model
 _CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _LIBRARIES = frozenset({None, "diffusers", "transformers", "stable_diffusion"})
-_FORBIDDEN = ("auto_map", "custom_pipelines", "_attn_implementation_internal")
 _PIPELINES = (  # start of the class name, family, does the width of the text say more
     ("StableDiffusionXL", "sdxl", True),
     ("StableDiffusion3", "sd3", False),
@@ -89,6 +86,14 @@ def is_model(path: Path) -> bool:
     return (path / "config.json").is_file() and any(path.glob("*.safetensors"))
 
 
+def is_known(path: Path) -> bool:
+    """Say whether a folder is one model of a kind we know; others may hold models of their own.
+
+    :raises Invalid: as ``read_folder``.
+    """
+    return (path / INDEX).is_file() or (is_model(path) and _part(path) is not None)
+
+
 def files_of(path: Path) -> tuple[tuple[str, int, int], ...]:
     """List a folder's files: name, bytes, time in nanoseconds; sorted. Reads none of them.
 
@@ -130,7 +135,8 @@ def facts(path: Path) -> pipelines.Facts | None:
     if not (path / INDEX).is_file():
         return None
     return pipelines.facts(
-        _json(path / INDEX), lambda name: _json(path / name) if (path / name).is_file() else {}
+        configs.read(path / INDEX),
+        lambda name: configs.read(path / name) if (path / name).is_file() else {},
     )
 
 
@@ -139,7 +145,7 @@ def index(path: Path) -> dict[str, Any]:
 
     :raises Invalid: as ``read_folder``.
     """
-    return _json(path / INDEX)
+    return configs.read(path / INDEX)
 
 
 def _filled(own: ModelDefaults, told: pipelines.Facts | None) -> ModelDefaults:
@@ -155,17 +161,17 @@ def _filled(own: ModelDefaults, told: pipelines.Facts | None) -> ModelDefaults:
 
 
 def _pipeline(path: Path) -> Detected:
-    index = _json(path / INDEX)
+    index = configs.read(path / INDEX)
     class_name = str(index.get("_class_name", ""))
     for name, value in index.items():
         if name.startswith("_") or not isinstance(value, list):
             continue
         if len(value) != 2 or value[0] not in _LIBRARIES or not _plain_class(value[1]):
-            raise _not_allowed(f"{INDEX}: {name}")
+            raise configs.not_allowed(f"{INDEX}: {name}")
         if (path / name / "config.json").is_file():
-            _json(path / name / "config.json")
+            configs.read(path / name / "config.json")
     if not _CLASS.fullmatch(class_name):
-        raise _not_allowed(f"{INDEX}: _class_name")
+        raise configs.not_allowed(f"{INDEX}: _class_name")
     if class_name in pipelines.BASES:
         facts(path)
         return Detected("checkpoint", pipelines.GENERIC)
@@ -173,17 +179,17 @@ def _pipeline(path: Path) -> Detected:
         (family, by_width) for start, family, by_width in _PIPELINES if class_name.startswith(start)
     )
     unet = path / "unet" / "config.json"
-    config = _json(unet) if unet.is_file() else {}
+    config = configs.read(unet) if unet.is_file() else {}
     if by_width:
         family = _of_width(config) or family
     transformer = path / "transformer" / "config.json"
-    drawn = _json(transformer) if transformer.is_file() else {}
+    drawn = configs.read(transformer) if transformer.is_file() else {}
     edition = _EDITIONS.get(_number(config.get("in_channels")), "") or _flux(drawn)
     return Detected("checkpoint", family, edition)
 
 
 def _part(path: Path) -> Detected | None:
-    config = _json(path / "config.json")
+    config = configs.read(path / "config.json")
     classes = config.get("architectures")
     class_name = config.get("_class_name") or (classes[0] if isinstance(classes, list) and classes
                                                else "")  # fmt: skip
@@ -239,28 +245,21 @@ def _own(path: Path) -> Own:
     if not path.is_file():
         return Own()
     try:
-        return msgspec.convert(_json(path), Own)
-    except msgspec.ValidationError as error:
+        own = msgspec.convert(configs.read(path), Own)
+        msgspec.json.encode(own)  # halves of surrogate pairs are no text
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
         raise Invalid("model_config_invalid", file=path.name, reason=str(error)) from error
+    if not all(abs(value) < 2**53 for value in _numbers(own.defaults)):
+        raise Invalid("model_config_invalid", file=path.name, reason="number")
+    return own
 
 
-def _json(path: Path) -> dict[str, Any]:
-    """Read a small JSON object that asks for no code.
-
-    :raises Invalid: as ``read_folder``.
-    """
-    try:
-        with open(path, "rb") as file:
-            text = file.read(_MAX_JSON + 1)
-        content = json.loads(text) if len(text) <= _MAX_JSON else None
-    except (OSError, ValueError, RecursionError) as error:
-        raise Invalid("model_config_invalid", file=path.name, reason="unreadable") from error
-    if not isinstance(content, dict):
-        raise Invalid("model_config_invalid", file=path.name, reason="no object")
-    for name in _FORBIDDEN:
-        if content.get(name):
-            raise _not_allowed(f"{path.name}: {name}")
-    return content
+def _numbers(defaults: ModelDefaults) -> list[int | float]:
+    return [
+        value
+        for value in msgspec.structs.asdict(defaults).values()
+        if isinstance(value, int | float)
+    ]
 
 
 def _files(path: Path) -> Iterator[tuple[str, int, int]]:
@@ -277,7 +276,3 @@ def _files(path: Path) -> Iterator[tuple[str, int, int]]:
             if count > _MAX_FILES:
                 raise Invalid("model_config_invalid", file=path.name, reason="too many files")
             yield file.relative_to(path).as_posix(), status.st_size, status.st_mtime_ns
-
-
-def _not_allowed(what: str) -> Invalid:
-    return Invalid("model_config_not_allowed", what=what)

@@ -90,6 +90,7 @@ def parse_gguf(text: bytes, size: int) -> Header:
         place = offset + length
     if _aligned(reader.place, metadata) + place > size and found:
         raise _invalid("data size")
+    metadata.pop("general.variant", None)  # it is ours
     number = metadata.get("general.file_type", "")
     if number.isdigit() and int(number) in _FILES:
         metadata["general.variant"] = _FILES[int(number)]

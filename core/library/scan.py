@@ -91,7 +91,7 @@ def look(
 def base(root: Path) -> Path:
     """Give the folder that the file names of a root start from: its parent if it is one model."""
     try:
-        is_one = folder.is_model(root) and folder.read_folder(root) is not None
+        is_one = folder.is_known(root)
     except (HeliographError, OSError):
         return root
     return root.parent if is_one else root
@@ -149,9 +149,8 @@ class _Walk:
             log.info("cannot read a model folder: %s", error.strerror, extra={"folder": str(path)})
             return
         names = {entry.name for entry in entries}
-        if names & {folder.INDEX, "config.json"} and folder.is_model(path):
-            if self._take(path, place, names):
-                return
+        if names & {folder.INDEX, "config.json"} and self._take(path, place, names):
+            return
         for entry in entries:
             below = path / entry.name
             if entry.name.startswith("."):
@@ -180,6 +179,8 @@ class _Walk:
         seen: Seen | None = None
         try:
             file.encode()
+            if path.is_dir() and not folder.is_known(path):
+                return False
             seen = examining.see(path, names)
             if self._ask.known.get((self._label, file)) == seen.stamp:
                 self._made.same.add((self._label, file))
@@ -188,11 +189,11 @@ class _Walk:
                 self._made.broken[self._label, file] = seen.stamp
                 return True
             found = examine(path, self._label, self._root, seen)
+            if found is not None:
+                self._made.found.append(_placed(found, place))
         except (HeliographError, OSError, UnicodeEncodeError) as error:
             self._pass(file, error, seen)
             return True
-        if found is not None:
-            self._made.found.append(_placed(found, place))
         return found is not None
 
     def _pass(self, file: str, error: Exception, seen: Seen | None) -> None:

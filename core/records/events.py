@@ -135,12 +135,12 @@ class BoardChanged(Fact, frozen=True, kw_only=True, tag="board.changed"):
 
 
 class ModelInstall(Fact, frozen=True, kw_only=True, tag="model.install"):
-    """An install was accepted, finished or failed."""
+    """An install was accepted, began, was paused, finished or failed."""
 
     topic: ClassVar[Topic] = "models"
     install: str
-    status: Literal["queued", "running", "succeeded", "failed", "canceled"]
-    source: str
+    status: Literal["queued", "running", "paused", "succeeded", "failed", "canceled"]
+    source: Annotated[str, Meta(description="As it was asked for, without secrets.")]
     model: str | None = None
     error: Problem | None = None
 

@@ -42,7 +42,7 @@ class Shelf:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._found: dict[tuple[str, str], tuple[Model | None, Model | None]] = {}
+        self._found: dict[tuple[str, str], tuple[Model | None, Model | None, bool]] = {}
         self.embeddings: frozenset[str] | None = None
 
     async def look(self, wanted: Iterable[tuple[str, str]]) -> None:
@@ -58,6 +58,7 @@ class Shelf:
                     (kind, name): (
                         models.find(connection, name, kind),  # type: ignore[arg-type]  # of ADAPTERS
                         models.find(connection, name),
+                        models.find(connection, name, missing=True) is not None,
                     )
                     for kind, name in fresh
                 }
@@ -73,10 +74,10 @@ class Shelf:
 
         :param on: the checkpoint that it is put on, looked up too, where that is known.
         """
-        found, other = self._found[kind, name]
+        found, other, gone = self._found[kind, name]
         params: Params = {"name": name[:200], "kind": kind}
         if found is None and other is None:
-            return Problem(code="unknown_model", params=params)
+            return Problem(code="model_missing" if gone else "unknown_model", params=params)
         if found is None:
             assert other is not None
             given: Params = {"name": name[:200], "kind": other.kind, "wanted": kind}

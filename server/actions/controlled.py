@@ -96,7 +96,7 @@ async def _net(state: State, name: str, model: Model | None, at: str) -> list[Pr
     if net is None:
         other = await state.db.read(lambda connection: models.find(connection, name))
         if other is None:
-            return [named.missing("unknown_model", at, name)]
+            return [named.missing(await named.absent(state, name), at, name)]
         params: Params = {"name": name[:200], "kind": other.kind, "wanted": KIND}
         return [Problem(code="model_wrong_kind", pointer=at, params=params)]
     return _apart(net, model, at)

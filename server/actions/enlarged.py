@@ -24,7 +24,9 @@ async def unknown(state: State, fields: Mapping[str, Json], pointer: str) -> lis
         name = fields.get(field)
         if isinstance(name, str) and await named.model(state, name, "upscaler") is None:
             problems.append(
-                named.missing("unknown_model", f"{pointer}/{field}", name, kind="upscaler")
+                named.missing(
+                    await named.absent(state, name), f"{pointer}/{field}", name, kind="upscaler"
+                )
             )
     return problems
 

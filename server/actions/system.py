@@ -11,8 +11,9 @@ from msgspec import Meta, Struct
 import core
 from core.config import LIVE, SECRET, Settings, Source
 from core.errors import EngineUnavailable, Invalid, Problem
-from core.graph import recipes, sweep
+from core.graph import recipes, sweep, ways
 from core.graph.check import MAX_EDGES, MAX_NODES
+from core.graph.cookbook import Recipe
 from core.graph.fields import value_faults
 from core.graph.reasons import BAD
 from core.ipc.messages import Tune
@@ -21,6 +22,7 @@ from core.store import boards, models, presets, tokens, workflows
 from server import archive, codec
 from server.actions import sampled
 from server.actions.jobs import Id
+from server.actions.memory import MemoryInfo, memory_of
 from server.actions.queue import Nothing
 from server.principal import SCOPES, Principal
 from server.state import State
@@ -50,6 +52,10 @@ class Capabilities(Struct, frozen=True, kw_only=True):
         dict[str, sampled.Possible], Meta(description="Of these, those of each family.")
     ]
     recipes: list[RecipeInfo]
+    own_recipes: Annotated[
+        dict[str, list[RecipeInfo]],
+        Meta(description="Of families that are drawn in a way of their own, in place of those."),
+    ]
     training_methods: list[str]
     formats: Annotated[list[str], Meta(description="File formats of `/images/{id}/file`.")]
     upload_types: list[str]
@@ -86,6 +92,7 @@ class ChangeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     preview_rate: Any = msgspec.UNSET
     trash_days: Any = msgspec.UNSET
     download_name: Any = msgspec.UNSET
+    hf_token: Any = msgspec.UNSET
 
 
 class CreateToken(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -140,6 +147,18 @@ class SystemInfo(Struct, frozen=True, kw_only=True):
     sockets: int
     queue: dict[str, int]
     paused: bool
+    memory: Annotated[
+        MemoryInfo | None, Meta(description="Null before the engine's first heartbeat.")
+    ] = None
+    speed: Annotated[str, Meta(description="The tier that networks run in.")] = "plain"
+
+
+def _told(recipe: Recipe) -> RecipeInfo:
+    return RecipeInfo(
+        name=recipe.name,
+        title=(recipe.fields.__doc__ or "").strip(),
+        fields=msgspec.json.schema(recipe.fields),
+    )
 
 
 async def capabilities(state: State, principal: Principal, ask: Nothing) -> Capabilities:
@@ -153,14 +172,11 @@ async def capabilities(state: State, principal: Principal, ask: Nothing) -> Capa
         samplers=nodes.samplers,
         schedules=nodes.schedules,
         sampling={family: sampled.possible(nodes, family) for family in families},
-        recipes=[
-            RecipeInfo(
-                name=recipe.name,
-                title=(recipe.fields.__doc__ or "").strip(),
-                fields=msgspec.json.schema(recipe.fields),
-            )
-            for recipe in recipes.RECIPES.values()
-        ],
+        recipes=[_told(recipe) for recipe in recipes.RECIPES.values()],
+        own_recipes={
+            family: [_told(recipe) for recipe in found.values()]
+            for family, found in ways.WAYS.items()
+        },
         training_methods=[],
         formats=list(FORMATS),
         upload_types=sorted(codec.IMAGE_TYPES),
@@ -265,6 +281,8 @@ async def system(state: State, principal: Principal, ask: Nothing) -> SystemInfo
         sockets=len(state.sockets),
         queue=queue.counts,
         paused=queue.paused,
+        memory=memory_of(state),
+        speed=state.settings.speed,
     )
 
 

@@ -106,7 +106,7 @@ async def verify(
     model = await state.db.read(lambda connection: models.get(connection, ask.model))
     if model.kind != "checkpoint":
         raise Invalid(problems=(_wrong_kind(model),))
-    if model.format != "diffusers":
+    if model.format not in _LAYOUTS:
         params: Params = {"model": model.name, "reason": model.format}
         raise Invalid(problems=(Problem(code="verify_unsupported", params=params),))
     fields = {name: value for name, value in msgspec.to_builtins(ask).items() if value is not None}
@@ -148,8 +148,6 @@ def _unfit(model: Model, to: Target) -> list[Problem]:
     layout = to.layout or model.format
     across = layout != model.format or (to.loras and layout == "single")
     if model.format not in _LAYOUTS or (across and model.family not in SINGLE_FAMILIES):
-        return [Problem(code="conversion_unsupported", pointer="/to/layout", params=params)]
-    if layout == "diffusers" != model.format:
         return [Problem(code="conversion_unsupported", pointer="/to/layout", params=params)]
     if layout == model.format and to.dtype is None and not to.loras:
         return [Problem(code="nothing_to_convert", pointer="/to", params={"model": model.name})]

@@ -286,7 +286,7 @@ def _cost(graph: Graph) -> int:
     """Estimate the work of one job: rows × steps × pixels."""
     drawing = ("latent.sample", "latent.sample_tiled", "pipeline.generate")
     samplers = [node for node in graph.nodes if node.type in drawing]
-    steps = [node.settings.get("steps", 20) for node in samplers]
+    steps = [node.settings.get("steps") or 20 for node in samplers]
     pixels = [
         node.settings["width"] * node.settings["height"]
         for node in graph.nodes

@@ -36,8 +36,13 @@ def arguments(command: argparse.ArgumentParser) -> None:
 
 
 @asynccontextmanager
-async def server(parsed: argparse.Namespace, config: Config) -> AsyncIterator[Client]:
-    """Reach the running server, or run one here on a free port of the loopback."""
+async def server(
+    parsed: argparse.Namespace, config: Config, *, engine: bool = True
+) -> AsyncIterator[Client]:
+    """Reach the running server, or run one here on a free port of the loopback.
+
+    :param engine: whether one that runs here needs an engine.
+    """
     token = config.settings.token
     found = parsed.url or getattr(running(Layout(config.settings.data_dir)), "url", "")
     if found:
@@ -45,13 +50,14 @@ async def server(parsed: argparse.Namespace, config: Config) -> AsyncIterator[Cl
             if parsed.url or await client.alive():
                 yield client
                 return
-    async with _own(config) as url, Client(url, token) as client:
+    async with _own(config, engine) as url, Client(url, token) as client:
         yield client
 
 
 @asynccontextmanager
-async def _own(config: Config) -> AsyncIterator[str]:
+async def _own(config: Config, engine: bool) -> AsyncIterator[str]:
     from core import log as logs
+    from core.jobs.absent import AbsentExecutor
     from server import lifespan
     from server.serve import Server, bind
 
@@ -59,7 +65,8 @@ async def _own(config: Config) -> AsyncIterator[str]:
     settings = msgspec.structs.replace(config.settings, host="127.0.0.1", port=0)
     alone = msgspec.structs.replace(config, settings=settings)
     with contextlib.closing(bind("127.0.0.1", 0)) as listener:
-        async with lifespan.opened(alone) as state, anyio.create_task_group() as group:
+        opened = lifespan.opened(alone, None if engine else AbsentExecutor())
+        async with opened as state, anyio.create_task_group() as group:
             server = Server(state)
             group.start_soon(_serve, server, listener)
             await state.scanned.wait()

@@ -58,6 +58,10 @@ def _engine(state: State) -> Iterator[Family]:
         yield gauge("device_memory_used_bytes", "Of the device, as the engine sees it.", beat.used)
         yield gauge("device_memory_size_bytes", "Of the device.", beat.total)
         yield gauge("engine_resident_memory_bytes", "Of the engine process.", beat.rss)
+        yield gauge("weights_device_bytes", "Weights on the device.", beat.weights_device)
+        yield gauge("weights_ram_bytes", "Weights in RAM.", beat.weights_ram)
+        yield gauge("weights_device_budget_bytes", "What the former may be.", beat.vram_budget)
+        yield gauge("weights_ram_budget_bytes", "What idle ones leave beyond.", beat.ram_budget)
         yield gauge("engine_idle_seconds", "Since anything moved in it.", beat.progress_age)
 
 

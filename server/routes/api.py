@@ -5,6 +5,7 @@ from server.actions import (
     boards,
     graphs,
     images,
+    installs,
     jobs,
     logs,
     models,
@@ -20,6 +21,7 @@ from server.actions import (
 from server.route import Route, verb
 
 API = "/api/v1"
+INSTALL = f"{API}/models/installs/{{install}}"
 BATCH = f"{API}/batches/{{batch}}"
 
 
@@ -89,6 +91,14 @@ def _models() -> list[Route]:
         verb("GET", f"{API}/models/roots", shelves.roots, "admin", tag="models"),
         verb("POST", f"{API}/models/roots", shelves.adopt, "admin", tag="models", status=201),
         verb("DELETE", f"{API}/models/roots/{{root}}", shelves.abandon, "admin", tag="models"),
+        verb(
+            "POST", f"{API}/models/install", installs.install, "admin", tag="installs", status=202
+        ),
+        verb("GET", f"{API}/models/installs", installs.page, "admin", tag="installs"),
+        verb("GET", INSTALL, installs.get, "admin", tag="installs"),
+        verb("POST", f"{INSTALL}/pause", installs.pause, "admin", tag="installs"),
+        verb("POST", f"{INSTALL}/resume", installs.resume, "admin", tag="installs"),
+        verb("POST", f"{INSTALL}/cancel", installs.cancel, "admin", tag="installs"),
         verb("GET", f"{API}/models/{{model}}", models.get, "read", tag="models"),
         verb("PATCH", f"{API}/models/{{model}}", models.change, "admin", tag="models"),
         verb("DELETE", f"{API}/models/{{model}}", shelves.delete, "admin", tag="models"),

@@ -23,7 +23,8 @@ SECTIONS = (
     "gallery",
     "disk",
 )
-NAMED = ("soak", "kills", "starter", "judged", "gpu")  # only when asked for by name
+# Only when asked for by name:
+NAMED = ("memory", "speed", "large", "soak", "kills", "starter", "judged", "gpu")
 
 
 def main(arguments: list[str]) -> None:
@@ -32,12 +33,14 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("names", nargs="*", choices=(*SECTIONS, *NAMED, []))
     parser.add_argument("--seconds", type=float, default=100.0, help="for gpu")
     parser.add_argument("--out", type=Path, help="for gpu: a JSON file")
-    parser.add_argument("--tiny", action="store_true", help="for gpu: rehearse")
+    parser.add_argument("--tiny", action="store_true", help="for gpu, large: rehearse")
     asked = parser.parse_args(arguments)
     for name in asked.names or SECTIONS:
         measure = import_module(f"tests.bench.{name}").measure
         if name == "gpu":
             rows = measure(seconds=asked.seconds, out=asked.out, tiny=asked.tiny)
+        elif name == "large":
+            rows = measure(tiny=asked.tiny)
         else:
             rows = measure()
         sys.stdout.write(f"\n{name}\n{table(rows)}\n")

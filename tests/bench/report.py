@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-_TITLES = {"gpu": "GPU", "ways": "Adapters, control, regions, tiles", "judged": "Editing, judged"}
+_TITLES = {
+    "gpu": "GPU",
+    "large": "A model of 4 GB",
+    "ways": "Adapters, control, regions, tiles",
+    "judged": "Editing, judged",
+}
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 
 

@@ -77,15 +77,18 @@ class Studio:
     ) -> torch.Tensor:  # fmt: skip
         """Denoise ``count`` pictures in one job; give them, (count, 4, h, w), in RAM."""
         _, words = shapes.examples(shape, torch.device("cpu"), self.device.dtype)
-        side = shape.side // 8
+        network, side = self._made.networks[name], shape.side // 8
+        # Told what it wants by itself; that there is a pooled prompt is checked all the same.
+        told = [one for known, one in network.named_buffers() if known.endswith("pooled")]
+        pooled = told[0].cpu() if told else None
         node = LatentSample(seed=seed, steps=steps, guidance_scale=GUIDANCE, sampler="euler")
         with self._job(exact, watched) as context, torch.inference_mode():
             done = node.run(
                 context,
                 Model(identity=name, path=name, family="sd1"),
-                Conditioning(tokens=words),
+                Conditioning(tokens=words, pooled=pooled),
                 Latent(samples=torch.zeros((count, 4, side, side)), empty=True),
-                Conditioning(tokens=0.9 * words),
+                Conditioning(tokens=0.9 * words, pooled=pooled),
             )
         return done.samples
 

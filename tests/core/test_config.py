@@ -41,6 +41,13 @@ def test_a_flag_that_was_not_given_hides_nothing(tmp_path: Path) -> None:
     assert made.sources["port"] == "environment"
 
 
+def test_a_setting_is_taken_by_the_name_it_had(tmp_path: Path) -> None:
+    file = write(tmp_path, "ram_mb: 100")
+    assert config.load(environ={}, file=file).settings.ram_budget_mb == 100
+    made = config.load(environ={"HELIOGRAPH_RAM_MB": "200"}, file=file)
+    assert (made.settings.ram_budget_mb, made.sources["ram_budget_mb"]) == (200, "environment")
+
+
 def test_lists_and_truths_are_read_from_the_environment(tmp_path: Path) -> None:
     environ = {"HELIOGRAPH_MODELS_DIRS": "/a, /b", "HELIOGRAPH_FAKE_ENGINE": "true"}
     made = config.load(environ=environ, file=write(tmp_path, ""))

@@ -111,9 +111,9 @@ class BudgetCarrier(Carrier):
             held()
         super().take_away(module)
 
-    def offload(self, module: nn.Module) -> None:
+    def offload(self, module: nn.Module, shared: bool = False) -> None:
         blocks = [(block, direct) for block in module.modules() if (direct := weights(block))]
-        super().offload(module)
+        super().offload(module, shared)
         hooks = self._hooks[id(module)] = []
         for block, size in blocks:
             hooks.append(block.register_forward_pre_hook(lambda *_, n=size: self._budget.take(n)))

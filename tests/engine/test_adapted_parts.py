@@ -4,31 +4,16 @@ import gc
 
 import pytest
 import torch
-from torch import nn
 
-from core.engine.adapters.twin import Twin, twin
 from core.engine.baton import Baton
 from core.engine.carrier import place_of
 from core.engine.device import Device
 from core.engine.residency import Residency
-from core.engine.values import Handle, Model
+from core.engine.values import Model
 from tests.engine.budget import BudgetDevice
-from tests.engine.test_residency import WEIGHTS, Asker, Shelf, use
+from tests.engine.test_residency import WEIGHTS, Asker, Merging, use
 
 INK = (("ink", "/loras/ink", 1.0),)
-
-
-class Merging(Shelf):
-    """Doubles the first of two layers, where there is an adapter."""
-
-    def load(self, handle: Handle, dtype: torch.dtype) -> nn.Module:
-        self.widths[handle.identity] = (512, 512)
-        return super().load(handle, dtype)
-
-    def adapt(self, handle: Handle, loaded: nn.Module) -> Twin:
-        self.loaded.append(f"{handle.identity}+{handle.adapters[0][0]}")
-        first = loaded[0]  # type: ignore[index]
-        return twin(loaded, {"0": {"weight": first.weight.detach().cpu() * 2}})
 
 
 def model(adapters: tuple[tuple[str, str, float], ...] = INK, identity: str = "a") -> Model:

@@ -114,3 +114,48 @@ def test_an_error_of_the_holder_gives_the_baton_back() -> None:
         raise ValueError("mine")
     with baton.hold("job", "step"):
         assert baton.age() < 5
+
+
+def test_who_lends_the_device_gets_it_back_after_those_who_waited() -> None:
+    queue = Queueing(baton := Baton())
+    with baton.hold("test", "decode"):
+        queue.join("a")
+        queue.join("b")
+        baton.lend(0.0)
+        queue.order.append("mine")
+        assert baton.phase() == "decode"
+    assert queue.finish() == ["a", "b", "mine"]
+
+
+def test_the_device_is_not_lent_before_its_holder_had_it_for_a_while() -> None:
+    queue = Queueing(baton := Baton())
+    with baton.hold("test", "decode"):
+        queue.join("a")
+        baton.lend(60.0)
+        queue.order.append("mine")
+    assert queue.finish() == ["mine", "a"]
+
+
+def test_who_gives_up_while_the_device_is_lent_leaves_it_to_those_who_have_it() -> None:
+    queue, go = Queueing(baton := Baton()), threading.Event()
+
+    def keep() -> None:
+        with baton.hold("other", "step"):
+            queue.order.append("other")
+            go.wait(5)
+
+    def give_up() -> None:
+        if queue.order:
+            raise Cancelled("job")
+
+    other = threading.Thread(target=keep)
+    with pytest.raises(Cancelled), baton.hold("test", "decode"):
+        other.start()
+        deadline = time.monotonic() + 5
+        while not baton.wanted():
+            assert time.monotonic() < deadline
+        baton.lend(0.0, give_up)
+    assert baton.phase() == "step"
+    go.set()
+    other.join(5)
+    assert baton.phase() == "idle"

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from core.engine.device import Device
-from core.engine.ladder import Rung, Shortage, climb
+from core.engine.ladder import Rung, Shortage, climb, sized
 from core.errors import OutOfMemory
 
 FULL = "CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of 79.25 GiB."
@@ -136,3 +136,19 @@ def test_a_doubt_is_put_to_the_test_where_no_rung_is_left() -> None:
     with pytest.raises(OutOfMemory):
         steps.climb(doubt=lambda: Shortage(2, 1))
     assert steps.work.attempts == 1
+
+
+def test_the_largest_picture_is_told_where_it_is_known() -> None:
+    steps = Steps(Work(9, full))
+    with pytest.raises(OutOfMemory) as caught, sized(lambda: (1000, 500)):
+        steps.climb(share=lambda free: 0.5)
+    assert caught.value.params["largest_width"] == 496  # a multiple of eight
+    assert caught.value.params["largest_height"] == 248
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001])
+def test_where_it_is_not_known_no_size_is_told(share: float) -> None:
+    steps = Steps(Work(9, full))
+    with pytest.raises(OutOfMemory) as caught, sized(lambda: (1000, 500)):
+        steps.climb(share=lambda free: share)
+    assert set(caught.value.params) == {"needed", "free"}

@@ -145,3 +145,32 @@ def test_a_device_that_cannot_count_makes_no_room_and_expects_nothing() -> None:
     assert reserve.expect(STEP) == 0
     assert reserve.doubt(STEP) is None
     assert reserve.fitting(STEP._replace(width=4), lambda: 0) == 4
+
+
+def test_what_is_taken_for_certain_is_doubted_until_it_was_measured() -> None:
+    room = Room(4 * MIB, idle=2 * MIB)
+    assert room.reserve.doubt(STEP, 4 * MIB) is None  # the idle ones made way
+    lacking = room.reserve.doubt(STEP, 5 * MIB)
+    assert lacking == (5 * MIB, 4 * MIB)
+    room.work(STEP, 3 * MIB)
+    assert room.reserve.doubt(STEP, 5 * MIB) is None
+
+
+def test_the_largest_picture_that_fits_is_told_by_what_others_took() -> None:
+    room = Room(100 * MIB)
+    large = STEP._replace(shape=(1, 4, 80, 80))
+    assert room.reserve.share(large, 10 * MIB) == 0  # nothing is known
+    room.work(STEP, MIB)  # of 8 × 8
+    share = room.reserve.share(large, 25 * MIB)
+    assert 0.45 < share < 0.5  # 40 × 40 cells take 25 MiB; some of it is left
+    assert room.reserve.share(STEP, 25 * MIB) == 1
+    assert room.reserve.share(large._replace(model="other"), 25 * MIB) == 0
+    assert room.reserve.share(Need("m", "step", ()), 25 * MIB) == 0
+
+
+def test_a_phase_is_quick_once_it_was() -> None:
+    room = Room(4 * MIB)
+    assert not room.reserve.quick(STEP, 60.0)
+    room.work(STEP, MIB)
+    assert room.reserve.quick(STEP, 60.0)
+    assert not room.reserve.quick(STEP, 0.0)

@@ -9,13 +9,16 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from msgspec import structs
 from torch import nn
 
+from core.engine.adapters.twin import Twin, twin
 from core.engine.baton import Baton, Cancelled
+from core.engine.carrier import Carrier
 from core.engine.device import Device
 from core.engine.ladder import Shortage
 from core.engine.residency import Residency, size_of
-from core.engine.values import Handle, Model, Vae
+from core.engine.values import ControlNet, Handle, Model, TextEncoder, Vae
 from core.errors import ModelUnreadable
 from tests.engine.budget import BudgetDevice
 
@@ -43,6 +46,19 @@ class Shelf:
         layers = [nn.Linear(512, width, bias=False, dtype=dtype) for width in widths]
         made = self.made[handle.identity] = nn.Sequential(*layers)
         return made
+
+
+class Merging(Shelf):
+    """Doubles the first of two layers, where there is an adapter."""
+
+    def load(self, handle: Handle, dtype: torch.dtype) -> nn.Module:
+        self.widths[handle.identity] = (512, 512)
+        return super().load(handle, dtype)
+
+    def adapt(self, handle: Handle, loaded: nn.Module) -> Twin:
+        self.loaded.append(f"{handle.identity}+{handle.adapters[0][0]}")
+        first = loaded[0]  # type: ignore[index]
+        return twin(loaded, {"0": {"weight": first.weight.detach().cpu() * 2}})
 
 
 class Asker:
@@ -268,3 +284,83 @@ def test_on_a_processor_there_is_nowhere_to_offload_to(shelf: Shelf) -> None:
 def test_shared_weights_are_counted_once() -> None:
     layer = nn.Linear(4, 4, bias=False)
     assert size_of(nn.ModuleList([layer, layer])) == 64
+
+
+def test_text_encoders_make_way_first_and_denoisers_last(shelf: Shelf) -> None:
+    residency = small(shelf, parts=4)
+    named = {"path": "/models/a", "family": "sd1"}
+    first = model("a"), ControlNet(identity="net", **named), Vae(identity="a", **named)
+    for handle in (*first, TextEncoder(identity="a", **named)):  # the encoder is the newest
+        use(residency, handle)
+    left = []
+    for wanted in range(1, 5):
+        residency.make_room(wanted * WEIGHTS)
+        left.append([one.handle.part for one in residency._parts.values() if one.on_device])
+    assert left == [
+        ["model", "controlnet", "vae"],
+        ["model", "vae"],  # which was used later
+        ["model"],
+        [],
+    ]
+
+
+def test_the_same_content_is_in_memory_once_wherever_its_file_lies(shelf: Shelf) -> None:
+    residency = Residency(Device("cpu"), Baton(), shelf, ram=8 * WEIGHTS)
+    here = Vae(identity="a", path="/models/a", family="sd1")
+    with residency.use(here, Asker()) as one:
+        with residency.use(structs.replace(here, path="/moved/a"), Asker()) as other:
+            assert one is other
+        with residency.use(structs.replace(here, precise=True), Asker()) as precise:
+            assert precise is not one
+    assert shelf.loaded == ["a.vae", "a.vae"]
+    assert residency.figures() == (2 * WEIGHTS, 0)
+
+
+def test_weights_on_the_device_never_exceed_their_budget(shelf: Shelf) -> None:
+    device = BudgetDevice(9 * WEIGHTS)
+    residency = Residency(device, Baton(), shelf, ram=9 * WEIGHTS, vram=2 * WEIGHTS)
+    for name in "abc":
+        use(residency, model(name))
+        assert residency.figures()[0] <= 2 * WEIGHTS
+    assert residency.weights() == (2 * WEIGHTS, WEIGHTS, 2 * WEIGHTS, 9 * WEIGHTS)
+    assert device.budget.highest <= 2 * WEIGHTS
+
+
+def test_what_the_budget_has_no_room_for_works_with_its_weights_in_ram(shelf: Shelf) -> None:
+    device = BudgetDevice(9 * WEIGHTS)
+    residency = Residency(device, Baton(), shelf, ram=9 * WEIGHTS, vram=WEIGHTS)
+    asker, given = Asker(), torch.rand((1, 512))
+    with residency.use(model("a"), Asker()), residency.use(model("b"), asker) as late:
+        assert torch.equal(late(given), shelf.made["b"](given))
+        assert residency.figures() == (WEIGHTS, WEIGHTS)
+    assert asker.degraded == ["offload"]
+    asker.degraded.clear()
+    use(residency, model("b"))  # there is room now: the other is idle
+    assert residency.figures() == (WEIGHTS, WEIGHTS)
+    assert asker.degraded == []
+
+
+def test_on_a_processor_all_weights_are_told_as_in_ram(shelf: Shelf) -> None:
+    residency = Residency(Device("cpu"), Baton(), shelf, ram=3 * WEIGHTS, vram=WEIGHTS)
+    use(residency, model("a"))
+    use(residency, model("b"))
+    assert residency.weights() == (0, 2 * WEIGHTS, 0, 3 * WEIGHTS)
+
+
+@pytest.mark.timeout(90)  # diffusers is imported
+def test_a_twin_of_streamed_layers_works_and_so_does_what_lends_them() -> None:
+    """Streams learn one order of the layers; with two at work each layer is fetched as it comes."""
+    shelf = Merging()
+    device = BudgetDevice(9 * WEIGHTS)
+    device.carrier = Carrier(device.torch, streams=True)
+    residency = Residency(device, Baton(), shelf, ram=9 * WEIGHTS, vram=1)
+    adapted = structs.replace(model("a"), adapters=(("ink", "/loras/ink", 1.0),))
+    given = torch.rand((1, 512))
+    with torch.inference_mode(), residency.use(model("a"), Asker()) as plain:
+        expected = plain(given)
+        assert device.carrier.streamed(plain)
+        with residency.use(adapted, Asker()) as twin:
+            assert not device.carrier.streamed(plain)
+            assert torch.allclose(twin(given), 2 * expected, atol=1e-5)
+            assert torch.equal(plain(given), expected)
+    assert not any("_diffusers_hook" in one.__dict__ for one in shelf.made["a"].modules())

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.failpoint import POINTS
-from tests.faults.harness import Faulty, story
+from tests.faults.harness import PASSED, Faulty, story
 
 pytestmark = [
     pytest.mark.slow,
@@ -19,7 +18,7 @@ LATER = {  # places that are passed at every commit: not at the first one alone
     "pipe.write": (1, 3),
     "save.write": (1, 2),  # the second is the thumbnail
 }
-PLACES = [f"{name}@{hit}" for name in POINTS for hit in LATER.get(name, (1,))]
+PLACES = [f"{name}@{hit}" for name in PASSED for hit in LATER.get(name, (1,))]
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -31,7 +30,7 @@ def test_a_killed_process_costs_time_and_nothing_else(tmp_path: Path, place: str
         assert faulty.fired()
 
 
-@pytest.mark.parametrize("place", [name for name in POINTS if not name.startswith("migrate")])
+@pytest.mark.parametrize("place", [name for name in PASSED if not name.startswith("migrate")])
 def test_a_process_killed_by_the_other_end_costs_time_and_nothing_else(
     tmp_path: Path, place: str
 ) -> None:

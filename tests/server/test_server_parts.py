@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from core import errors
 from core.errors import DataDirInUse, Invalid, Problem
+from core.paths import shipped
 from server import assets, codec, lock, problems, protocol
 from server.signing import Signer
 from server.state import is_loopback
@@ -45,6 +46,15 @@ def test_words_fall_back_to_english_and_then_to_the_code(words: Words) -> None:
     assert words.explain("de", Problem(code="b", message="Said.")) == "Said."
     assert words.names()["de"] == "Deutsch"
     assert words.errors() == {"a": "A", "too_many": "At most {limit}."}
+
+
+def test_a_lack_of_memory_tells_the_largest_size_where_it_is_known() -> None:
+    words = Words(shipped("i18n"))
+    known = {"needed": 2, "free": 1, "largest_width": 512, "largest_height": 768}
+    told = words.explain("en", Problem(code="out_of_memory", params=known))
+    assert "512 × 768" in told
+    unknown = Problem(code="out_of_memory", params={"needed": 2, "free": 1})
+    assert "smaller size" in words.explain("en", unknown)
 
 
 def test_a_signature_holds_for_its_purpose_its_text_and_its_time(tmp_path: Path) -> None:

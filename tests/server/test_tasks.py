@@ -149,7 +149,6 @@ async def test_every_problem_of_a_conversion_is_found_before_anything_runs(
     assert await codes(studio, source, layout="diffusers") == [("nothing_to_convert", "/to")]
     xl = await put(studio, "xl lora", kind="lora", family="sdxl", format="single")
     gguf = await put(studio, "quantised", format="gguf", family="flux")
-    file = await put(studio, "file.safetensors", format="single")
     vae = await put(studio, "vae", kind="vae")
     loras = [{"model": "nothing"}, {"model": xl}, {"model": vae}]
     assert await codes(studio, source, dtype="float16", loras=loras, name="a/b") == [
@@ -162,9 +161,8 @@ async def test_every_problem_of_a_conversion_is_found_before_anything_runs(
         ("model_name_taken", "/to/name")
     ]
     assert await codes(studio, gguf, dtype="float16") == [("conversion_unsupported", "/to/layout")]
-    assert await codes(studio, file, layout="diffusers") == [
-        ("conversion_unsupported", "/to/layout")
-    ]
+    flux = await put(studio, "flux", family="flux")
+    assert await codes(studio, flux, layout="single") == [("conversion_unsupported", "/to/layout")]
     assert await codes(studio, vae, dtype="float16") == [("model_wrong_kind", "/model")]
     unknown = f"{API}/01ARZ3NDEKTSV4RRFFQ69G5FAV/convert"
     answer = await studio.client.post(unknown, json={"to": {"dtype": "float16"}})
@@ -206,7 +204,7 @@ async def test_verifying_draws_a_picture_and_its_result_is_read_with_the_job(
 
 
 async def test_what_cannot_be_verified_is_refused(studio: Studio) -> None:
-    file = await put(studio, "file.safetensors", format="single")
+    file = await put(studio, "file.gguf", format="gguf")
     answer = await studio.client.post(f"{API}/{file}/verify", json={})
     assert [one["code"] for one in answer.json()["errors"]] == ["verify_unsupported"]
     lora = await put(studio, "lora", kind="lora", format="single")

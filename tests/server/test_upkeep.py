@@ -1,11 +1,13 @@
 """What the server does by itself: scan, tidy, reconcile; and the pages of the client."""
 
+import re
 from functools import partial
 from pathlib import Path
 
 import anyio.to_thread
 import pytest
 
+from core.ipc.messages import Heartbeat
 from core.paths import shipped
 from server import housekeeping, library
 from tests.server.studio import DRAW, Opener, Studio, configured
@@ -92,3 +94,22 @@ async def test_system_tells_engine_and_version(studio: Studio) -> None:
     assert told["engine"]["state"] == "ready"
     assert told["boot"] == studio.state.boot
     assert str(Path.home()) not in str(told)
+
+
+async def test_system_and_figures_tell_what_weights_take_and_may_take(studio: Studio) -> None:
+    beat = Heartbeat(  # what the scripted engine says as well, perhaps meanwhile
+        jobs=[], phase="idle", progress_age=0.0, rss=1 << 20, used=1 << 20, total=1 << 30,
+        models=[], weights_ram=1 << 20, ram_budget=1 << 29,
+    )  # fmt: skip
+    studio.state.dispatcher.vitals.beat(beat)
+    told = (await studio.client.get("/api/v1/system")).json()
+    assert told["memory"] == {
+        "used": 1 << 20, "total": 1 << 30, "rss": 1 << 20, "weights_device": 0,
+        "weights_ram": 1 << 20, "vram_budget": 0, "ram_budget": 1 << 29, "models": [],
+    }  # fmt: skip
+    assert told["speed"] == "plain"
+    figures = (await studio.client.get("/metrics")).text
+    for name, value in (("ram", 1 << 20), ("ram_budget", 1 << 29), ("device", 0)):
+        found = re.search(rf"^heliograph_weights_{name}_bytes (\S+)$", figures, re.MULTILINE)
+        assert found is not None
+        assert float(found[1]) == value

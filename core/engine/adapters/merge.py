@@ -16,6 +16,7 @@ from core.engine.adapters.image_prompt import prompted
 from core.engine.adapters.twin import Twin, twin
 from core.engine.models.gguf import dense
 from core.engine.models.quantize import format_of
+from core.engine.speed import with_fused
 from core.engine.values import Handle
 from core.errors import ModelUnreadable
 
@@ -43,7 +44,7 @@ def adapt(handle: Handle, base: nn.Module) -> Twin:
         for name in sorted(uses)
         if (new := merged(modules[name], handle, uses[name], dtype, modules))
     }
-    made = twin(base, changes)
+    made = twin(base, with_fused(base, changes))
     return prompted(handle, made) if handle.image_adapters else made
 
 

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from core.engine.speed import uncompiled
+
 Changes = Mapping[str, Mapping[str, torch.Tensor]]  # name of a module → its new tensors, in RAM
 
 _TABLES = [name for name, value in nn.Module().__dict__.items() if isinstance(value, dict)]
@@ -86,6 +88,7 @@ def _shallow(module: nn.Module) -> nn.Module:
     made: nn.Module = module.__class__.__new__(module.__class__)
     made.__dict__.update(module.__dict__)
     made.__dict__.pop("_offloaded", None)
+    uncompiled(made)
     for name in _TABLES:
         made.__dict__[name] = module.__dict__[name].copy()
     return made

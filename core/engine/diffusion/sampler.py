@@ -201,6 +201,7 @@ class SamplingLoop:
             tell=tell,
             expected=lambda: self._reserve.expect(_need(rows)),
             doubt=lambda: self._reserve.doubt(_need(rows)),
+            share=lambda free: self._reserve.share(_need(rows), free),
         )
 
     def _rungs(self, rows: list[Row]) -> Iterator[Rung]:

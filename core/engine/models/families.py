@@ -50,6 +50,7 @@ class Family(NamedTuple):
     told: Told = calls.distilled
     flow: Flow | None = None  # predicts the way from picture to noise, and not the noise
     packed: int = 1  # cells that a network sees as one, by its number of input channels
+    sized: bool = False  # its network is told the size of the picture
     zeroed: bool = False  # an absent negative prompt is zeros, where the checkpoint does not say
     upcast: bool = False  # its autoencoder may overflow float16, and says where it does not
 
@@ -78,6 +79,7 @@ _XL = Family(
     towers=_TOWERS,
     call=calls.unet_xl,
     net=calls.net_xl,
+    sized=True,
     zeroed=True,
     upcast=True,
 )

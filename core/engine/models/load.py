@@ -70,7 +70,6 @@ def load(
         quantize.check(narrow, cuda, _name(handle))
     try:
         if handle.format in _FILES:
-            stamps.prove(handle, [Path(handle.path)])
             module = SingleFile(handle, part).read(dtype)
         else:
             module = _read_folder(handle, part, dtype)
@@ -90,8 +89,8 @@ def config_of(handle: Handle) -> Json:
     if handle.format not in _FILES:
         return _json(handle, str(_folder(handle, part) / "config.json"))
     try:
-        status = Path(handle.path).stat()
-        return copy.deepcopy(_told(handle, status.st_size, status.st_mtime_ns))
+        own = Path(handle.path).stat()
+        return copy.deepcopy(_told(handle, own.st_size, own.st_mtime_ns))
     except _BROKEN as error:
         raise _unreadable(handle, str(error)) from error
 

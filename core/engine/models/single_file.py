@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from core.engine.models import gguf, modules, single, tokens
+from core.engine.models import gguf, modules, single, stamps, tokens
 from core.engine.models.families import CONTROLNET, MODEL, Part
 from core.engine.models.original.schedule import schedule
 from core.engine.models.original.shapes import Json
@@ -21,9 +21,9 @@ GGUF = "gguf"  # the format of files that are packed
 
 
 class SingleFile:
-    """One part in a file.
+    """One part in a file, or in the shards that a file is the first of.
 
-    :raises ModelUnreadable: format_unsupported for a part that is not read from a file;
+    :raises ModelUnreadable: model_changed; format_unsupported for a part that no file is read for;
         model_part_missing where the file does not have it.
     """
 
@@ -36,8 +36,9 @@ class SingleFile:
         known = row is not None and (row.packs or not self._packed)
         if not known and (self._packed or handle.part != CONTROLNET):
             raise ModelUnreadable("format_unsupported", model=name, format=handle.format)
+        files = stamps.files_of(handle)
         self._weights: Weights | gguf.GgufWeights = (
-            gguf.GgufWeights(self._path, name) if self._packed else Weights([self._path], name)
+            gguf.GgufWeights(files[0], name) if self._packed else Weights(files, name)
         )
         self._config: Json | None = None
         if row is None:

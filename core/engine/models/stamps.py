@@ -1,4 +1,4 @@
-"""Stamps: is a file still what it was when the server looked it up?
+"""Stamps: the files of a model, and whether they are still what the server looked up.
 
 A name stands for content by its hash, or by size and time until the hash is known; a file that was
 written anew since then must not be drawn with under the old name. Knows files alone.
@@ -8,26 +8,40 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from core.engine.values import Handle
-from core.errors import ModelUnreadable
+from core.errors import Invalid, ModelUnreadable
+from core.library import examine
 
 _ROUNDING = 1  # milliseconds
 
 
-def prove(handle: Handle, files: Iterable[Path]) -> None:
-    """Compare the files of a part with the stamp of its handle, where there is one.
+def files_of(handle: Handle) -> list[Path]:
+    """List the files of a model that is no folder: itself, or the parts that it is the first of.
 
-    A file by itself has the stamp's size and time. In a folder the newest file of all gave the
-    time, and sizes are those of all of them: no file of the part is newer.
+    :raises ModelUnreadable: model_changed where they are not those of the handle's stamp; when one
+        is missing.
+    :raises OSError: when it cannot be read.
+    """
+    path = Path(handle.path)
+    try:
+        seen = examine.see(path, ())
+    except Invalid as error:
+        raise ModelUnreadable(model=path.name, reason="some of its files are missing") from error
+    size, changed = handle.stamp
+    late = int(seen.mtime * 1000) - changed
+    if (size or changed) and (abs(late) > _ROUNDING or seen.bytes != size):
+        raise ModelUnreadable("model_changed", model=path.name)
+    return [*seen.shards] or [path]
+
+
+def prove(handle: Handle, files: Iterable[Path]) -> None:
+    """Look whether files of a part in a folder are newer than its stamp, where there is one.
+
+    Of a folder the stamp's time is that of the newest file.
 
     :raises ModelUnreadable: model_changed.
     :raises OSError: when a file is gone.
     """
-    size, changed = handle.stamp
-    if not size and not changed:
-        return
-    alone = not Path(handle.path).is_dir()
-    for file in files:
-        status = file.stat()
-        late = int(status.st_mtime * 1000) - changed
-        if late > _ROUNDING or (alone and (late < -_ROUNDING or status.st_size != size)):
-            raise ModelUnreadable("model_changed", model=Path(handle.path).name)
+    _, changed = handle.stamp
+    newest = max((int(file.stat().st_mtime * 1000) for file in files), default=0)
+    if changed and newest > changed + _ROUNDING:
+        raise ModelUnreadable("model_changed", model=Path(handle.path).name)

@@ -3,7 +3,8 @@
 Knows ``AutoencoderKL`` of diffusers as ``load`` gives it; no batches beyond what it is handed.
 """
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +14,7 @@ from core.engine.carrier import place_of
 from core.engine.diffusion import noise, preview
 from core.engine.diffusion.seamless import Seamless, continued, margin, wrapped
 from core.engine.models.load import latent_size
+from core.errors import ModelNotFinite
 
 Coder = Callable[[torch.Tensor], torch.Tensor]
 
@@ -23,11 +25,14 @@ def encode(vae: Any, pixels: torch.Tensor) -> torch.Tensor:
     The mode of the posterior and not a sample of it: the same picture gives the same latents,
     so they can be cached. (diffusers' image-to-image samples; the posterior's deviation is far
     below the noise that follows.) Sides are cut to a multiple of the autoencoder's factor.
+
+    :raises ModelNotFinite: when what comes out is no number, as where float16 does not suffice.
     """
     _, factor = latent_size(vae.config)
     height, width = (side - side % factor for side in pixels.shape[-2:])
     centered = 2.0 * pixels[..., :height, :width].to(place_of(vae), torch.float32) - 1.0
     mode = vae.encode(centered.to(_format(vae))).latent_dist.mode().to(torch.float32)
+    _check(mode)
     if (spread := _spread(vae, mode)) is not None:
         mean, deviation = spread
         normed: torch.Tensor = (mode - mean) * vae.config.scaling_factor / deviation
@@ -41,6 +46,8 @@ def decode(vae: Any, latents: torch.Tensor, seamless: Seamless = "off") -> torch
 
     What diffusers' ``VaeImageProcessor.postprocess`` gives for tensors. A tile must not go on at
     its own other side: in tiles a seamless picture is decoded with a margin, which is cut off.
+
+    :raises ModelNotFinite: when what comes out is no number, as where float16 does not suffice.
     """
     if seamless != "off":
         if not vae.use_tiling:
@@ -60,7 +67,23 @@ def decode(vae: Any, latents: torch.Tensor, seamless: Seamless = "off") -> torch
     elif vae.config.shift_factor:
         unscaled = unscaled + vae.config.shift_factor
     decoded: torch.Tensor = vae.decode(unscaled.to(_format(vae)), return_dict=False)[0]
+    _check(decoded)
     return (decoded.to(torch.float32) * 0.5 + 0.5).clamp(0, 1)
+
+
+def least(vae: Any, shape: Sequence[int], *, latent: bool) -> int:
+    """Count the bytes that coding a picture as a whole takes at least.
+
+    Where a network has the picture's full size there are three tensors of its widest channels at
+    once: what a convolution is given, what it makes, and what is added to that afterwards.
+
+    :param shape: of the picture (1, 3, H, W), or of its latents (1, C, h, w).
+    """
+    channels: list[int] = list(vae.config.block_out_channels)
+    pixels = math.prod(shape[-2:]) * (latent_size(vae.config)[1] ** 2 if latent else 1)
+    # The decoder enlarges to the full size what the level before has made.
+    wide = channels[:2][-1] if latent else channels[0]
+    return 3 * wide * pixels * _format(vae).itemsize
 
 
 def tiles(vae: Any, side: int, *, latent: bool) -> bool:
@@ -102,6 +125,11 @@ def _spread(vae: Any, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor
         return None
     mean, deviation = (torch.tensor(one).view(1, -1, 1, 1).to(latents) for one in told)
     return mean, deviation
+
+
+def _check(made: torch.Tensor) -> None:
+    if not bool(made.isfinite().all()):
+        raise ModelNotFinite
 
 
 def _format(vae: Any) -> torch.dtype:

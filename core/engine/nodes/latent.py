@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import torch
 from msgspec import Meta
 
-from core.engine import masks, phase
+from core.engine import coding, masks
 from core.engine.adapters import image_prompt
 from core.engine.context import Context
 from core.engine.diffusion import inpaint, noise, preview, rows, samplers
@@ -18,6 +18,7 @@ from core.engine.diffusion.regions import Regions
 from core.engine.diffusion.sampler import SamplingLoop
 from core.engine.diffusion.seamless import Seamless
 from core.engine.diffusion.turns import Turn, turns_of
+from core.engine.ladder import sized
 from core.engine.models import fit, load
 from core.engine.models import vae as autoencoder
 from core.engine.models.families import family_of
@@ -145,11 +146,20 @@ class LatentSample(Node, tag="latent.sample"):
                 latent.samples[index : index + 1] if row is None else fetch(next(done))
                 for index, row in enumerate(batch)
             ]
-        return Latent(samples=torch.cat(samples))
+        made = torch.cat(samples)
+        coding.check_finite(model, made)
+        return Latent(samples=made)
 
     def _denoised(self, ctx: Context, model: Model, ready: list[rows.Row]) -> list[torch.Tensor]:
         """Denoise rows to their end; give their latents on the device."""
-        return ctx.engine.get(SamplingLoop).sample(ready)
+
+        def size() -> tuple[int, int]:
+            _, factor = load.latent_size(load.config_of(sibling(model, Vae)))
+            height, width = ready[0].latents.shape[-2:]
+            return width * factor, height * factor
+
+        with sized(size):
+            return ctx.engine.get(SamplingLoop).sample(ready)
 
     def _seen(self, pixels: tuple[int, int]) -> tuple[int, int]:
         """Give height and width of what the network sees at once of a picture."""
@@ -193,7 +203,7 @@ class LatentSample(Node, tag="latent.sample"):
             turns=turns[1:],
             guidance=self._guidance(self.guidance_scale if told is None else self.true_cfg_scale),
             told_guidance=told,
-            pixels=pixels_of(model, latent),
+            pixels=pixels_of(model, latent) if family.sized else (0, 0),
             kept=None if mask is None else inpaint.Kept(mask, start, first.drawn),
             channels=None if latent.channels is None else _one(latent.channels, index),
             controls=controls(index),
@@ -219,42 +229,12 @@ class LatentDecode(Node, tag="latent.decode"):
     def run(self, ctx: Context, vae: Vae, latent: Latent) -> Image:
         """Decode each picture of the batch."""
         work = partial(autoencoder.decode, seamless=self.seamless)
-        return Image(pixels=_each(ctx, vae, latent.samples, work, "decode"))
+        return Image(pixels=coding.each(ctx, vae, latent.samples, work, "decode"))
 
 
 def encode_pixels(ctx: Context, vae: Vae, pixels: torch.Tensor) -> torch.Tensor:
     """Encode pictures (B, 3, H, W) one by one: scaled latents (B, C, h, w) on the CPU."""
-    return _each(ctx, vae, pixels, autoencoder.encode, "encode")
-
-
-def _each(
-    ctx: Context,
-    vae: Vae,
-    batch: torch.Tensor,
-    work: Callable[[Any, torch.Tensor], torch.Tensor],
-    name: str,
-) -> torch.Tensor:
-    """Do ``work`` on one picture after another, each under the baton; give them on the CPU."""
-    done = []
-    for index in range(len(batch)):
-        done.append(_coded(ctx, vae, batch[index : index + 1], work, name))
-        ctx.progress(index + 1, len(batch), name)
-    return torch.cat(done)
-
-
-def _coded(
-    ctx: Context,
-    vae: Vae,
-    one: torch.Tensor,
-    work: Callable[[Any, torch.Tensor], torch.Tensor],
-    name: str,
-) -> torch.Tensor:
-    """Encode or decode one picture: as a whole, or in tiles when memory is short."""
-    longest, latent = max(one.shape[-2:]), name == "decode"
-    tiling = phase.Tiling(
-        "tile_vae", lambda part: autoencoder.tiles(part, longest, latent=latent), autoencoder.tiled
-    )
-    return phase.run(ctx, vae, name, one.shape, lambda part: work(part, one), tiling)
+    return coding.each(ctx, vae, pixels, autoencoder.encode, "encode")
 
 
 def _latent_map(ctx: Context, model: Model) -> preview.LatentMap | None:
@@ -264,8 +244,8 @@ def _latent_map(ctx: Context, model: Model) -> preview.LatentMap | None:
     def make() -> preview.LatentMap:
         return autoencoder.latent_map(
             load.latent_size(load.config_of(vae))[1],
-            lambda pixels: _coded(ctx, vae, pixels, autoencoder.encode, "encode"),
-            lambda latents: _coded(ctx, vae, latents, autoencoder.decode, "decode"),
+            lambda pixels: coding.coded(ctx, vae, pixels, autoencoder.encode, "encode"),
+            lambda latents: coding.coded(ctx, vae, latents, autoencoder.decode, "decode"),
         )
 
     if not ctx.engine.options.preview_rate:

@@ -1,19 +1,21 @@
 """Sketches: what a pipeline's latents show on their way, for previews.
 
 A latent map (``diffusion.preview``) is fitted to autoencoders whose latents are pictures of
-their own: (B, C, h, w), or packed to tokens of 2 × 2 cells. Knows no jobs.
+their own: (B, C, h, w), or packed to tokens of one cell or 2 × 2. Knows no jobs.
 """
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
+from torch.nn import functional
 
 from core.engine.carrier import place_of
 from core.engine.diffusion import preview
 from core.engine.models import vae as plain
 from core.engine.pipelines.whole import Whole
 
+_PATCH = 2  # cells of latents to a patch, each way
 _FLOW = "FlowMatchEulerDiscreteScheduler"
 _KEEPS_CLEAN = ("dpmsolver++", "sde-dpmsolver++")  # algorithms that keep estimates of the picture
 
@@ -23,6 +25,7 @@ class Coder(NamedTuple):
 
     encode: Callable[[Any, torch.Tensor], torch.Tensor]
     decode: Callable[[Any, torch.Tensor], torch.Tensor]
+    cells: int = 1  # of the autoencoder's latents to one of these, each way
 
 
 def known(whole: Whole) -> bool:
@@ -38,7 +41,7 @@ def fit(whole: Whole, factor: int) -> preview.LatentMap:
     autoencoder = whole.autoencoder
     coder = _CODERS[type(autoencoder).__name__]
     return plain.latent_map(
-        factor,
+        factor * coder.cells,
         lambda pixels: coder.encode(autoencoder, pixels).to("cpu"),
         lambda latents: coder.decode(autoencoder, latents).to("cpu"),
     )
@@ -102,10 +105,12 @@ def unpacked(latents: torch.Tensor, channels: int, cells: tuple[int, int]) -> to
         latents = latents[:, :, 0]
     if latents.ndim == 4:
         return latents if latents.shape[1] == channels else None
+    batch = len(latents)
+    if latents.ndim == 3 and tuple(latents.shape[1:]) == (height * width, channels):
+        return latents.transpose(1, 2).reshape(batch, channels, height, width)
     tokens = (height // 2) * (width // 2)
     if latents.ndim != 3 or tuple(latents.shape[1:]) != (tokens, channels * 4):
         return None
-    batch = len(latents)
     # (B, h/2·w/2, C·2·2) -> (B, C, h, w)
     grid = latents.view(batch, height // 2, width // 2, channels, 2, 2)
     return grid.permute(0, 3, 1, 4, 2, 5).reshape(batch, channels, height // 2 * 2, width // 2 * 2)
@@ -148,6 +153,28 @@ def _frames(autoencoder: Any, latents: torch.Tensor) -> torch.Tensor:
     return _shown(autoencoder.decode(given, return_dict=False)[0][:, :, 0])
 
 
+def _patches(autoencoder: Any, pixels: torch.Tensor) -> torch.Tensor:
+    """Encode pictures, and lay 2 × 2 cells into channels, each normalised."""
+    mode = autoencoder.encode(_centered(autoencoder, pixels)).latent_dist.mode()
+    mean, deviation = _running(autoencoder)
+    latents = functional.pixel_unshuffle(mode.to(torch.float32), _PATCH)
+    normal: torch.Tensor = (latents - mean) / deviation
+    return normal
+
+
+def _unpatched(autoencoder: Any, latents: torch.Tensor) -> torch.Tensor:
+    mean, deviation = _running(autoencoder)
+    cells = functional.pixel_shuffle(latents.to(mean.device) * deviation + mean, _PATCH)
+    dtype = next(autoencoder.parameters()).dtype
+    return _shown(autoencoder.decode(cells.to(dtype), return_dict=False)[0])
+
+
+def _running(autoencoder: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    normal, least = autoencoder.bn, autoencoder.config.batch_norm_eps
+    mean = normal.running_mean.to(torch.float32).view(1, -1, 1, 1)
+    return mean, (normal.running_var.to(torch.float32).view(1, -1, 1, 1) + least).sqrt()
+
+
 def _moments(autoencoder: Any) -> tuple[torch.Tensor, torch.Tensor]:
     config = autoencoder.config
     mean, deviation = (
@@ -161,4 +188,5 @@ _CODERS = {
     "AutoencoderKL": Coder(plain.encode, plain.decode),
     "AutoencoderDC": Coder(_compressed, _expanded),
     "AutoencoderKLQwenImage": Coder(_film, _frames),
+    "AutoencoderKLFlux2": Coder(_patches, _unpatched, _PATCH),
 }

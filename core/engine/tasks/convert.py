@@ -14,6 +14,7 @@ import msgspec
 
 import core
 from core.engine.tasks import casting, merging, parts, tensors
+from core.engine.tasks.blueprint import blueprint
 from core.engine.tasks.parts import Checkpoint, Component
 from core.engine.tasks.tensors import Lazy, Tick
 from core.engine.values import Handle
@@ -87,7 +88,7 @@ def convert(command: RunTask, task: Convert, counter: Counter) -> MadeModel:
         files = _write(plan, path, counter)
         done = True
         return MadeModel(path=path.name, name=task.to.name or name, files=files)
-    except (ValueError, OSError) as error:
+    except (ValueError, KeyError, OSError) as error:
         if isinstance(error, OSError) and DiskFull.caused(error):
             raise NoRoom(needed=counter.total, free=0) from error
         raise ModelUnreadable(model=source.name or name, reason=str(error)[:500]) from error
@@ -117,7 +118,8 @@ def _planned(command: RunTask, task: Convert, source: Resource, tick: Tick) -> _
         rest = _cast(checkpoint.rest, task, frozenset())
         whole = parts.as_original(checkpoint._replace(parts=made, rest=rest), family)
         return _Plan({"": (whole, _metadata(checkpoint, task, family, origin))}, {})
-    small = dict(checkpoint.small) | {folders.OWN: _own(source, family, origin)}
+    before = dict(checkpoint.small) if source.format == "diffusers" else blueprint(source)
+    small = before | {folders.OWN: _own(source, family, origin)}
     files = {f"{part.folder}/{part.file}": (part.tensors, {"format": "pt"}) for part in made}
     return _Plan(files, small)
 

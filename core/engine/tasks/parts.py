@@ -17,6 +17,7 @@ from core.library import folder as folders
 Json = dict[str, Any]
 
 TEXT = "text_model."  # before the names of a text encoder, but for newer files of transformers
+_SCALED = ".scale_weight"  # beside a weight of 8 bits, which is nothing without it
 _SMALL = frozenset({".json", ".txt", ".model"})
 _SMALL_BYTES = 16 << 20  # of a tokenizer, or a configuration
 _SMALL_FILES = 256
@@ -103,6 +104,8 @@ def _folder(path: Path, tick: Tick) -> Checkpoint:
 
 def _single(path: Path, originals: Sequence[Original], tick: Tick) -> Checkpoint:
     file = WeightFile(path, tick)
+    if any(name.endswith(_SCALED) for name in file.header.tensors):
+        raise ModelUnreadable("format_unsupported", model=path.name, format="fp8, scaled")
     shapes = {name: tensor.shape for name, tensor in file.header.tensors.items()}
     used: set[str] = set()
     parts = []

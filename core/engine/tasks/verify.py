@@ -5,6 +5,7 @@ Ours comes by the way that every picture goes, as the file that would be kept; t
 """
 
 import gc
+import tempfile
 import time
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from core.engine.ladder import climb
 from core.engine.models.families import family_of
 from core.engine.models.modules import transformers_lock
 from core.engine.runner import Runner
+from core.engine.tasks.blueprint import PIPELINES, blueprint
 from core.errors import JobError, ModelUnreadable
 from core.graph.catalogue import Resource
 from core.ipc.messages import RunTask
@@ -30,6 +32,8 @@ from core.records.task import Verify
 _FIRST = 3  # steps of the pictures that nobody times
 _EXACT = 1  # levels of 255 that float32 may differ by
 _ROUNDED = 2  # and the shorter formats
+
+_UNCHECKED = {"safety_checker": None, "requires_safety_checker": False}
 
 Pixels = numpy.ndarray[Any, numpy.dtype[numpy.uint8]]  # (H, W, 3)
 
@@ -142,28 +146,48 @@ def _pipeline(source: Resource, engine: Engine) -> Any:
     """Load diffusers' pipeline from the model's own folder, without a network."""
     import diffusers
 
-    if source.format != "diffusers":
-        raise Unverifiable(model=source.name, reason=source.format)
+    # In float32, torch's default: any other would be set for all threads meanwhile.
+    given: dict[str, Any] = {"torch_dtype": torch.float32, "local_files_only": True}
     try:
-        config = diffusers.DiffusionPipeline.load_config(source.path, local_files_only=True)
-        plain = {"safety_checker": None, "requires_safety_checker": False}
-        given = plain if "safety_checker" in config else {}
-        # In float32, torch's default: any other would be set for all threads meanwhile.
-        with transformers_lock:
-            made = diffusers.DiffusionPipeline.from_pretrained(
-                source.path, torch_dtype=torch.float32, local_files_only=True,
-                use_safetensors=True, **given,
-            )  # fmt: skip
+        if source.format == "diffusers":
+            config = diffusers.DiffusionPipeline.load_config(source.path, local_files_only=True)
+            given |= _UNCHECKED if "safety_checker" in config else {}
+            with transformers_lock:
+                made = diffusers.DiffusionPipeline.from_pretrained(
+                    source.path, use_safetensors=True, **given
+                )
+        elif source.format == "single":
+            made = _of_file(source, given)
+        else:
+            raise Unverifiable(model=source.name, reason=source.format)
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise ModelUnreadable(model=source.name, reason=str(error)[:500]) from error
     made.set_progress_bar_config(disable=True)
     return made
 
 
+def _of_file(source: Resource, given: dict[str, Any]) -> Any:
+    """Load diffusers' pipeline of a single file by its own loader, which needs configurations."""
+    import diffusers
+
+    files = blueprint(source)
+    kind = getattr(diffusers, PIPELINES[source.family or ""])
+    with tempfile.TemporaryDirectory(prefix="heliograph-") as folder:
+        for name, content in files.items():
+            place = Path(folder, name)
+            place.parent.mkdir(exist_ok=True)
+            place.write_bytes(content)
+        with transformers_lock:
+            return kind.from_single_file(source.path, config=folder, **given)
+
+
 def _theirs(task_run: Telling, pipeline: Any, task: Verify, source: Resource) -> Drawn:
     device = task_run.engine.device
     aligned = family_of(source.family or "", source.name).aligned
-    base = dict(pipeline.scheduler.config)
+    config = dict(pipeline.scheduler.config)
+    # Less what its class put in for itself: another class has other values of its own.
+    filled = {"_use_default_values", *config.get("_use_default_values", ())}
+    base = {name: value for name, value in config.items() if name not in filled}
 
     def draw(steps: int, phase: str) -> Pixels:
         def stepped(_: Any, step: int, __: Any, kept: dict[str, Any]) -> dict[str, Any]:

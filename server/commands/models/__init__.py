@@ -16,6 +16,9 @@ ACTIONS = {  # name → help, module beside this one
     "adopt": ("use a folder of models in place", "scanning"),
     "abandon": ("leave a folder that is used in place", "scanning"),
     "recommend": ("list models to begin with", "recommending"),
+    "install": ("bring a model into the library: a path, hf:owner/name, or a URL", "install"),
+    "installs": ("list what comes, and what came", "install"),
+    "remove": ("take a model out of the library, with its files", "remove"),
 }
 
 

@@ -174,6 +174,8 @@ class TestParts:
         (tmp_path / "config.json").write_text('{"_class_name": "SomethingNew"}')
         safetensors(tmp_path / "a.safetensors")
         safetensors(tmp_path / "deeper" / "b.safetensors")
+        for number in range(5_000):  # more than one model may have
+            os.close(os.open(f"{tmp_path}/deeper/{number:06}.txt", os.O_CREAT))
         assert set(names(tmp_path).values()) == {"a", "b"}
 
 

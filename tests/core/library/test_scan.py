@@ -124,6 +124,18 @@ class TestFolder:
         with pytest.raises(Invalid):
             read_folder(pipeline(tmp_path / "m", own={"defaults": {"width": "wide"}}))
 
+    @pytest.mark.parametrize(
+        "own",
+        [{"name": "\ud800"}, {"family": "\udfff"}, {"defaults": {"sampler": "\ud800"}},
+         {"defaults": {"width": 10**30}}, {"defaults": {"guidance_scale": 1e300}}],
+    )  # fmt: skip
+    def test_wishes_that_cannot_be_stored_are_invalid(
+        self, own: dict[str, Any], tmp_path: Path
+    ) -> None:
+        with pytest.raises(Invalid) as caught:
+            read_folder(pipeline(tmp_path / "m", own=own))
+        assert caught.value.name == "model_config_invalid"
+
     def test_any_folder_is_no_model(self, tmp_path: Path) -> None:
         assert not is_model(tmp_path)
 
@@ -186,6 +198,22 @@ class TestScan:
     def test_a_root_that_is_not_there_is_passed_over(self, tmp_path: Path) -> None:
         safetensors(tmp_path / "fox.safetensors")
         assert len(scan.scan([("gone", tmp_path / "gone"), ("models", tmp_path)])) == 1
+
+    @pytest.mark.skipif(os.name == "nt", reason="folders have no such modes there")
+    def test_a_folder_that_lists_its_names_and_opens_nothing_hides_no_others(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            root.chmod(0o755)
+            safetensors(root / "fox.safetensors")
+            (pipeline(root / "locked")).chmod(0o444)
+            user = os.geteuid()
+            if user == 0:
+                os.seteuid(65534)
+            try:
+                assert [one.name for one in scan.scan([("models", root)])] == ["fox"]
+            finally:
+                os.seteuid(user)
+                (root / "locked").chmod(0o755)
 
     @pytest.mark.skipif(os.name == "nt", reason="folders have no such modes there")
     def test_an_unreadable_folder_is_passed_over(self) -> None:

@@ -33,13 +33,13 @@ def tiny_sd3(newer: bool = True) -> Any:
     )  # fmt: skip
 
 
-def tiny_t5() -> Any:
+def tiny_t5(wide: int = 32) -> Any:
     from transformers import T5Config, T5EncoderModel
 
     torch.manual_seed(0)
     return T5EncoderModel(
         T5Config(
-            vocab_size=32128, d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4,
+            vocab_size=32128, d_model=wide, d_kv=8, d_ff=64, num_layers=2, num_heads=4,
             feed_forward_proj="gated-gelu", tie_word_embeddings=False,
         )
     ).eval()  # fmt: skip

@@ -15,6 +15,7 @@ from core.engine.models import load
 from core.engine.models.families import FAMILIES
 from core.engine.values import Model, Place, TextEncoder, Vae
 from core.errors import ModelUnreadable
+from core.library.scan import examine
 from tests.engine.models import originals
 
 pytestmark = pytest.mark.timeout(240)
@@ -247,6 +248,30 @@ def test_a_file_that_was_changed_since_it_was_looked_up_is_not_read(
     for other in ((stamp[0] + 1, stamp[1]), (stamp[0], stamp[1] - 5), (stamp[0], stamp[1] + 5)):
         with pytest.raises(ModelUnreadable, match="model_changed"):
             load.load(structs.replace(handle, stamp=other), torch.float32)
+
+
+def test_parts_of_a_file_that_was_cut_up_are_read_as_one(first: Pair, tmp_path: Path) -> None:
+    names = sorted(first.tensors)
+    for number, some in enumerate((names[::2], names[1::2]), 1):
+        tensors = {name: first.tensors[name] for name in some}
+        originals.write(tmp_path / f"cut-{number:05}-of-00002.safetensors", tensors)
+    handle = first.handle(Vae, tmp_path / "cut-00001-of-00002.safetensors")
+    assert same(load.load(handle, torch.float32), load.load(first.handle(Vae), torch.float32))
+    found = examine(Path(handle.path))
+    assert found is not None
+    stamped = structs.replace(handle, stamp=(found.bytes, int(found.mtime * 1000)))
+    load.load(stamped, torch.float32)
+    (tmp_path / "cut-00002-of-00002.safetensors").unlink()
+    with pytest.raises(ModelUnreadable, match="model_unreadable"):
+        load.load(stamped, torch.float32)
+
+
+def test_the_stamp_of_the_library_is_the_files(first: Pair) -> None:
+    for path, kind, layout in ((first.file, Vae, "single"), (first.folder, Vae, "diffusers")):
+        found = examine(path)
+        assert found is not None
+        stamp = (found.bytes, int(found.mtime * 1000))
+        load.load(first.handle(kind, path, format=layout, stamp=stamp), torch.float32)
 
 
 def test_a_folder_is_changed_once_a_file_of_the_part_is_newer(first: Pair) -> None:

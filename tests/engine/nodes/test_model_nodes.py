@@ -10,13 +10,15 @@ import pytest
 import torch
 
 from core.engine.context import Context
+from core.engine.models.families import FAMILIES
 from core.engine.nodes.latent import LatentDecode, LatentEmpty, LatentSample
 from core.engine.nodes.model import ModelLoad
 from core.engine.nodes.prompt import PromptEncode
 from core.errors import Invalid, ModelUnreadable
 from core.graph.catalogue import Resource
+from core.library.scan import examine
 from tests.engine.bench import Bench
-from tests.engine.models import originals
+from tests.engine.models import original_folders, originals
 from tests.engine.models.originals import Tensors
 
 pytestmark = [
@@ -77,6 +79,20 @@ def drawn(shelf: Shelf, *found: Resource, **named: str) -> torch.Tensor:
 def test_a_file_draws_what_its_folder_does(shelf: Shelf) -> None:
     file = originals.write(shelf.root / "whole.safetensors", shelf.tensors)
     assert torch.equal(drawn(shelf, of(file)), drawn(shelf, of(shelf.folder)))
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES.keys() & original_folders.FAMILIES))
+def test_a_file_of_each_family_draws_what_its_folder_does(
+    shelf: Shelf, tmp_path: Path, family: str
+) -> None:
+    tensors = original_folders.write(tmp_path / "folder", family)
+    file = originals.write(tmp_path / f"{family}.safetensors", tensors)
+    assert examine(file) is not None
+    made = drawn(shelf, of(file, family=family))
+    assert made.isfinite().all() and made.std() > 0
+    # Matrices are multiplied in another order where they lie at other addresses.
+    expected = drawn(shelf, of(tmp_path / "folder", family=family))
+    assert torch.allclose(made, expected, rtol=0, atol=1e-5)
 
 
 def test_parts_in_files_of_their_own_draw_what_the_whole_does(shelf: Shelf) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 SIZE = 32  # pixels that they are drawn at here
+SIDES = {"kandinsky": 64}  # where that is not among the sides that it draws
 _HIDDEN = 16
 
 
@@ -226,7 +227,101 @@ def qwen() -> Any:
     )  # fmt: skip
 
 
+def chroma() -> Any:
+    from diffusers import ChromaPipeline, ChromaTransformer2DModel
+
+    return ChromaPipeline(
+        tokenizer=tokenizer(), text_encoder=_t5(), vae=_vae(4, shift_factor=0.1),
+        scheduler=_flow(), image_encoder=None, feature_extractor=None,
+        transformer=ChromaTransformer2DModel(
+            patch_size=1, in_channels=16, num_layers=1, num_single_layers=1,
+            attention_head_dim=16, num_attention_heads=2, joint_attention_dim=_HIDDEN,
+            axes_dims_rope=(4, 4, 8), approximator_num_channels=8,
+            approximator_hidden_dim=16, approximator_layers=1,
+        ),
+    )  # fmt: skip
+
+
+def kandinsky() -> Any:
+    """Make the combined one: a prior draws an embedding of a picture, a decoder the picture."""
+    from diffusers import (
+        DDPMScheduler,
+        KandinskyV22CombinedPipeline,
+        PriorTransformer,
+        UnCLIPScheduler,
+        UNet2DConditionModel,
+        VQModel,
+    )
+    from transformers import (
+        CLIPImageProcessorPil,
+        CLIPTextConfig,
+        CLIPTextModelWithProjection,
+        CLIPVisionConfig,
+        CLIPVisionModelWithProjection,
+    )
+
+    text = CLIPTextConfig(
+        vocab_size=128, hidden_size=_HIDDEN, intermediate_size=32, num_hidden_layers=2,
+        num_attention_heads=2, projection_dim=_HIDDEN, max_position_embeddings=77,
+        bos_token_id=3, eos_token_id=1, pad_token_id=0,
+    )  # fmt: skip
+    seeing = CLIPVisionConfig(
+        hidden_size=_HIDDEN, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
+        projection_dim=_HIDDEN, image_size=32, patch_size=8,
+    )  # fmt: skip
+    return KandinskyV22CombinedPipeline(
+        unet=UNet2DConditionModel(
+            in_channels=4, out_channels=8, block_out_channels=(8, 16), layers_per_block=1,
+            down_block_types=("ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"),
+            up_block_types=("SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D"),
+            mid_block_type="UNetMidBlock2DSimpleCrossAttn", addition_embed_type="image",
+            addition_embed_type_num_heads=8, encoder_hid_dim=_HIDDEN,
+            encoder_hid_dim_type="image_proj", cross_attention_dim=8, attention_head_dim=4,
+            resnet_time_scale_shift="scale_shift", norm_num_groups=4,
+        ),
+        scheduler=DDPMScheduler(clip_sample=False, prediction_type="epsilon"),
+        movq=VQModel(
+            block_out_channels=(32, 32, 32, 32), down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4, latent_channels=4, norm_num_groups=32,
+            num_vq_embeddings=12, vq_embed_dim=4, norm_type="spatial",
+        ),
+        prior_prior=PriorTransformer(
+            num_attention_heads=2, attention_head_dim=8, num_layers=1, embedding_dim=_HIDDEN
+        ),
+        prior_image_encoder=CLIPVisionModelWithProjection(seeing),
+        prior_text_encoder=CLIPTextModelWithProjection(text), prior_tokenizer=tokenizer(77),
+        prior_scheduler=UnCLIPScheduler(
+            variance_type="fixed_small_log", prediction_type="sample", clip_sample_range=5.0
+        ),
+        prior_image_processor=CLIPImageProcessorPil(crop_size=32, size=32),
+    )  # fmt: skip
+
+
+def flux2() -> Any:
+    from diffusers import AutoencoderKLFlux2, Flux2KleinPipeline, Flux2Transformer2DModel
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    qwen = Qwen3Config(  # its layers 9, 18 and 27 are read
+        vocab_size=128, hidden_size=_HIDDEN, intermediate_size=16, num_hidden_layers=28,
+        num_attention_heads=2, num_key_value_heads=1, head_dim=8, tie_word_embeddings=True,
+    )  # fmt: skip
+    return Flux2KleinPipeline(
+        tokenizer=tokenizer(512), text_encoder=Qwen3ForCausalLM(qwen), scheduler=_flow(),
+        vae=AutoencoderKLFlux2(
+            block_out_channels=(8, 8), down_block_types=("DownEncoderBlock2D",) * 2,
+            up_block_types=("UpDecoderBlock2D",) * 2, latent_channels=4, norm_num_groups=4,
+            sample_size=SIZE,
+        ),
+        transformer=Flux2Transformer2DModel(
+            in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16,
+            num_attention_heads=2, joint_attention_dim=3 * _HIDDEN, timestep_guidance_channels=16,
+            axes_dims_rope=(4, 4, 4, 4), guidance_embeds=False,
+        ),
+    )  # fmt: skip
+
+
 MADE: dict[str, Callable[[], Any]] = {
     "pixart": pixart, "sana": sana, "lumina": lumina, "aura": aura, "hunyuan": hunyuan,
     "z_image": z_image, "qwen": qwen,
+    "chroma": chroma, "flux2": flux2, "kandinsky": kandinsky,
 }  # fmt: skip

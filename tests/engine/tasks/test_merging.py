@@ -33,14 +33,11 @@ def tiny(written: Path) -> Tiny:
 
 
 def drawn(tiny: Tiny, network: Any = None, encoder: Any = None) -> torch.Tensor:
-    """Draw (1, 3, H, W) in [0, 1] with other networks than the model's own."""
-    from core.engine.models import text
-
+    """Draw (1, 3, H, W) in [0, 1], with other networks than the model's own if given."""
     loop = SamplingLoop(floor())  # type: ignore[arg-type]
+    own, tiny.encoder = tiny.encoder, encoder or tiny.encoder
     row = tiny.row(network=network or tiny.network, steps=3)
-    if encoder is not None:
-        row.positive = text.encode(encoder, "a red fox")
-        row.negative = text.encode(encoder, "")
+    tiny.encoder = own
     with torch.inference_mode():
         (latents,) = loop.sample([row])
         return vae.decode(tiny.autoencoder, latents)

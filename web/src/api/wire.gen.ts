@@ -207,6 +207,7 @@ export type Capabilities = {
   schedules: string[];
   sampling: Record<string, Possible>;
   recipes: RecipeInfo[];
+  own_recipes: Record<string, RecipeInfo[]>;
   training_methods: string[];
   formats: string[];
   upload_types: string[];
@@ -242,6 +243,8 @@ export type SystemInfo = {
   sockets: number;
   queue: Record<string, number>;
   paused: boolean;
+  memory: MemoryInfo | null;
+  speed: string;
 };
 
 /** The engine as it last spoke. */
@@ -252,6 +255,18 @@ export type EngineInfo = {
   device_name: string | null;
   memory_total: number | null;
   torch: string | null;
+};
+
+/** The engine's memory as its last heartbeat told it. Bytes. */
+export type MemoryInfo = {
+  used: number;
+  total: number;
+  rss: number;
+  weights_device: number;
+  weights_ram: number;
+  vram_budget: number;
+  ram_budget: number;
+  models: string[];
 };
 
 /** An error answer (RFC 9457). */
@@ -405,14 +420,14 @@ export type BoardChanged = {
   deleted: boolean;
 };
 
-/** An install was accepted, finished or failed. */
+/** An install was accepted, began, was paused, finished or failed. */
 export type ModelInstall = {
   type: "model.install";
   seq: number;
   at: string;
   owner: string | null;
   install: string;
-  status: "canceled" | "failed" | "queued" | "running" | "succeeded";
+  status: "canceled" | "failed" | "paused" | "queued" | "running" | "succeeded";
   source: string;
   model: string | null;
   error: Problem | null;

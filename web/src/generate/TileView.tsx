@@ -100,7 +100,9 @@ function Live({ tile }: { tile: Tile }): ReactNode {
 function Stopped({ tile }: { tile: Tile }): ReactNode {
   const { t } = useTranslation();
   const { retry } = useActions();
-  const words = tile.error ? t(`errors.${tile.error.code}`, tile.error.params ?? {}) : "";
+  const sized = tile.error?.code === "out_of_memory" && tile.error.params?.["largest_width"] !== undefined;
+  const key = sized ? "errors.out_of_memory_sized" : `errors.${tile.error?.code ?? ""}`;
+  const words = tile.error ? t(key, tile.error.params ?? {}) : "";
   const known = words && !words.startsWith("errors.") ? words : (tile.error?.message ?? "");
   return (
     <figcaption className="tile-stopped">
