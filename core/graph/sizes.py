@@ -44,9 +44,9 @@ _GUIDANCE = {"flux": 3.5, "sd3": 5.0}  # of those that are drawn with less than 
 
 def native(family: str, defaults: ModelDefaults) -> ModelDefaults:
     """Fill in the size and the guidance that suit a family, where a model does not say its own."""
-    if defaults.guidance_scale is None and family in _GUIDANCE:
-        defaults = structs.replace(defaults, guidance_scale=_GUIDANCE[family])
-    side = _NATIVE.get(family)
+    side, scale = _NATIVE.get(family), _GUIDANCE.get(family)
+    if scale is not None and defaults.guidance_scale is None:
+        defaults = structs.replace(defaults, guidance_scale=scale)
     if side is None or defaults.width is not None or defaults.height is not None:
         return defaults
     return structs.replace(defaults, width=side, height=side)
