@@ -1,4 +1,4 @@
-"""All that a client may offer: families, samplers, recipes, limits. Writes nothing."""
+"""The verb that tells a client all that it may offer, so that it hard-codes none of it."""
 
 from typing import Annotated, Any
 
@@ -55,6 +55,14 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     scopes: list[str]
 
 
+def _told(recipe: Recipe) -> RecipeInfo:
+    return RecipeInfo(
+        name=recipe.name,
+        title=(recipe.fields.__doc__ or "").strip(),
+        fields=msgspec.json.schema(recipe.fields),
+    )
+
+
 async def capabilities(state: State, principal: Principal, ask: Nothing) -> Capabilities:
     """Tell a client everything that it may offer."""
     nodes = state.nodes
@@ -94,12 +102,4 @@ async def capabilities(state: State, principal: Principal, ask: Nothing) -> Capa
         language=state.settings.language,
         topics=list(TOPICS),
         scopes=list(SCOPES),
-    )
-
-
-def _told(recipe: Recipe) -> RecipeInfo:
-    return RecipeInfo(
-        name=recipe.name,
-        title=(recipe.fields.__doc__ or "").strip(),
-        fields=msgspec.json.schema(recipe.fields),
     )

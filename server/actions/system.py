@@ -1,4 +1,4 @@
-"""Verbs of the server itself: settings, tokens, figures."""
+"""Verbs of the server itself: capabilities, settings, tokens, figures."""
 
 import logging
 import platform
