@@ -15,9 +15,10 @@ from msgspec import NODEFAULT, Struct, inspect
 from core.graph.recipes import Generate
 from core.records import events
 from core.store.work import QueueState
+from server.actions.capabilities import Capabilities
 from server.actions.images import MadeBy
 from server.actions.jobs import Generated
-from server.actions.system import Capabilities, SystemInfo
+from server.actions.system import SystemInfo
 from server.problems import ProblemDocument
 
 log = logging.getLogger(__name__)

@@ -9,6 +9,7 @@ from msgspec import Struct
 from server.actions import (
     batches,
     boards,
+    capabilities,
     graphs,
     images,
     installs,
@@ -84,7 +85,7 @@ VERBS: dict[str, tuple[Action, Access]] = {
     "pause_install": (installs.pause, "admin"),
     "resume_install": (installs.resume, "admin"),
     "cancel_install": (installs.cancel, "admin"),
-    "capabilities": (system.capabilities, "read"),
+    "capabilities": (capabilities.capabilities, "read"),
     "system": (system.system, "read"),
 }
 

@@ -37,16 +37,20 @@ def _pixels(length: float) -> int:
     return max(1, round(length))
 
 
-# Families that are drawn larger than where nobody says anything, by the side of a picture.
-_NATIVE = {"sdxl": 1024, "sdxl-refiner": 1024, "sd3": 1024, "flux": 1024}
-_GUIDANCE = {"flux": 3.5, "sd3": 5.0}  # of those that are drawn with less than the others
+# What suits the families that are not drawn as the others are, where a model says nothing.
+_SUITED = {
+    "sdxl": ModelDefaults(width=1024, height=1024),
+    "sdxl-refiner": ModelDefaults(width=1024, height=1024),
+    "sd3": ModelDefaults(width=1024, height=1024, guidance_scale=5.0),
+    "flux": ModelDefaults(width=1024, height=1024, guidance_scale=3.5),
+}
 
 
 def native(family: str, defaults: ModelDefaults) -> ModelDefaults:
     """Fill in the size and the guidance that suit a family, where a model does not say its own."""
-    if defaults.guidance_scale is None and family in _GUIDANCE:
-        defaults = structs.replace(defaults, guidance_scale=_GUIDANCE[family])
-    side = _NATIVE.get(family)
-    if side is None or defaults.width is not None or defaults.height is not None:
+    suited = _SUITED.get(family, ModelDefaults())
+    if defaults.guidance_scale is None:
+        defaults = structs.replace(defaults, guidance_scale=suited.guidance_scale)
+    if defaults.width is not None or defaults.height is not None:
         return defaults
-    return structs.replace(defaults, width=side, height=side)
+    return structs.replace(defaults, width=suited.width, height=suited.height)

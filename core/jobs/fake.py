@@ -218,14 +218,9 @@ class FakeExecutor:
             data = await to_thread.run_sync(shipped("catalogue.json").read_bytes)
             self._catalogue = msgspec.json.decode(data, type=Catalogue)
         self._hello = Hello(
-            protocol=PROTOCOL,
-            pid=0,
-            device="cpu",
-            device_name="fake engine",
-            memory_total=1 << 30,
-            torch="",
-            catalogue=self._catalogue,
-        )
+            protocol=PROTOCOL, pid=0, device="cpu", device_name="fake engine",
+            memory_total=1 << 30, torch="", catalogue=self._catalogue,
+        )  # fmt: skip
         await self.say(self._hello)
 
     async def _beat(self) -> None:

@@ -3,6 +3,7 @@
 from server.actions import (
     batches,
     boards,
+    capabilities,
     graphs,
     images,
     installs,
@@ -71,7 +72,7 @@ def routes() -> list[Route]:
         verb("DELETE", f"{flow}/{{workflow}}", workflows.delete, "generate", tag="workflows"),
         verb("POST", f"{flow}/{{workflow}}/run", runs.run, "generate", tag="workflows", status=201),
         *_models(),
-        verb("GET", f"{API}/capabilities", system.capabilities, "read", tag="system"),
+        verb("GET", f"{API}/capabilities", capabilities.capabilities, "read", tag="system"),
         verb("GET", f"{API}/config", system.config, "admin", tag="system"),
         verb("PATCH", f"{API}/config", system.change_config, "admin", tag="system"),
         verb("GET", f"{API}/tokens", system.list_tokens, "admin", tag="system"),

@@ -26,8 +26,9 @@ def arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", nargs="?", help="id, name or hash of a checkpoint")
     command.add_argument("--to", choices=("diffusers", "single"), help="a folder or a single file")
     command.add_argument(
-        "--dtype", choices=(*_DTYPES, *_DTYPES.values()), help="number format of the weights"
-    )
+        "--dtype", dest="weights", choices=(*_DTYPES, *_DTYPES.values()),
+        help="number format of the weights",
+    )  # fmt: skip
     command.add_argument(
         "--merge", action="append", default=[], type=_lora, metavar="LORA[:WEIGHT]",
         help="a LoRA that becomes part of it; again for several",
@@ -38,7 +39,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
         help="read an old .pt, .pth, .ckpt or .bin on this machine, and write its weights",
     )  # fmt: skip
     command.add_argument("-o", "--output", type=Path, help="file to write, for --from-pickle")
-    drawing.arguments(command)
+    drawing.arguments(command, without=("dtype",))
 
 
 def run(parsed: argparse.Namespace, config: Config) -> int:
@@ -66,7 +67,7 @@ def _unpickle(source: Path, output: Path | None) -> int:
 async def _convert(parsed: argparse.Namespace, config: Config) -> int:
     wanted: dict[str, Any] = {
         "layout": parsed.to,
-        "dtype": _DTYPES.get(parsed.dtype, parsed.dtype),
+        "dtype": _DTYPES.get(parsed.weights, parsed.weights),
         "loras": [{"model": name, "weight": weight} for name, weight in parsed.merge],
         "name": parsed.name,
     }
