@@ -1,14 +1,23 @@
 """Models on the command line: converted by a server of its own, verified, taken out of a pickle."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from server.commands.models import convert
 from tests.contract.test_task_contract import model
-from tests.server.test_process import command
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+def command(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "server", *arguments],
+        cwd=ROOT, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ PIPELINES = {  # family → class in diffusers
     "sd1": "StableDiffusionPipeline", "sd2": "StableDiffusionPipeline",
     "sdxl": "StableDiffusionXLPipeline", "sd3": "StableDiffusion3Pipeline", "flux": "FluxPipeline",
 }  # fmt: skip
+_ZEROS = "force_zeros_for_empty_prompt"
 _ABSENT = {  # parts that pipelines of a class may have, and these have not
     "StableDiffusionPipeline": ("safety_checker", "feature_extractor", "image_encoder"),
 }
@@ -57,6 +58,9 @@ def blueprint(source: Resource) -> dict[str, bytes]:
             index[part.tokenizer] = ["transformers", part.tokens]
             read_by = tokens.shipped_with(facts(source.family or "")[id_], config)
             files |= _saved(read_by, part.tokenizer)
+    told = facts(source.family or "")
+    if _ZEROS in told:
+        index[_ZEROS] = told[_ZEROS]
     for absent in _ABSENT.get(class_name, ()):
         index[absent] = [None, None]
     if "safety_checker" in index:

@@ -99,17 +99,17 @@ def convert(command: RunTask, task: Convert, counter: Counter) -> MadeModel:
 
 def _planned(command: RunTask, task: Convert, source: Resource, tick: Tick) -> _Plan:
     family = source.family or ""
+    origin = _origin(command, task, source, tick)
+    if task.to.layout == source.format == "single" and not task.to.loras:
+        # As it is, whatever its layout: what belongs to no part stays, too.
+        file = parts.weight_file(Path(source.path), tick)
+        cast = _cast({one: file.lazy(one) for one in file.header.tensors}, task, frozenset())
+        alone = Checkpoint([], [file], {}, {})
+        return _Plan({"": (cast, _metadata(alone, task, family, origin))}, {})
     checkpoint = parts.opened(source.path, source.format, family, tick)
-    same = task.to.layout == source.format
     made = checkpoint.parts
     if task.to.loras:
         made = merging.merged(made, _handle(command, task, source))
-    origin = _origin(command, task, source, tick)
-    if task.to.layout == "single" and same and not task.to.loras:
-        # As it is: what belongs to no part stays, too.
-        whole = {one: file.lazy(one) for file in checkpoint.files for one in file.header.tensors}
-        cast = _cast(whole, task, frozenset())
-        return _Plan({"": (cast, _metadata(checkpoint, task, family, origin))}, {})
     made = [part._replace(tensors=_cast(part.tensors, task, _kept(part, checkpoint, task)))
             for part in made]  # fmt: skip
     if not task.to.dtype:

@@ -75,6 +75,17 @@ def as_original(checkpoint: Checkpoint, family: str) -> dict[str, Lazy]:
     return made
 
 
+def weight_file(path: Path, tick: Tick) -> WeightFile:
+    """Open a file whose weights are all that there is to know.
+
+    :raises ModelUnreadable: format_unsupported for one with scales beside its weights.
+    """
+    file = WeightFile(path, tick)
+    if any(name.endswith(_SCALED) for name in file.header.tensors):
+        raise ModelUnreadable("format_unsupported", model=path.name, format="fp8, scaled")
+    return file
+
+
 def weights_of(folder: Path) -> list[Path]:
     """Find the safetensors of a part: a file or its shards, in full precision if there is."""
     found = sorted(folder.glob("*.safetensors"))
@@ -103,9 +114,7 @@ def _folder(path: Path, tick: Tick) -> Checkpoint:
 
 
 def _single(path: Path, originals: Sequence[Original], tick: Tick) -> Checkpoint:
-    file = WeightFile(path, tick)
-    if any(name.endswith(_SCALED) for name in file.header.tensors):
-        raise ModelUnreadable("format_unsupported", model=path.name, format="fp8, scaled")
+    file = weight_file(path, tick)
     shapes = {name: tensor.shape for name, tensor in file.header.tensors.items()}
     used: set[str] = set()
     parts = []

@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from core.engine.values import Model, TextEncoder, Vae
 from core.library import scan
 from tests.engine.models import originals
 from tests.engine.tasks.conftest import Command
-from tests.engine.tasks.test_convert import run, same
+from tests.engine.tasks.test_convert import run, same, write_family
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 OF_NO_PART = (
@@ -86,3 +87,24 @@ def test_diffusers_itself_loads_the_folder(tmp_path: Path, command: Command) -> 
         pipeline = StableDiffusionPipeline.from_pretrained(folder, local_files_only=True)
     assert same(pipeline.unet.state_dict(), loaded(Model, file, "sd1").state_dict())
     assert pipeline.safety_checker is None
+
+
+def test_a_file_of_two_text_encoders_becomes_a_folder_with_both(
+    tmp_path: Path, command: Command
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        source = write_family(tmp_path / "xl", "sdxl", words=originals.WORDS, tokens=77)
+    file = run(command(source, family="sdxl", layout="single"))
+    folder = run(command(file, family="sdxl", layout="diffusers", job="K"))
+    found = scan.examine(folder)
+    assert found is not None
+    assert (found.kind, found.family) == ("checkpoint", "sdxl")
+    index = json.loads((folder / "model_index.json").read_text("utf-8"))
+    assert index["force_zeros_for_empty_prompt"] is True
+    for kind in (*KINDS, partial(TextEncoder, part="text_encoder_2")):
+        ours, theirs = (loaded(kind, path, "sdxl") for path in (folder, file))
+        assert same(ours.state_dict(), theirs.state_dict()), kind
+    assert ours.tokenizer.pad_token == theirs.tokenizer.pad_token
+    back = run(command(folder, family="sdxl", layout="single", job="L"))
+    assert same(load_file(back), load_file(file))

@@ -231,14 +231,17 @@ def usual_name(folder: str, name: str) -> str:
     return name if own else f"text_model.{name}"
 
 
-def write_family(folder: Path, family: str) -> Path:
-    """Write a tiny model with the parts and the names of a family."""
+def write_family(folder: Path, family: str, words: int = 190, tokens: int = 16) -> Path:
+    """Write a tiny model with the parts and the names of a family.
+
+    :param words: that its text encoders know; ``tokens`` is how many they read at once.
+    """
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
     write_model(folder)
-    words: dict[str, Any] = {
-        "vocab_size": 190, "hidden_size": 24, "intermediate_size": 48, "num_hidden_layers": 2,
-        "num_attention_heads": 2, "max_position_embeddings": 16, "projection_dim": 20,
+    told: dict[str, Any] = {
+        "vocab_size": words, "hidden_size": 24, "intermediate_size": 48, "num_hidden_layers": 2,
+        "num_attention_heads": 2, "max_position_embeddings": tokens, "projection_dim": 20,
     }  # fmt: skip
     index = {"_class_name": "Pipeline", "unet": ["diffusers", "UNet2DConditionModel"],
              "vae": ["diffusers", "AutoencoderKL"]}  # fmt: skip
@@ -247,7 +250,7 @@ def write_family(folder: Path, family: str) -> Path:
         kinds["text_encoder_2"] = CLIPTextModelWithProjection
         _write_unet(folder)
     for name, kind in kinds.items():
-        kind(CLIPTextConfig(**words)).save_pretrained(folder / name)
+        kind(CLIPTextConfig(**told)).save_pretrained(folder / name)
         index[name] = ["transformers", kind.__name__]
     (folder / "model_index.json").write_text(json.dumps(index), "utf-8")
     return folder
