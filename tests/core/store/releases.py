@@ -134,6 +134,7 @@ INSERT INTO model_roots (row, id, path, created)
 VALUES (1, '01K0000000000000000000R0T1', '/srv/models', 1760000000015);
 """
 )
+ROWS[8] = ROWS[7] + 'UPDATE jobs SET result = \'{"model":"x"}\' WHERE row = 1;\n'
 
 
 def released(version: int, layout: Layout) -> Path:
