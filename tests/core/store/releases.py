@@ -134,6 +134,12 @@ INSERT INTO model_roots (row, id, path, created)
 VALUES (1, '01K0000000000000000000R0T1', '/srv/models', 1760000000015);
 """
 )
+ROWS[8] = (
+    ROWS[7]
+    + """
+UPDATE jobs SET result = '{"model":"01K0000000000000000000M0D1"}' WHERE row = 1;
+"""
+)
 
 
 def released(version: int, layout: Layout) -> Path:
