@@ -14,7 +14,7 @@ from core.library import scan
 from core.library.scan import Found, Scan
 from core.paths import Layout, shipped
 from core.records.model import ModelRoot
-from core.store import models
+from core.store import foreign, models
 from core.store import roots as stored_roots
 from core.store.models import ModelFile
 from core.store.transaction import Transaction
@@ -79,7 +79,9 @@ async def scan_once(state: State) -> None:
     folders = await anyio.to_thread.run_sync(roots, state.settings, state.layout, added)
     state.roots.update(await anyio.to_thread.run_sync(places, folders))
     known = {(one.root, one.file): one.stamp for one in held if not one.missing}
-    made = await anyio.to_thread.run_sync(scan.look, folders, known, state.broken)
+    made = await anyio.to_thread.run_sync(
+        partial(scan.look, folders, known, state.broken, names=foreign.names)
+    )
     state.broken = made.broken
     moves = moved.match(made.found, held, _gone(made, held, {label for label, _ in folders}))
     doubtful = {(one.label, one.file) for one, _ in moves.doubtful}
@@ -114,12 +116,14 @@ async def _store(state: State, found: Sequence[Found], moves: Moves) -> None:
 
 def _upsert(tx: Transaction, state: State, found: Sequence[Found], moves: Moves) -> None:
     for one in found:
-        before = moves.moved.get((one.label, one.file))
+        key = (one.label, one.file)
+        before = moves.moved.get(key)
+        row = before or moves.held.get(key)
         models.upsert(
             tx,
             moved.row_of(one, before.sha256 if before else None),
             moved=before.id if before else None,
-            loaded=before is not None and before.id in state.dispatcher.loaded,
+            loaded=row is not None and row.id in state.dispatcher.loaded,
         )
 
 

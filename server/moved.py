@@ -19,6 +19,7 @@ class Moves(Struct, kw_only=True):
     moved: dict[tuple[str, str], ModelFile] = {}  # (label, file) of a find → the row it had before
     doubtful: list[tuple[Found, list[ModelFile]]] = []  # finds of the size of rows with a hash
     gone: list[ModelFile] = []  # rows whose file is nowhere
+    held: dict[tuple[str, str], ModelFile] = {}  # (label, file) → the row that has this place
 
 
 def match(found: Sequence[Found], held: Sequence[ModelFile], gone: Iterable[ModelFile]) -> Moves:
@@ -27,9 +28,9 @@ def match(found: Sequence[Found], held: Sequence[ModelFile], gone: Iterable[Mode
     :param held: every row.
     :param gone: those whose file is not at its place any more.
     """
-    places = {(one.root, one.file) for one in held}
+    places = {(one.root, one.file): one for one in held}
     lost = {one.id: one for one in gone}
-    made = Moves()
+    made = Moves(held=places)
     by_inode = {(one.inode, one.bytes, one.changed): one for one in lost.values() if one.inode}
     for one in found:
         if (one.label, one.file) in places:

@@ -39,7 +39,7 @@ def prove(model: Model, vae: Vae) -> None:
     channels, _ = load.latent_size(load.config_of(vae))
     config = load.config_of(model)
     wanted = int(config.get("out_channels") or config.get("in_channels", channels))
-    wanted //= getattr(family_of(model.family), "packed", 1)
+    wanted //= family_of(model.family).packed
     if channels != wanted:
         name = Path(own.path).stem
         raise Invalid("vae_misfit", name=name, channels=channels, wanted=wanted)

@@ -7,7 +7,7 @@ must not hide the other models. What did not change since it was last read is no
 import hashlib
 import logging
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,6 +54,7 @@ class _Ask(NamedTuple):
     known: Mapping[tuple[str, str], str]
     broken: Mapping[tuple[str, str], str]
     suffixes: frozenset[str]
+    names: Callable[[Path], Mapping[str, str]]
 
 
 def scan(roots: Sequence[tuple[str, Path]]) -> list[Found]:
@@ -67,6 +68,7 @@ def look(
     broken: Mapping[tuple[str, str], str] | None = None,
     *,
     pickles: bool = False,
+    names: Callable[[Path], Mapping[str, str]] = lambda root: {},
 ) -> Scan:
     """Find the models below each (label, folder); read those that are not known as they are.
 
@@ -76,9 +78,10 @@ def look(
     :param known: (label, file) → the stamp under which it was last read.
     :param broken: likewise, of what is no sound model.
     :param pickles: whether to tell of them too, among what was passed over.
+    :param names: folder of InvokeAI → the names that its database gives, by place in ``models/``.
     """
     suffixes = examining.SUFFIXES | (examining.PICKLES if pickles else frozenset())
-    ask = _Ask(known or {}, broken or {}, suffixes)
+    ask = _Ask(known or {}, broken or {}, suffixes, names)
     made = Scan()
     seen: set[tuple[int, int]] = set()
     for label, root in roots:
@@ -125,6 +128,7 @@ class _Walk:
         self._label, self._root = label, root
         self._made, self._seen, self._ask = made, seen, ask
         self._left = MAX_ENTRIES
+        self._names: Mapping[str, str] = {}
 
     def run(self) -> bool:
         """Look through all places; say whether nothing was left out for want of a bound."""
@@ -133,6 +137,8 @@ class _Walk:
         except OSError as error:
             log.info("cannot read a model folder: %s", error.strerror)
             return True
+        if laid.program == "invokeai":
+            self._names = self._ask.names(self._root)
         for place in laid.places:
             self._below(place.path, 0, place)
         return self._left >= 0
@@ -190,7 +196,8 @@ class _Walk:
                 return True
             found = examine(path, self._label, self._root, seen)
             if found is not None:
-                self._made.found.append(_placed(found, place))
+                named = self._names.get(file.removeprefix("models/"))
+                self._made.found.append(_placed(found, place, named))
         except (HeliographError, OSError, UnicodeEncodeError) as error:
             self._pass(file, error, seen)
             return True
@@ -207,13 +214,16 @@ class _Walk:
         self._made.passed.append(Passed(label=self._label, file=shown, code=code, reason=reason))
 
 
-def _placed(found: Found, place: Place) -> Found:
-    """Name a model whose own name says nothing, and its page where it is a copy from the hub."""
+def _placed(found: Found, place: Place, named: str | None) -> Found:
+    """Name a model whose own name says nothing, and its page where it is a copy from the hub.
+
+    :param named: by the program whose folder it lies in.
+    """
     path, said = found.path, found.said
     plain = found.format != "diffusers" or found.name == path.name
     if place.repository and said.link is None:
         said = structs.replace(said, link=HUB + place.repository)
-    name = layouts.name_of(found.name, path, place) if plain else found.name
+    name = named or (layouts.name_of(found.name, path, place) if plain else found.name)
     return structs.replace(found, name=name, said=said)
 
 

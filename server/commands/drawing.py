@@ -6,7 +6,7 @@ Uses the server that runs on the data directory, else one of its own for as long
 import argparse
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,16 +26,15 @@ if TYPE_CHECKING:
     from rich.progress import Progress  # imported where the bar is made: it takes 50 ms
 
 
-def arguments(
-    command: argparse.ArgumentParser, settings: Sequence[str] = ("device", "dtype", "token")
-) -> None:
+def arguments(command: argparse.ArgumentParser, without: Collection[str] = ()) -> None:
     """Add the flags that say where it is drawn.
 
-    :param settings: of a server of its own, that the command has no other use for.
+    :param without: settings that the command has another meaning for.
     """
     command.add_argument("--url", help="another server than this machine's")
-    for name in settings:
-        command.add_argument(f"--{name}")
+    for name in ("device", "dtype", "token"):
+        if name not in without:
+            command.add_argument(f"--{name}")
     command.add_argument("--fake-engine", action="store_const", const=True, default=None)
     command.add_argument("--quiet", action="store_true", help="no progress bar")
 

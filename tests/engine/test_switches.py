@@ -59,7 +59,9 @@ def test_unloading_gives_everything_back(
     engine: EngineProcess, models: Models, tmp_path: Path
 ) -> None:
     large = write_large(tmp_path / "large")
+    # What libraries keep for shapes they have seen is no model's: see each once.
     engine.run("warm", draw(64, steps=1), JobDone, resources={"m": models.one})
+    engine.run("warm, large", draw(32, steps=1), JobDone, resources={"m": large})
     before = unload(engine)
     engine.run("starter", draw(64, steps=1), JobDone, resources={"m": models.one})
     engine.run("large", draw(32, steps=1), JobDone, resources={"m": large})

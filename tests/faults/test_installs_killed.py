@@ -66,9 +66,8 @@ def went_on(server: RunningServer, install_id: str, sha256: str | None) -> None:
     items = server.client.get(API).json()["items"]
     assert [item["id"] for item in items if item["source"] == done["source"]] == [done["model"]]
     models = server.data_dir / "models"
-    assert [path.name for path in models.iterdir() if path.name != contents.INCOMING] == [
-        model["file"]
-    ]
+    kept = [path.name for path in models.iterdir() if not path.name.startswith(".")]
+    assert kept == [model["file"]]
     assert list((models / contents.INCOMING).iterdir()) == []
 
 

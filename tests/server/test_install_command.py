@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from core.library import contents
 from tests.core.library.test_download import weights
 from tests.hub import Hub, Repo, Served
 from tests.running import ROOT, RunningServer
@@ -48,7 +47,7 @@ def test_without_a_server_one_runs_that_has_no_engine(tmp_path: Path, hub: Hub) 
     listed = models(data, "installs")
     assert [line.split()[1] for line in listed.stdout.splitlines()] == ["failed", "done"]
     assert models(data, "remove", "my fox").returncode == 0
-    left = [path.name for path in (data / "models").iterdir() if path.name != contents.INCOMING]
+    left = [path.name for path in (data / "models").iterdir() if path.name[0] != "."]
     assert left == []
     assert models(data, "remove", "my fox").returncode == 1
 

@@ -107,7 +107,7 @@ def left(studio: Studio) -> list[str]:
     """List what lies in the models folder, and below the folder of what comes."""
     models = studio.state.layout.models
     incoming = models / contents.INCOMING
-    names = [path.name for path in models.iterdir() if path != incoming]
+    names = [path.name for path in models.iterdir() if not path.name.startswith(".")]
     coming = [path.relative_to(models).as_posix() for path in incoming.glob("*")]
     return sorted(names + coming)
 

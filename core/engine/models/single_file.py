@@ -33,9 +33,10 @@ class SingleFile:
         name = self._path.name
         self._packed = handle.format == GGUF
         row = TABLE.get(handle.family, {}).get(handle.part)
-        known = row is not None and (row.packs or not self._packed)
-        if not known and (self._packed or handle.part != CONTROLNET):
+        if row is None and (self._packed or handle.part != CONTROLNET):
             raise ModelUnreadable("format_unsupported", model=name, format=handle.format)
+        if row is not None and self._packed and not row.packs:
+            raise ModelUnreadable("model_part_missing", model=name, part=handle.part)
         files = stamps.files_of(handle)
         self._weights: Weights | gguf.GgufWeights = (
             gguf.GgufWeights(files[0], name) if self._packed else Weights(files, name)

@@ -8,7 +8,7 @@ from core.engine import separate
 from core.engine.context import Context
 from core.engine.models.families import family_of
 from core.engine.node import Checkpoint, Node, TextEncoderFile, VaeFile
-from core.engine.values import Model, TextEncoder, Vae
+from core.engine.values import Model, TextEncoder, Vae, placed
 from core.graph.separate import PARTS
 
 
@@ -29,10 +29,11 @@ def sibling(model: Model, kind: type[H]) -> H:
     Adapters that the denoiser has are on the text encoder as well.
     """
     adapters = model.adapters if kind is TextEncoder else ()
-    return kind(
+    made = kind(
         identity=model.identity, path=model.path, family=model.family, format=model.format,
         adapters=adapters, stamp=model.stamp, elsewhere=model.elsewhere,
     )  # fmt: skip
+    return placed(made) if kind is Vae else made  # an encoder is to know where the others lie
 
 
 class ModelLoad(Node, tag="model.load"):

@@ -12,6 +12,8 @@ import torch
 from msgspec import Struct
 from PIL import Image as Pillow
 
+from core.errors import ModelNotFinite
+
 UNUSED = "setting_unused"  # what a job is told, with the name of the setting
 UNGUIDED = 1.0  # up to this scale nothing is guided
 # What would change the size that was asked for, or the words, or hangs on further libraries.
@@ -72,6 +74,7 @@ def pixels(made: Any) -> torch.Tensor:
     """Read what a pipeline gave, pictures (B, H, W, 3) in [0, 1]: the first, (1, 3, H, W) float32.
 
     :raises ValueError: when it is no picture.
+    :raises ModelNotFinite: when it holds what is no number.
     """
     first = made[0] if isinstance(made, tuple) else made
     first = first[0] if isinstance(first, (list, tuple)) else first
@@ -81,7 +84,9 @@ def pixels(made: Any) -> torch.Tensor:
         raise ValueError(f"the pipeline gave {array.shape}, which is no picture")
     # (1, H, W, 3) -> (1, 3, H, W)
     values = torch.from_numpy(array.copy()).permute(0, 3, 1, 2).contiguous()
-    return torch.nan_to_num(values).clamp(0, 1)
+    if not values.isfinite().all():
+        raise ModelNotFinite
+    return values.clamp(0, 1)
 
 
 def _guided(known: Mapping[str, inspect.Parameter], wish: Wish) -> dict[str, Any]:

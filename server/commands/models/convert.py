@@ -26,7 +26,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("model", nargs="?", help="id, name or hash of a checkpoint")
     command.add_argument("--to", choices=("diffusers", "single"), help="a folder or a single file")
     command.add_argument(
-        "--dtype", dest="wanted", choices=(*_DTYPES, *_DTYPES.values()),
+        "--dtype", dest="weights", choices=(*_DTYPES, *_DTYPES.values()),
         help="number format of the weights",
     )  # fmt: skip
     command.add_argument(
@@ -39,7 +39,7 @@ def arguments(command: argparse.ArgumentParser) -> None:
         help="read an old .pt, .pth, .ckpt or .bin on this machine, and write its weights",
     )  # fmt: skip
     command.add_argument("-o", "--output", type=Path, help="file to write, for --from-pickle")
-    drawing.arguments(command, ("device", "token"))  # the other one is what is asked for
+    drawing.arguments(command, without=("dtype",))
 
 
 def run(parsed: argparse.Namespace, config: Config) -> int:
@@ -67,7 +67,7 @@ def _unpickle(source: Path, output: Path | None) -> int:
 async def _convert(parsed: argparse.Namespace, config: Config) -> int:
     wanted: dict[str, Any] = {
         "layout": parsed.to,
-        "dtype": _DTYPES.get(parsed.wanted, parsed.wanted),
+        "dtype": _DTYPES.get(parsed.weights, parsed.weights),
         "loras": [{"model": name, "weight": weight} for name, weight in parsed.merge],
         "name": parsed.name,
     }

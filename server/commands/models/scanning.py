@@ -11,6 +11,7 @@ from core.config import Config
 from core.errors import HeliographError, Invalid, Params, Problem
 from core.library import layouts, scan
 from core.paths import Layout, shipped
+from core.store import foreign
 from server import cli
 from server.actions.shelves import readable
 from server.client import Client
@@ -35,7 +36,7 @@ def run(parsed: argparse.Namespace, config: Config) -> int:
 
 def _show(path: Path, config: Config) -> int:
     program = layouts.of(path).program
-    made = scan.look([(str(path), path)], pickles=True)
+    made = scan.look([(str(path), path)], pickles=True, names=foreign.names)
     cli.say(f"{path}: {program}, {len(made.found)} models")
     for one in made.found:
         told = f"{one.family} {one.edition}".rstrip()

@@ -4,12 +4,15 @@ import hashlib
 import json
 import socket
 import struct
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from core import failpoint
 from core.errors import DiskFull, Forbidden, HeliographError, Invalid, TooLarge, Unreachable
@@ -417,3 +420,30 @@ def test_nobody_at_the_other_end_is_told(hub: Hub, tmp_path: Path) -> None:
 
 def test_a_served_file_knows_its_hashes() -> None:
     assert Served(b"").git == "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
+
+
+@settings(max_examples=25)
+@given(
+    stops=st.lists(st.integers(0, 90_000), max_size=6),
+    kept=st.integers(0, 80_000),
+    etags=st.booleans(),
+    ranges=st.booleans(),
+    other=st.booleans(),
+)
+def test_however_it_breaks_off_what_comes_in_the_end_is_the_file(
+    stops: list[int], kept: int, etags: bool, ranges: bool, other: bool
+) -> None:
+    """Cut at any bytes, gone on with from any beginning, of this file or of another one."""
+    content, foreign = weights(80_000, seed=1), weights(80_000, seed=2)
+    with Hub() as hub, tempfile.TemporaryDirectory() as folder:
+        served = hub.put("/a", content, stops=[*stops], etags=etags, ranges=ranges)
+        fetching = Fetching(hub, Path(folder), sha256=served.sha256)
+        fetching.part.parent.mkdir()
+        fetching.part.write_bytes((foreign if other else content)[:kept])
+        try:
+            fetched = fetching.run()
+        except Unreachable:
+            assert len(stops) > 2  # three tries in a row that nothing came of
+            return
+        assert fetched == Fetched(bytes=len(content), sha256=served.sha256)
+        assert fetching.part.read_bytes() == content

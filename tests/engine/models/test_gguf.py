@@ -13,31 +13,11 @@ from core.engine.models import gguf, modules
 from core.engine.models.gguf import GgufWeights
 from core.engine.models.original.table import TABLE, facts
 from core.errors import ModelUnreadable
-from tests.engine.models import originals_flow
-from tests.engine.models.originals import Tensors
+from tests.engine.models import originals_flow, packing
 from tests.engine.models.test_original_flow import run_flux
 
 pytestmark = pytest.mark.timeout(240)
 CLOSE = {"F32": 1e-6, "F16": 2e-3, "BF16": 2e-2, "Q8_0": 5e-2, "Q4_0": 0.5}
-
-
-def write(path: Path, tensors: Tensors, kind: str) -> Path:
-    """Write matrices packed as ``kind``, and everything else as it is, as packers do."""
-    import gguf as library
-
-    packing = library.GGMLQuantizationType[kind]
-    writer = library.GGUFWriter(path, "flux")
-    for name, tensor in tensors.items():
-        data = tensor.detach().float().numpy()
-        packs = tensor.ndim == 2 and tensor.shape[-1] % 32 == 0
-        chosen = packing if packs else library.GGMLQuantizationType.F32
-        packed = library.quantize(data, chosen)
-        writer.add_tensor(name, packed, raw_dtype=chosen)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
 
 
 def read(path: Path, family: str = "flux", dtype: torch.dtype = torch.float32) -> Any:
@@ -59,7 +39,7 @@ def flux() -> Any:
 def test_a_packed_flux_draws_as_the_one_that_was_packed(
     flux: Any, tmp_path: Path, kind: str
 ) -> None:
-    path = write(tmp_path / "small.gguf", originals_flow.flux(flux.state_dict()), kind)
+    path = packing.write(tmp_path / "small.gguf", originals_flow.flux(flux.state_dict()), kind)
     ours = read(path)
     with torch.inference_mode():
         expected, made = run_flux(flux), run_flux(ours)
@@ -71,7 +51,7 @@ def test_a_packed_flux_draws_as_the_one_that_was_packed(
 def test_layers_stay_packed_and_every_one_is_what_it_was(
     flux: Any, tmp_path: Path, kind: str
 ) -> None:
-    path = write(tmp_path / "small.gguf", originals_flow.flux(flux.state_dict()), kind)
+    path = packing.write(tmp_path / "small.gguf", originals_flow.flux(flux.state_dict()), kind)
     ours = read(path, dtype=torch.bfloat16)
     packed = [name for name, one in ours.named_parameters() if hasattr(one, "quant_type")]
     assert any("attn.to_q" in name for name in packed)
@@ -92,33 +72,21 @@ def test_layers_stay_packed_and_every_one_is_what_it_was(
 
 def test_a_packed_stable_diffusion_3_is_read(tmp_path: Path) -> None:
     made = originals_flow.tiny_sd3().eval()
-    path = write(tmp_path / "small.gguf", originals_flow.sd3(made.state_dict()), "Q8_0")
+    path = packing.write(tmp_path / "small.gguf", originals_flow.sd3(made.state_dict()), "Q8_0")
     ours = read(path, "sd3")
     expected = made.state_dict()
     for name, one in ours.state_dict().items():
         assert (gguf.dense(one) - expected[name]).abs().max() <= 0.02 * expected[name].abs().max()
 
 
-def packed_name(name: str) -> str:
-    for old, new in (
-        ("shared.", "token_embd."), ("encoder.final_layer_norm.", "enc.output_norm."),
-        ("encoder.block.", "enc.blk."), ("layer.0.SelfAttention.relative_attention_bias",
-        "attn_rel_b"), ("layer.0.SelfAttention.", "attn_"), ("layer.0.layer_norm", "attn_norm"),
-        ("layer.1.layer_norm", "ffn_norm"), ("layer.1.DenseReluDense.wi_0", "ffn_gate"),
-        ("layer.1.DenseReluDense.wi_1", "ffn_up"), ("layer.1.DenseReluDense.wo", "ffn_down"),
-    ):  # fmt: skip
-        name = name.replace(old, new)
-    return name
-
-
 def test_a_packed_t5_reads_as_the_one_that_was_packed(tmp_path: Path) -> None:
     made = originals_flow.tiny_t5()
     tensors = {
-        packed_name(name): one
+        packing.named(name): one
         for name, one in made.state_dict().items()
         if "embed_tokens" not in name
     }
-    path = write(tmp_path / "t5.gguf", tensors, "Q8_0")
+    path = packing.write(tmp_path / "t5.gguf", tensors, "Q8_0")
     weights = GgufWeights(path, path.name)
     row, told = TABLE["flux"]["text_encoder_2"], facts("flux")["text_encoder_2"]
     names = row.find(weights)
@@ -136,7 +104,7 @@ def test_a_packed_t5_reads_as_the_one_that_was_packed(tmp_path: Path) -> None:
 def test_without_the_package_its_extra_is_told(
     flux: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write(tmp_path / "small.gguf", originals_flow.flux(flux.state_dict()), "F16")
+    path = packing.write(tmp_path / "small.gguf", originals_flow.flux(flux.state_dict()), "F16")
     monkeypatch.setitem(sys.modules, "gguf", None)
     with pytest.raises(ModelUnreadable, match="extra_missing") as refused:
         GgufWeights(path, "small.gguf")
@@ -144,7 +112,7 @@ def test_without_the_package_its_extra_is_told(
 
 
 def test_a_file_that_was_cut_short_or_is_none_is_refused(flux: Any, tmp_path: Path) -> None:
-    path = write(tmp_path / "small.gguf", originals_flow.flux(flux.state_dict()), "Q8_0")
+    path = packing.write(tmp_path / "small.gguf", originals_flow.flux(flux.state_dict()), "Q8_0")
     whole = path.read_bytes()
     endless = b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 1) + b"a" + struct.pack("<IIQ", 9, 0, 2**60)
     for content in (whole[:-1000], whole[:200], b"GGUF", b"", b"no model" * 10, endless):
@@ -158,10 +126,10 @@ def test_missing_and_wrong_layers_are_refused(flux: Any, tmp_path: Path) -> None
     name = "double_blocks.1.img_mlp.0.weight"
     less = {key: one for key, one in tensors.items() if key != name}
     with pytest.raises((ValueError, KeyError)):
-        read(write(tmp_path / "less.gguf", less, "Q8_0"))
+        read(packing.write(tmp_path / "less.gguf", less, "Q8_0"))
     other = {**tensors, name: tensors[name][:32]}
     with pytest.raises(ValueError, match="shape"):
-        read(write(tmp_path / "other.gguf", other, "Q8_0"))
+        read(packing.write(tmp_path / "other.gguf", other, "Q8_0"))
 
 
 def test_modules_are_filled_but_for_what_is_there_already() -> None:
@@ -174,7 +142,7 @@ def test_modules_are_filled_but_for_what_is_there_already() -> None:
 def test_a_twin_of_a_packed_network_has_plain_layers_where_they_differ(
     flux: Any, tmp_path: Path
 ) -> None:
-    path = write(tmp_path / "small.gguf", originals_flow.flux(flux.state_dict()), "Q8_0")
+    path = packing.write(tmp_path / "small.gguf", originals_flow.flux(flux.state_dict()), "Q8_0")
     ours = read(path)
     before = run_flux(ours)
     name = "transformer_blocks.0.attn.to_q"

@@ -160,8 +160,12 @@ def test_files_that_lack_weights_or_are_none_are_refused(
 def test_other_parts_and_formats_are_still_refused_by_name(tmp_path: Path) -> None:
     told = {"identity": "x", "path": str(tmp_path / "a"), "family": "sd1"}
     for refused in (
-        Vae(**told, format="gguf"), ImageEncoder(**told, format="single"),
+        ImageEncoder(**told, format="single"),
         handle(tmp_path / "a", format="gguf"), Model(**told, format="strange"),
     ):  # fmt: skip
         with pytest.raises(ModelUnreadable, match="format_unsupported"):
             load.load(refused, torch.float32)
+    with pytest.raises(
+        ModelUnreadable, match="model_part_missing"
+    ):  # a packed file has no such part
+        load.load(Vae(**told, format="gguf"), torch.float32)

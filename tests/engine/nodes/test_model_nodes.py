@@ -18,7 +18,7 @@ from core.errors import Invalid, ModelUnreadable
 from core.graph.catalogue import Resource
 from core.library.scan import examine
 from tests.engine.bench import Bench
-from tests.engine.models import original_folders, originals
+from tests.engine.models import original_folders, originals, packing
 from tests.engine.models.originals import Tensors
 
 pytestmark = [
@@ -57,9 +57,10 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
 
 
 def of(path: Path, kind: str = "checkpoint", family: str = "sd1", **more: Any) -> Resource:
-    layout = "single" if path.is_file() else "diffusers"
+    packed = path.suffix == ".gguf"
+    layout = "gguf" if packed else "single" if path.is_file() else "diffusers"
     return Resource(
-        id=path.stem, kind=kind, path=str(path), identity=f"hash of {path.stem}", family=family,
+        id=path.stem, kind=kind, path=str(path), identity=f"hash of {path}", family=family,
         name=path.stem, **{"format": layout, **more},
     )  # fmt: skip
 
@@ -93,6 +94,43 @@ def test_a_file_of_each_family_draws_what_its_folder_does(
     # Matrices are multiplied in another order where they lie at other addresses.
     expected = drawn(shelf, of(tmp_path / "folder", family=family))
     assert torch.allclose(made, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES.keys() & {"flux", "sd3"}))
+def test_packed_networks_with_parts_beside_them_draw_nearly_what_the_whole_does(
+    shelf: Shelf, tmp_path: Path, family: str
+) -> None:
+    tensors = original_folders.write(tmp_path / "folder", family)
+
+    def some(name: str, start: str) -> Path:
+        own = {
+            key.removeprefix(start): one for key, one in tensors.items() if key.startswith(start)
+        }
+        return originals.write(tmp_path / f"{name}.safetensors", own)
+
+    names = {"flux": {}, "sd3": {"text_encoder_2": "text_encoders.clip_g.transformer."}}[family]
+    names |= {"text_encoder": "text_encoders.clip_l.transformer."}
+    files = {part: some(part, start) for part, start in names.items()}
+    start = "model.diffusion_model."
+    network = {name.removeprefix(start): one for name, one in tensors.items() if start in name}
+    last = "text_encoder_2" if family == "flux" else "text_encoder_3"
+    start = "text_encoders.t5xxl.transformer."
+    t5 = {
+        packing.named(name.removeprefix(start)): one
+        for name, one in tensors.items()
+        if name.startswith(start)
+    }
+    files[last] = packing.write(tmp_path / "t5.gguf", t5, "Q8_0")
+    vae = some("vae", "vae." if family == "flux" else "first_stage_model.")
+    whole = drawn(shelf, of(tmp_path / "folder", family=family))
+    model = packing.write(tmp_path / "small.gguf", network, "Q8_0")
+    made = drawn(
+        shelf, of(model, family=family), of(vae, "vae", ""),
+        *(of(file, "text_encoder", "") for file in files.values()),
+        vae="vae", **{part: file.stem for part, file in files.items()},
+    )  # fmt: skip
+    assert (made - whole).abs().mean() < 0.05 * whole.std()
+    assert not torch.equal(made, whole)
 
 
 def test_parts_in_files_of_their_own_draw_what_the_whole_does(shelf: Shelf) -> None:
