@@ -94,7 +94,8 @@ def test_a_file_of_two_text_encoders_becomes_a_folder_with_both(
 ) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        source = write_family(tmp_path / "xl", "sdxl", words=originals.WORDS, tokens=77)
+        source = originals.write_sd(tmp_path / "xl", "sd1")  # of widths that XL may have
+        write_family(source, "sdxl", words=originals.WORDS, tokens=77)
     file = run(command(source, family="sdxl", layout="single"))
     folder = run(command(file, family="sdxl", layout="diffusers", job="K"))
     found = scan.examine(folder)

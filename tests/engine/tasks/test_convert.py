@@ -238,7 +238,8 @@ def write_family(folder: Path, family: str, words: int = 190, tokens: int = 16) 
     """
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-    write_model(folder)
+    if not folder.exists():
+        write_model(folder)
     told: dict[str, Any] = {
         "vocab_size": words, "hidden_size": 24, "intermediate_size": 48, "num_hidden_layers": 2,
         "num_attention_heads": 2, "max_position_embeddings": tokens, "projection_dim": 20,
@@ -260,10 +261,10 @@ def _write_unet(folder: Path) -> None:
     from diffusers import UNet2DConditionModel
 
     UNet2DConditionModel(
-        in_channels=4, out_channels=4, block_out_channels=(16, 32, 32), layers_per_block=2,
+        in_channels=4, out_channels=4, block_out_channels=(32, 64, 64), layers_per_block=2,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         transformer_layers_per_block=(1, 2, 3), cross_attention_dim=24, attention_head_dim=4,
-        norm_num_groups=8, use_linear_projection=True, addition_embed_type="text_time",
+        use_linear_projection=True, addition_embed_type="text_time",
         addition_time_embed_dim=8, projection_class_embeddings_input_dim=68,
     ).save_pretrained(folder / "unet")  # fmt: skip
