@@ -38,6 +38,7 @@ _WORTHLESS = frozenset({  # what came is to blame: nothing of it is kept
     "download_corrupt", "safetensors_invalid", "model_format_unsafe", "model_config_invalid",
     "model_config_not_allowed", "model_unrecognised", "install_too_large", "gguf_invalid",
 })  # fmt: skip
+_UNFORESEEN = (ValueError, LookupError, TypeError, ArithmeticError, RecursionError)
 _NAME = 120  # bytes of a name that nobody chose
 
 
@@ -47,8 +48,6 @@ class Installing:
     def __init__(self, state: State, live: Live) -> None:
         self._state, self._live = state, live
         self._folder = state.installs.incoming / live.row.id
-        self._source = sources.parse(live.row.address)
-        self._origin = Origin(state.settings, self._source)
 
     async def run(self) -> None:
         """Do what is left of it, and keep how it ended.
@@ -57,6 +56,8 @@ class Installing:
         """
         log.info("install of %s", self._live.row.source, extra={"install": self._live.row.id})
         try:
+            self._source = sources.parse(self._live.row.address)
+            self._origin = Origin(self._state.settings, self._source)
             await self._go()
         except Stopped as stopped:
             await self._obey(stopped)
@@ -66,6 +67,10 @@ class Installing:
             await self._end("failed", error)
         except OSError as error:
             reason = error.strerror or type(error).__name__
+            await self._end("failed", HeliographError("install_failed", reason=reason))
+        except _UNFORESEEN as error:  # what a stranger's file made of us must end this alone
+            log.error("an install failed", exc_info=error, extra={"install": self._live.row.id})
+            reason = type(error).__name__
             await self._end("failed", HeliographError("install_failed", reason=reason))
 
     async def _go(self) -> None:

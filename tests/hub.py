@@ -82,7 +82,7 @@ class Hub:
     def __init__(self) -> None:
         self.repos: dict[str, Repo] = {}
         self.files: dict[str, Served] = {}  # by path, on the second port
-        self.hops: dict[str, str] = {}  # path on the second port → where it sends one
+        self.hops: dict[str, str] = {}  # path on either port → where it sends one
         self.asked: list[Asked] = []
         self._servers = {name: _Server(self, name) for name in ("hub", "cdn")}
 
@@ -155,7 +155,9 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         hub.asked.append(Asked(self.server.name, self.command, self.path, headers))
         path = unquote(urlsplit(self.path).path)
-        if self.server.name == "cdn":
+        if (target := hub.hops.get(path)) is not None:
+            self._send(302, b"", {"Location": target})
+        elif self.server.name == "cdn":
             self._cdn(hub, path)
         elif match := _API.fullmatch(path):
             self._info(hub, match[1], match[2])
@@ -198,9 +200,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(served.status, served.content, extra)
 
     def _cdn(self, hub: Hub, path: str) -> None:
-        if (target := hub.hops.get(path)) is not None:
-            self._send(302, b"", {"Location": target})
-            return
         parts = path.removeprefix("/blobs/").split("/", 2)
         repo = hub.repos.get("/".join(parts[:2])) if path.startswith("/blobs/") else None
         served = hub.files.get(path) if repo is None else repo.files.get(parts[2])

@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -21,7 +22,7 @@ from core.engine.pipelines import asking, sketch
 from core.engine.pipelines.asking import Wish
 from core.engine.pipelines.whole import Pipeline, Whole
 from core.engine.reserve import Need
-from core.errors import ModelUnreadable
+from core.errors import ModelNotFinite, ModelUnreadable
 
 T = TypeVar("T")
 
@@ -73,7 +74,17 @@ def draw(
     :raises Cancelled: between two steps, when the job was canceled.
     :raises ModelUnreadable: when files are missing, or parts for this way of drawing.
     :raises OutOfMemory: when it does not fit with every rung taken.
+    :raises ModelNotFinite: when what it draws is no number.
     """
+    try:
+        return _drawn(ctx, handle, wish, kind, factor)
+    except ModelNotFinite as error:  # whose weights they are is not known where it is found out
+        raise ModelNotFinite(model=Path(handle.path).name, tensor=kind) from error
+
+
+def _drawn(
+    ctx: Context, handle: Pipeline, wish: Wish, kind: str, factor: int
+) -> tuple[torch.Tensor, tuple[str, ...]]:
     engine = ctx.engine
     with engine.residency.use(handle, ctx.job) as module, ExitStack() as stack:
         assert isinstance(module, Whole)

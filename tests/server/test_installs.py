@@ -13,6 +13,7 @@ from core import failpoint
 from core.library import contents
 from core.paths import Layout
 from core.store import installs
+from core.store.installs import NewInstall
 from server import library
 from server.installer import Installer
 from server.installs import Live
@@ -633,3 +634,13 @@ async def test_a_wish_that_comes_between_claim_and_start_is_heeded(home: Studio,
     await Installer(home.state).one(live)
     assert (await state(home, made[2]))["status"] == "canceled"
     assert hub.ranges("/2.safetensors") == []
+
+
+async def test_a_row_that_cannot_be_read_any_more_fails_alone(home: Studio, hub: Hub) -> None:
+    hub.put("/fox.safetensors", weights())
+    new = NewInstall(owner="local", source="x", address="of another time")
+    row = await home.state.db.write(lambda tx: installs.add(tx, new))
+    home.state.installs.ring()
+    failed = await ended(home, {"id": row.id}, "failed")
+    assert failed["error"]["code"] == "model_path_refused"
+    assert (await ended(home, await install(home, f"{hub.cdn}/fox.safetensors")))["model"]

@@ -134,6 +134,24 @@ INSERT INTO model_roots (row, id, path, created)
 VALUES (1, '01K0000000000000000000R0T1', '/srv/models', 1760000000015);
 """
 )
+ROWS[8] = (
+    ROWS[7]
+    + """
+UPDATE jobs SET result = '{"model":"01K0000000000000000000M0D2"}' WHERE row = 1;
+"""
+)
+ROWS[9] = (
+    ROWS[8]
+    + """
+INSERT INTO installs (
+    row, id, owner, source, address, status, in_place, files, bytes, total, created, started
+)
+VALUES (
+    1, '01K0000000000000000000NST1', 'local', 'hf:ann/fox', 'hf:ann/fox', 'paused', 0, '[]', 12,
+    99, 1760000000016, 1760000000017
+);
+"""
+)
 
 
 def released(version: int, layout: Layout) -> Path:

@@ -126,6 +126,7 @@ def theirs(xl: TinyXl, one: Resource, weight: float) -> torch.Tensor:
     return drawn(pipeline)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weight", [1.0, 0.6])
 @pytest.mark.parametrize(
     "kind", [kohya, lambda xl: kohya(xl, sgm=True), peft], ids=["kohya", "sgm", "peft"]
@@ -257,6 +258,7 @@ def followed(bench: Bench, one: Resource, pixels: torch.Tensor) -> torch.Tensor:
     return sample.run(ctx, made.model, made.positive, empty(ctx), made.negative).samples
 
 
+@pytest.mark.slow
 def test_a_picture_is_followed_as_diffusers_does_by_the_encoder_that_the_adapter_takes(
     bench: Bench, xl: TinyXl, tmp_path: Path
 ) -> None:

@@ -68,6 +68,7 @@ def test_a_picture_is_that_of_the_pipeline_with_and_without_a_negative_prompt(
     assert decoded.pixels.shape == (1, 3, 32, 32)
 
 
+@pytest.mark.slow
 def test_an_absent_negative_prompt_is_nothing_at_all_where_the_model_was_made_so(
     bench_xl: Bench, tmp_path: Path
 ) -> None:

@@ -94,6 +94,7 @@ def test_inpainting_is_that_of_the_pipeline(
     assert torch.equal(ours, expected)
 
 
+@pytest.mark.slow
 def test_a_network_of_nine_channels_is_that_of_the_pipeline(
     tmp_path: Path, loop: SamplingLoop
 ) -> None:
@@ -131,6 +132,7 @@ def close(one: torch.Tensor, other: torch.Tensor) -> bool:
     return bool((one - other).abs().max() <= 1e-5 * other.abs().max())
 
 
+@pytest.mark.slow
 def test_rows_of_every_kind_share_a_forward_and_agree_with_those_alone(
     xl: TinyXl, loop: SamplingLoop
 ) -> None:
@@ -236,6 +238,7 @@ def test_too_many_layers_left_out_are_refused(xl: TinyXl) -> None:
         xl.words("a fox", clip_skip=3)
 
 
+@pytest.mark.slow
 def test_a_network_that_is_told_its_guidance_is_that_of_the_pipeline(
     tmp_path: Path, loop: SamplingLoop
 ) -> None:

@@ -1,5 +1,6 @@
 """Pictures of pipelines without a family of their own, beside diffusers' own loading and call."""
 
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -245,6 +246,17 @@ def test_a_picture_for_one_that_takes_none_is_refused(sana: Studio) -> None:
     report = sana.run("J", *drawn("sana", picture, image=("picture", "out")))
     assert isinstance(report, JobFailed)
     assert (report.code, report.params["pipeline"]) == ("way_unsupported", "SanaPipeline")
+
+
+def test_broken_weights_are_told_of_the_model(written: Written, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    path = shutil.copytree(written("aura"), tmp_path / "broken")
+    file = path / "vae/diffusion_pytorch_model.safetensors"
+    save_file({name: one.fill_(torch.nan) for name, one in load_file(file).items()}, file)
+    report = Studio(tmp_path, {"broken": path}).run("J", *drawn("broken", steps=1))
+    assert isinstance(report, JobFailed)
+    assert (report.code, report.params["model"]) == ("model_nonfinite", "broken")
 
 
 def test_a_checkpoint_of_the_sampling_loop_is_not_taken(tmp_path: Path) -> None:
