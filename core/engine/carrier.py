@@ -61,7 +61,8 @@ class Carrier:
         :param shared: whether other modules work with its layers. diffusers' streams learn one
             order of the layers, and would fetch for one what the other never runs.
         """
-        if self._streams and not shared and all(map(_plain, module.parameters())):
+        plain = all(map(_plain, module.parameters()))
+        if self._streams and plain and not shared and _called(module):
             self._stream(module)
             return
         # Not accelerate's ``cpu_offload``: it empties torch's cache for each weight that visits.
@@ -148,6 +149,14 @@ class _Offloaded(NamedTuple):
 def _plain(tensor: torch.Tensor) -> bool:
     """Say whether a tensor is nothing but its numbers."""
     return type(tensor) in (torch.Tensor, nn.Parameter)
+
+
+def _called(module: nn.Module) -> bool:
+    """Say whether all work begins with the module's own forward, from which the order is learned.
+
+    An autoencoder is asked to encode or to decode, and what only holds networks is not asked.
+    """
+    return type(module).forward is not nn.Module.forward and not hasattr(module, "decode")
 
 
 def _groups(module: nn.Module) -> Iterator[Any]:

@@ -11,10 +11,10 @@ import msgspec
 import torch
 from torch import nn
 
-from core.engine.values import Handle
+from core.engine.values import WHOLE, Handle
 
 _FIRST = ("text_encoder", "image_encoder")  # needed once a picture, and quickly brought back
-_LAST = "model"  # needed at every step
+_LAST = ("model", WHOLE)  # needed at every step
 
 
 class Part:
@@ -54,7 +54,7 @@ class Part:
     def turn(self) -> tuple[int, float]:
         """Order parts by when they make way: encoders first, denoisers last, each by last use."""
         name = self.handle.part
-        rank = 0 if name.startswith(_FIRST) else 2 if name == _LAST else 1
+        rank = 0 if name.startswith(_FIRST) else 2 if name in _LAST else 1
         return rank, self.used
 
 

@@ -150,3 +150,27 @@ def test_packed_weights_keep_what_they_know_and_are_not_streamed() -> None:
     assert torch.equal(block(torch.ones(2)), torch.full((2,), 3.0))
     carrier.restore(block)
     assert torch.equal(block(torch.ones(2)), torch.full((2,), 3.0))
+
+
+class Coder(nn.Module):
+    """Works by another way than its forward, as autoencoders do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Linear(2, 2)
+
+    def forward(self, given: torch.Tensor) -> torch.Tensor:
+        return self.decode(given)
+
+    def decode(self, given: torch.Tensor) -> torch.Tensor:
+        made: torch.Tensor = self.inner(given)
+        return made
+
+
+@pytest.mark.parametrize("block", [Coder(), nn.ModuleDict({"network": nn.Linear(2, 2)})])
+def test_what_is_not_called_itself_is_not_streamed(block: nn.Module) -> None:
+    """The order of its layers would never be learned."""
+    carrier = Carrier(torch.device("cpu"), streams=True)
+    carrier.offload(block)
+    assert not carrier.streamed(block)
+    carrier.restore(block)
