@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Lora,
         Node,
         Prompt,
+        Restorer,
         Sampler,
         Schedule,
         Seed,
@@ -54,8 +55,8 @@ _HOMES = {
     "baton": ["Cancelled"],
     "context": ["Context"],
     "node": [
-        "Checkpoint", "Color", "ControlNetFile", "ImageRef", "Lora", "Node", "Prompt", "Sampler",
-        "Schedule", "Seed", "Upscaler", "VaeFile",
+        "Checkpoint", "Color", "ControlNetFile", "ImageRef", "Lora", "Node", "Prompt", "Restorer",
+        "Sampler", "Schedule", "Seed", "Upscaler", "VaeFile",
     ],
     "pictures": ["from_pillow", "to_pillow"],
     "values": [
@@ -68,8 +69,8 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "Area", "Cancelled", "Checkpoint", "Color", "Conditioning", "Context", "Control", "ControlNet",
     "ControlNetFile", "Handle", "Image", "ImageRef", "Latent", "Lora", "Mask", "Model", "NetUse",
-    "Node", "Prompt", "Sampler", "Schedule", "Seed", "TextEncoder", "Upscaler", "Vae", "VaeFile",
-    "from_pillow", "to_pillow",
+    "Node", "Prompt", "Restorer", "Sampler", "Schedule", "Seed", "TextEncoder", "Upscaler", "Vae",
+    "VaeFile", "from_pillow", "to_pillow",
 ]  # fmt: skip
 
 

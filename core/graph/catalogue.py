@@ -14,11 +14,12 @@ ANY = "any"  # an input that takes every type; an output of what comes in by suc
 MODEL_FORMATS = frozenset(
     {
         "checkpoint", "lora", "vae", "text_encoder", "controlnet", "ip_adapter", "embedding",
-        "upscaler",
+        "upscaler", "restorer",
     }
 )  # fmt: skip
 IMAGE_FORMATS = frozenset({"image"})
-EXTRAS = {"upscaler": "upscale"}  # format → extra of the distribution that a value of it needs
+# Format → extra of the distribution that a value of it needs.
+EXTRAS = {"upscaler": "upscale", "restorer": "upscale"}
 
 
 class Port(Struct, frozen=True, kw_only=True):

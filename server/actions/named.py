@@ -19,6 +19,7 @@ from server.state import State
 _FORMAT_KINDS: dict[str, ModelKind] = {
     "checkpoint": "checkpoint", "lora": "lora", "vae": "vae", "controlnet": "controlnet",
     "ip_adapter": "ip_adapter", "embedding": "embedding", "upscaler": "upscaler",
+    "restorer": "restorer", "text_encoder": "text_encoder",
 }  # fmt: skip
 
 

@@ -8,14 +8,14 @@ from msgspec import Meta
 from core.engine import faces, masks, patches
 from core.engine.context import Context
 from core.engine.models import upscalers
-from core.engine.node import Node, Upscaler
+from core.engine.node import Node, Restorer
 from core.engine.values import Area, Handle, Image, Mask
 
 
 class RestoreFaces(Node, tag="restore.faces"):
     """Draw a face over again, sharper: the one that the mask marks, or the whole picture."""
 
-    restorer: Annotated[Upscaler, Meta(description="Id or name of a face network, as GFPGAN.")]
+    restorer: Annotated[Restorer, Meta(description="Id or name of a face network, as GFPGAN.")]
     strength: Annotated[
         float, Meta(ge=0, le=1, description="How much of the new face shows over the old one.")
     ] = 1.0

@@ -44,7 +44,7 @@ def test_a_face_network_works_in_the_range_it_was_made_for_and_draws_the_same_ag
     with gfpgan(tmp_path) as file, torch.inference_mode():
         found = scan.examine(file)
         assert found is not None
-        assert (found.kind, found.format) == ("upscaler", "spandrel")
+        assert (found.kind, found.format) == ("restorer", "spandrel")
         read: Any = upscalers.load(upscalers.handle_of("g", str(file), "", "g"), torch.float16)
         assert (read.scale, read.faces) == (1, True)
         assert next(read.parameters()).dtype == torch.float32  # GFPGAN works in no half precision
