@@ -18,7 +18,7 @@ function job(id: string, status: Job["status"]): Job {
   return {
     id, batch: "B", kind: "graph", owner: "me", status, priority: 0, position: null, attempt: 0,
     created: BASE.at, started: null, ended: null, seconds: null, images: [], error: null,
-    progress: { step: 0, steps: 0, phase: "" }, eta_seconds: null, overrides: {}, degraded: [],
+    progress: { step: 0, steps: 0, phase: "" }, eta_seconds: null, overrides: {}, degraded: [], result: null,
     successor: null,
   };
 }
@@ -30,7 +30,7 @@ function started(seq: number, id: string): Fact {
 function finished(seq: number, id: string, images: string[]): Fact {
   return {
     ...BASE, type: "job.ended", seq, job: id, batch: "B", status: "succeeded", seconds: 1, images,
-    error: null, degraded: [],
+    error: null, degraded: [], result: null,
   };
 }
 
@@ -57,7 +57,7 @@ describe("facts about jobs", () => {
 
   it("tell that a prompt was cut, live and from a list of jobs", () => {
     const cut: Fact = { ...BASE, type: "job.ended", seq: 2, job: "J", batch: "B", status: "succeeded",
-      seconds: 1, images: ["I"], error: null, degraded: ["tile_vae", "prompt_cut"] };
+      seconds: 1, images: ["I"], error: null, degraded: ["tile_vae", "prompt_cut"], result: null };
     expect(all([started(1, "J"), cut]).tiles.J?.cut).toBe(true);
     expect(all([started(1, "J"), finished(2, "J", ["I"])]).tiles.J?.cut).toBe(false);
     const listed: Job = { ...job("J", "succeeded"), degraded: ["prompt_cut"] };
