@@ -8,7 +8,9 @@ Layout = Literal["diffusers", "single"]
 Dtype = Literal["float32", "float16", "bfloat16", "float8_e4m3fn"]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 
-SINGLE_FAMILIES = frozenset({"sd1", "sd2", "sdxl"})  # of which folders become single files
+SINGLE_FAMILIES = frozenset(
+    {"sd1", "sd2", "sdxl", "sd3", "flux"}
+)  # of which folders become single files
 MAX_LORAS = 16  # of one merge
 
 

@@ -161,8 +161,8 @@ async def test_every_problem_of_a_conversion_is_found_before_anything_runs(
         ("model_name_taken", "/to/name")
     ]
     assert await codes(studio, gguf, dtype="float16") == [("conversion_unsupported", "/to/layout")]
-    flux = await put(studio, "flux", family="flux")
-    assert await codes(studio, flux, layout="single") == [("conversion_unsupported", "/to/layout")]
+    odd = await put(studio, "refiner", family="sdxl-refiner")
+    assert await codes(studio, odd, layout="single") == [("conversion_unsupported", "/to/layout")]
     assert await codes(studio, vae, dtype="float16") == [("model_wrong_kind", "/model")]
     unknown = f"{API}/01ARZ3NDEKTSV4RRFFQ69G5FAV/convert"
     answer = await studio.client.post(unknown, json={"to": {"dtype": "float16"}})

@@ -9,10 +9,11 @@ these very names: so nothing is written that would not come back as it was.
 import re
 from collections.abc import Callable, Iterable, Mapping
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
+from core.engine.tasks import originals_flow as newer
 from core.engine.tasks.layouts import Shape, Shapes, Tensors
 
 Converted = Mapping[str, torch.Tensor | None]
@@ -25,6 +26,7 @@ class Original(NamedTuple):
     prefix: str  # of its tensors in the file
     convert: Callable[[Tensors, Shapes], Converted]  # to diffusers' names
     names: Callable[[Shapes], dict[str, Shape]]  # of the file, without the prefix
+    usual: Callable[[str], str] = str  # the name that a folder's tensor has today; "" for none
 
 
 def _unet(tensors: Tensors, shapes: Shapes) -> Converted:
@@ -170,10 +172,6 @@ def _vae_name(name: str, last: int) -> str:
     return name
 
 
-def _clip_names(shapes: Shapes) -> dict[str, Shape]:
-    return dict(shapes)
-
-
 _OPEN_CLIP = (
     ("text_model.embeddings.position_embedding.weight", "positional_embedding"),
     ("text_model.embeddings.token_embedding.weight", "token_embedding.weight"),
@@ -216,14 +214,53 @@ def _replaced(name: str, pairs: Iterable[tuple[str, str]]) -> str:
     return name
 
 
+TEXT = "text_model."  # before the names of a text encoder, but for newer files of transformers
+_OLD_ATTENTION = (
+    (".query.", ".to_q."), (".key.", ".to_k."), (".value.", ".to_v."),
+    (".proj_attn.", ".to_out.0."),
+)  # fmt: skip
+
+
+def _usual_text(name: str) -> str:
+    return name if name.startswith((TEXT, "text_projection.")) else f"{TEXT}{name}"
+
+
+def _usual_vae(name: str) -> str:
+    for old, new in _OLD_ATTENTION:
+        name = name.replace(old, new)
+    return name
+
+
+def _usual_t5(name: str) -> str:
+    return "" if newer.is_copied(name) else name
+
+
 _UNET = Original("unet", "model.diffusion_model.", _unet, _unet_names)
-_VAE = Original("vae", "first_stage_model.", _vae, _vae_names)
+_VAE = Original("vae", "first_stage_model.", _vae, _vae_names, _usual_vae)
 
 
 def _text(folder: str, prefix: str, *, is_open: bool) -> Original:
     if is_open:
-        return Original(folder, prefix, _open_clip(prefix), _open_clip_names)
-    return Original(folder, prefix, _clip, _clip_names)
+        return Original(folder, prefix, _open_clip(prefix), _open_clip_names, _usual_text)
+    return Original(folder, prefix, _clip, newer.same, _usual_text)
+
+
+def _transformer(read: Any, names: Callable[[Shapes], dict[str, Shape]]) -> Original:
+    return Original("transformer", _DENOISER, newer.denoiser(read, _DENOISER), names)
+
+
+def _own_clip(folder: str, prefix: str, *, projects: bool) -> Original:
+    convert = newer.plain(prefix) if projects else newer.plain(prefix, newer.is_projection)
+    return Original(folder, prefix, convert, newer.same, _usual_text)
+
+
+def _t5(folder: str) -> Original:
+    return Original(folder, _T5, newer.plain(_T5, newer.is_copied), newer.same, _usual_t5)
+
+
+_DENOISER = "model.diffusion_model."
+_CLIP_L, _CLIP_G = "text_encoders.clip_l.transformer.", "text_encoders.clip_g.transformer."
+_T5 = "text_encoders.t5xxl.transformer."
 
 
 ORIGINALS: dict[str, tuple[Original, ...]] = {  # family → parts of its single files
@@ -234,5 +271,18 @@ ORIGINALS: dict[str, tuple[Original, ...]] = {  # family → parts of its single
         _VAE,
         _text("text_encoder", "conditioner.embedders.0.transformer.", is_open=False),
         _text("text_encoder_2", "conditioner.embedders.1.model.", is_open=True),
+    ),
+    "flux": (
+        _transformer(newer.FLUX, newer.flux_names),
+        _VAE._replace(prefix="vae."),
+        _own_clip("text_encoder", _CLIP_L, projects=False),
+        _t5("text_encoder_2"),
+    ),
+    "sd3": (
+        _transformer(newer.SD3, newer.sd3_names),
+        _VAE,
+        _own_clip("text_encoder", _CLIP_L, projects=True),
+        _own_clip("text_encoder_2", _CLIP_G, projects=True),
+        _t5("text_encoder_3"),
     ),
 }

@@ -16,15 +16,10 @@ from core.library import folder as folders
 
 Json = dict[str, Any]
 
-TEXT = "text_model."  # before the names of a text encoder, but for newer files of transformers
 _SCALED = ".scale_weight"  # beside a weight of 8 bits, which is nothing without it
 _SMALL = frozenset({".json", ".txt", ".model"})
 _SMALL_BYTES = 16 << 20  # of a tokenizer, or a configuration
 _SMALL_FILES = 256
-_OLD_ATTENTION = (
-    (".query.", ".to_q."), (".key.", ".to_k."), (".value.", ".to_v."),
-    (".proj_attn.", ".to_out.0."),
-)  # fmt: skip
 
 
 class Component(NamedTuple):
@@ -139,7 +134,7 @@ def _single(path: Path, originals: Sequence[Original], tick: Tick) -> Checkpoint
 
 
 def _original(original: Original, part: Component) -> dict[str, Lazy]:
-    source = {_usual(name, original.folder): lazy for name, lazy in part.tensors.items()}
+    source = {usual: lazy for name, lazy in part.tensors.items() if (usual := original.usual(name))}
     shapes = {name: lazy.shape for name, lazy in source.items()}
     names = {f"{original.prefix}{n}": shape for n, shape in original.names(shapes).items()}
     cuts = layouts.trace(_converter(original, names), names)
@@ -156,17 +151,6 @@ def _converter(
     original: Original, shapes: Mapping[str, layouts.Shape]
 ) -> Callable[[layouts.Tensors], Mapping[str, Any]]:
     return lambda tensors: original.convert(tensors, shapes)
-
-
-def _usual(name: str, folder: str) -> str:
-    """Give the name that a tensor has today, where older or newer files have another."""
-    if folder.startswith("text_encoder"):
-        own = name.startswith((TEXT, "text_projection."))
-        return name if own else f"{TEXT}{name}"
-    if folder == "vae":
-        for old, new in _OLD_ATTENTION:
-            name = name.replace(old, new)
-    return name
 
 
 def _small(path: Path) -> dict[str, bytes]:
