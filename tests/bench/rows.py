@@ -12,6 +12,7 @@ import torch
 
 from core.engine.diffusion import rows, samplers
 from core.engine.diffusion.guidance import combine
+from core.engine.diffusion.prompted import stacked
 from core.engine.diffusion.sampler import SamplingLoop
 from core.paths import shipped
 from tests.bench.report import Row, median_ratio
@@ -89,7 +90,7 @@ def _pipeline(model: Tiny, size: int) -> Callable[[], Any]:
 def _guidance(model: Tiny, size: int) -> tuple[Callable[[], Any], Callable[[], Any]]:
     row = model.row(size=size)
     pair, at = torch.cat([row.latents] * 2), torch.tensor([500.0, 500.0])
-    both = torch.cat(row.followed.entries())
+    both = stacked(row.followed.entries()).tokens
 
     def run(latents: torch.Tensor, when: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
         out: torch.Tensor = model.network(
@@ -105,8 +106,8 @@ def _guidance(model: Tiny, size: int) -> tuple[Callable[[], Any], Callable[[], A
     def twice() -> None:
         for _ in range(_STEPS):
             halves = [
-                run(row.latents, at[:1], words)
-                for words in (row.followed.negative, row.followed.positive)
+                run(row.latents, at[:1], one.tokens)
+                for one in (row.followed.negative, row.followed.positive)
             ]
             combine(halves[0], halves[1], 5.0)
 

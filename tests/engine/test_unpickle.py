@@ -136,7 +136,7 @@ def nested(tmp_path: Path) -> Path:
 
 
 def endless(tmp_path: Path) -> Path:
-    return archive(tmp_path / "long.pth", b"\x80\x02" + b"N0" * 60_000_000 + b"}.")
+    return archive(tmp_path / "long.pth", b"\x80\x02" + b"}" + b"q\x00" * 60_000_000 + b".")
 
 
 def nothing(tmp_path: Path) -> Path:

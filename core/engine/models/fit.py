@@ -25,15 +25,17 @@ def check(family: Family, network: Any, latent: Latent) -> None:
         raise Invalid("latent_mismatch", wanted=wanted, got=got)
 
 
-def check_side(network: Any, size: tuple[int, int], cell: int) -> None:
+def longest_side(network: Any) -> int | None:
+    """Give the cells of a side that a denoiser knows places for; ``None`` where it knows any."""
+    known = getattr(network.config, "pos_embed_max_size", None)  # patches
+    return None if known is None else int(known) * int(network.config.patch_size)
+
+
+def check_side(most: int, size: tuple[int, int]) -> None:
     """Refuse pictures that are larger than a denoiser knows places for.
 
-    :param size: height and width of what it sees at once, in pixels; ``cell``: pixels a cell.
+    :param most: pixels of a side; ``size``: height and width of what it sees at once, in pixels.
     :raises Invalid: side_too_long.
     """
-    known = getattr(network.config, "pos_embed_max_size", None)  # patches a side
-    if known is None:
-        return
-    most = int(known) * int(network.config.patch_size) * cell
     if max(size) > most:
         raise Invalid("side_too_long", pixels=max(size), limit=most)

@@ -131,8 +131,9 @@ class LatentSample(Node, tag="latent.sample"):
             steering(ctx, control, model, network, latent) as controls,
         ):
             fit.check(family_of(model.family), network, latent)
-            size = pixels_of(model, latent)
-            fit.check_side(network, self._seen(size), size[0] // latent.samples.shape[-2])
+            if (most := fit.longest_side(network)) is not None:
+                size = pixels_of(model, latent)
+                fit.check_side(most * size[0] // latent.samples.shape[-2], self._seen(size))
             image_prompt.check(network, positive, negative)
             prompt.check(network, positive, negative)
             telling = Telling(ctx, table, len(latent.samples))

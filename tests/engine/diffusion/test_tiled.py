@@ -13,6 +13,7 @@ from torch import nn
 from core.engine.baton import Cancelled
 from core.engine.diffusion import noise, rows, samplers, tiled
 from core.engine.diffusion.control import Use
+from core.engine.diffusion.prompted import stacked
 from core.engine.diffusion.sampler import SamplingLoop
 from core.engine.models import load
 from core.engine.nodes.latent import LatentEncode, LatentSample
@@ -84,7 +85,7 @@ def test_tiles_blend_predictions_and_the_picture_takes_each_step_as_one(
                 part = scaled[..., left : left + 16]
                 both = tiny.network(
                     torch.cat([part, part]), step,
-                    encoder_hidden_states=torch.cat(row.followed.entries()),
+                    encoder_hidden_states=stacked(row.followed.entries()).tokens,
                 ).sample  # fmt: skip
                 guided = both[:1] + 7.5 * (both[1:] - both[:1])
                 total[..., left : left + 16] += guided * window
