@@ -13,6 +13,7 @@ from msgspec import Struct
 from core.errors import Invalid, Params, Problem
 from core.graph import bounds
 from core.jobs.making import is_taken
+from core.library.untold import untold
 from core.log import request_id
 from core.naming import safe
 from core.records.graph import Graph
@@ -69,7 +70,7 @@ async def convert(
     """
     state.refuse_when_stopping()
     model = await state.db.read(lambda connection: models.get(connection, ask.model))
-    problems = _unfit(model, ask.to)
+    problems = _unfit(model, ask.to) or await _lost(state, model, ask.to)
     merged: list[Merged] = []
     shelf = Shelf(state)
     await shelf.look([("checkpoint", model.id), *(("lora", lora.model) for lora in ask.to.loras)])
@@ -152,6 +153,21 @@ def _unfit(model: Model, to: Target) -> list[Problem]:
     if layout == model.format and to.dtype is None and not to.loras:
         return [Problem(code="nothing_to_convert", pointer="/to", params={"model": model.name})]
     return []
+
+
+async def _lost(state: State, model: Model, to: Target) -> list[Problem]:
+    """List what a single file would not tell of a folder."""
+    if model.format != "diffusers" or to.layout != "single":
+        return []
+    held = await state.db.read(lambda connection: models.file(connection, model.id))
+    root = state.roots.get(held.root)
+    if root is None:
+        return []
+    found = await anyio.to_thread.run_sync(untold, root / held.file, model.family)
+    if found is None:
+        return []
+    params: Params = {"model": model.name, "part": found.part, "setting": found.setting}
+    return [Problem(code="conversion_lossy", pointer="/to/layout", params=params)]
 
 
 def _wrong_kind(model: Model) -> Problem:

@@ -173,6 +173,16 @@ async def test_every_problem_of_a_conversion_is_found_before_anything_runs(
     assert await studio.rows() == before
 
 
+async def test_a_folder_that_a_file_could_not_tell_stays_a_folder(studio: Studio) -> None:
+    source = await checkpoint(studio, "own words")
+    place = anyio.Path(studio.state.layout.models / "own words" / "text_encoder")
+    await place.mkdir(parents=True, exist_ok=True)
+    told = '{"model_type": "clip_text_model", "vocab_size": 2048}'
+    await (place / "config.json").write_text(told, "utf-8")
+    assert await codes(studio, source, layout="single") == [("conversion_lossy", "/to/layout")]
+    await convert(studio, source, dtype="float16")
+
+
 async def test_a_single_file_is_made_of_a_single_file(studio: Studio) -> None:
     layout = studio.state.layout
     tensors = {"model.diffusion_model.input_blocks.0.0.weight": [8, 4, 3, 3]}
