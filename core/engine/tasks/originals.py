@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from core.engine.models.original import flow
 from core.engine.tasks import originals_flow as newer
 from core.engine.tasks.layouts import Shape, Shapes, Tensors
 
@@ -273,13 +274,13 @@ ORIGINALS: dict[str, tuple[Original, ...]] = {  # family → parts of its single
         _text("text_encoder_2", "conditioner.embedders.1.model.", is_open=True),
     ),
     "flux": (
-        _transformer(newer.FLUX, newer.flux_names),
+        _transformer(flow.flux, newer.flux_names),
         _VAE._replace(prefix="vae."),
         _own_clip("text_encoder", _CLIP_L, projects=False),
         _t5("text_encoder_2"),
     ),
     "sd3": (
-        _transformer(newer.SD3, newer.sd3_names),
+        _transformer(flow.sd3, newer.sd3_names),
         _VAE,
         _own_clip("text_encoder", _CLIP_L, projects=True),
         _own_clip("text_encoder_2", _CLIP_G, projects=True),

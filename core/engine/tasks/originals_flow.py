@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-from core.engine.models.original import flow
 from core.engine.tasks.layouts import Shape, Shapes, Tensors
 
 Rules = tuple[tuple[str, str], ...]
@@ -124,9 +123,6 @@ def is_projection(name: str) -> bool:
 def is_copied(name: str) -> bool:
     """Say whether a tensor of a T5 is the second name of another, or of its decoder."""
     return name == "encoder.embed_tokens.weight" or name.startswith(("decoder.", "lm_head."))
-
-
-FLUX, SD3 = flow.flux, flow.sd3
 
 
 def _named(shapes: Shapes, joins: Joins, rules: Rules) -> dict[str, Shape]:
