@@ -57,7 +57,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = "none"
     threads: Annotated[
-        int, Meta(ge=0, le=256, description="CPU threads of the engine; 0 means all cores.")
+        int,
+        Meta(
+            ge=0,
+            le=256,
+            description="CPU threads of the engine; 0: OMP_NUM_THREADS, else all cores.",
+        ),
     ] = 0
     token: Annotated[
         str, Meta(description="A token with all scopes; needed on any but a loopback address.")

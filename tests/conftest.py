@@ -1,11 +1,17 @@
 """Fixtures that every floor shares."""
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from core.paths import Layout
+
+# Tests side by side have a core each. Teams of threads that share cores wait for each other in a
+# loop: a test of six seconds took over two minutes. Read when torch is imported, and by engines.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Machines are shared and noisy: an example's time says nothing. pytest's timeout still holds.
 settings.register_profile("house", deadline=None, print_blob=True)

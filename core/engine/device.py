@@ -174,7 +174,12 @@ def has_bfloat16() -> bool:
 
 
 def set_threads(count: int) -> None:
-    """Let CPU work use ``count`` threads; 0 means one for each core we may run on."""
+    """Let CPU work use ``count`` threads.
+
+    0 means as many as ``OMP_NUM_THREADS`` says, without it one for each core we may run on.
+    """
+    if not count and os.environ.get("OMP_NUM_THREADS"):
+        return  # torch has read it
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     wanted = count or cores or 1
     # Never said again what holds already: once it is called, every other thread's operations
