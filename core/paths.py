@@ -45,6 +45,8 @@ class Layout:
         self.making = self.models / ".making"  # written by the engine, moved beside it
         self.nodes = self.root / "nodes"  # users' node files
         self.wildcards = self.root / "wildcards"  # users' lists of words for prompts
+        self.trainings = self.root / "trainings"  # <id of a run>/checkpoints/, snapshots/, logs/
+        self.training_cache = self.root / "cache"  # moments, text, class pictures of all runs
         self.logs = self.root / "logs"
         self.catalogue = self.root / "catalogue.json"  # the last one the engine sent
 
@@ -53,7 +55,8 @@ class Layout:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (
             self.backups, self.images, self.thumbnails, self.blobs, self.staging,
-            self.models, self.making, self.nodes, self.wildcards, self.logs,
+            self.models, self.making, self.nodes, self.wildcards,
+            self.trainings, self.training_cache, self.logs,
         ):  # fmt: skip
             folder.mkdir(mode=0o700, exist_ok=True)
 

@@ -16,7 +16,7 @@ from core.config import Config, Settings
 from core.errors import DiskFull, StartError
 from core.events.bus import Bus
 from core.ids import new_id
-from core.ipc.messages import EngineOptions
+from core.ipc.commands import EngineOptions
 from core.jobs.dispatcher import Dispatcher
 from core.jobs.executor import Executor
 from core.jobs.queue import Queue

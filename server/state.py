@@ -15,7 +15,7 @@ from core.config import Config, Settings, Source, convert
 from core.errors import Unavailable
 from core.events.bus import Bus
 from core.graph.catalogue import Catalogue
-from core.ipc.messages import Hello
+from core.ipc.reports import Hello
 from core.jobs.dispatcher import Dispatcher
 from core.jobs.executor import Executor
 from core.jobs.queue import Queue

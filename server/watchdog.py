@@ -15,7 +15,7 @@ from anyio import CapacityLimiter, to_thread
 from msgspec import Struct
 
 from core.errors import EngineUnavailable, HeliographError
-from core.ipc.messages import Ping
+from core.ipc.commands import Ping
 from core.store import counters
 from server.state import State
 

@@ -11,7 +11,8 @@ import pytest
 from core import errors
 from core.config import Settings
 from core.graph.catalogue import Catalogue
-from core.ipc.messages import AnyCommand, AnyReport
+from core.ipc.commands import AnyCommand
+from core.ipc.reports import AnyReport
 from core.paths import shipped
 from core.records.events import AnyFact, AnyFrame
 

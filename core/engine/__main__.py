@@ -16,7 +16,8 @@ from core import log as logs
 from core.engine.memory import volunteer
 from core.errors import HeliographError
 from core.ipc import exits
-from core.ipc.messages import EngineOptions, Fatal
+from core.ipc.commands import EngineOptions
+from core.ipc.reports import Fatal
 
 if TYPE_CHECKING:  # torch is imported late
     from core.engine.device import Device

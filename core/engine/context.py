@@ -23,7 +23,8 @@ from core.engine.residency import Residency
 from core.engine.values import Handle, Image, Mask
 from core.errors import NotFound
 from core.graph.catalogue import Resource, known
-from core.ipc.messages import Degraded, EngineOptions, JobProgressed, SavedImage
+from core.ipc.commands import EngineOptions
+from core.ipc.reports import Degraded, JobProgressed, SavedImage
 from core.records.graph import GraphNode, Json
 from core.records.task import MadeModel
 

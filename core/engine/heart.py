@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from core.engine.memory import machine_memory, resident
 from core.engine.outbox import Outbox
-from core.ipc.messages import Heartbeat
+from core.ipc.reports import Heartbeat
 
 INTERVAL = 2.0  # seconds; the server allows 15
 

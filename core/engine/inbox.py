@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from core import failpoint
 from core.ipc import exits, frames
-from core.ipc.messages import AnyCommand, Cancel, Run
+from core.ipc.commands import AnyCommand, Cancel, Run
 
 log = logging.getLogger(__name__)
 

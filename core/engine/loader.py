@@ -12,7 +12,7 @@ from torch import nn
 
 from core.engine.adapters.twin import Twin
 from core.engine.values import SPANDREL, WHOLE, Handle
-from core.ipc.messages import Quantize
+from core.ipc.commands import Quantize
 
 
 class Loader(Protocol):

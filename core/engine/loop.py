@@ -31,27 +31,30 @@ from core.engine.residency import Residency
 from core.engine.runner import Runner, perform
 from core.engine.tasks.run import TaskRun
 from core.ipc import exits
-from core.ipc.messages import (
+from core.ipc.commands import (
     PROTOCOL,
     AnyCommand,
-    CatalogueChanged,
     EngineOptions,
+    Ping,
+    Rescan,
+    Run,
+    RunGraph,
+    RunTask,
+    RunTraining,
+    Stop,
+    Tune,
+    Unload,
+    Watch,
+)
+from core.ipc.reports import (
+    CatalogueChanged,
     Fatal,
     Heartbeat,
     Hello,
     JobCanceled,
     JobDone,
     JobFailed,
-    Ping,
     Pong,
-    Rescan,
-    Run,
-    RunGraph,
-    RunTask,
-    Stop,
-    Tune,
-    Unload,
-    Watch,
 )
 from core.log import job as logged_job
 from core.log import request_id as logged_request_id
@@ -163,7 +166,7 @@ class Loop:
         logged_job.set(command.job)
         job = Job(
             command.job,
-            exact=isinstance(command, RunTask) or command.exact,
+            exact=not isinstance(command, RunGraph) or command.exact,
             resources=command.resources,
             metadata=command.metadata,
             canceled=self._inbox.flag(command.job),
@@ -186,6 +189,11 @@ class Loop:
         if isinstance(command, RunTask):
             task = TaskRun(self._engine, nodes, job, command)
             return perform(task, command.task)
+        if isinstance(command, RunTraining):
+            from core.engine.train.run import TrainingRun
+
+            training = TrainingRun(self._engine, nodes, job, command)
+            return perform(training, command)
         runner = Runner(self._engine, self._cache, nodes, job)
         return perform(runner, command.graph)
 

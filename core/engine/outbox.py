@@ -13,7 +13,7 @@ from collections import deque
 from typing import TYPE_CHECKING, BinaryIO
 
 from core.ipc import exits, frames
-from core.ipc.messages import (
+from core.ipc.reports import (
     AnyReport,
     Heartbeat,
     JobCanceled,

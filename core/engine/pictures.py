@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from core import staged
 from core.engine.values import Image, Mask
-from core.ipc.messages import SavedImage
+from core.ipc.reports import SavedImage
 
 _THUMBNAIL = 256  # pixels, longest side
 _ZLIB = 1  # 5 times as fast as the default, for files 10 % larger

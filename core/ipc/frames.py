@@ -13,7 +13,8 @@ from anyio import EndOfStream
 from anyio.abc import ByteReceiveStream
 
 from core.errors import HeliographError
-from core.ipc.messages import AnyCommand, AnyReport, Command, Previewed
+from core.ipc.commands import AnyCommand, Command
+from core.ipc.reports import AnyReport, Previewed
 
 COMMAND: Final = 1
 REPORT: Final = 2

@@ -11,7 +11,8 @@ from anyio.abc import TaskStatus
 
 from core.errors import EngineUnavailable
 from core.graph.catalogue import Catalogue
-from core.ipc.messages import AnyCommand, Hello
+from core.ipc.commands import AnyCommand
+from core.ipc.reports import Hello
 from core.jobs.executor import Item, State
 
 

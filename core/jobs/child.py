@@ -20,8 +20,9 @@ from msgspec import Struct
 
 from core import failpoint
 from core import log as logs
+from core.ipc.commands import PROTOCOL
 from core.ipc.frames import FrameError, ReportStream
-from core.ipc.messages import PROTOCOL, AnyReport, Fatal, Heartbeat, Hello
+from core.ipc.reports import AnyReport, Fatal, Heartbeat, Hello
 from core.jobs import host
 from core.jobs.channel import Channel
 from core.jobs.liveness import Limits, Liveness

@@ -18,8 +18,8 @@ from core.config import Settings
 from core.errors import EngineUnavailable, NotStored, Problem, Unavailable
 from core.events.bus import Bus
 from core.graph.catalogue import Catalogue
+from core.ipc.commands import Cancel, Run, RunGraph
 from core.ipc.frames import FrameError
-from core.ipc.messages import Cancel, Run, RunGraph
 from core.jobs import tasks
 from core.jobs.disk import DiskWatch
 from core.jobs.executor import Executor

@@ -12,7 +12,8 @@ from anyio.abc import TaskStatus
 from msgspec import Struct
 
 from core.graph.catalogue import Catalogue
-from core.ipc.messages import AnyCommand, AnyReport, Hello
+from core.ipc.commands import AnyCommand
+from core.ipc.reports import AnyReport, Hello
 
 State = Literal["starting", "ready", "restarting", "unavailable", "stopped"]
 

@@ -18,17 +18,12 @@ from core import failpoint
 from core.errors import EngineUnavailable
 from core.graph.catalogue import IMAGE_FORMATS, Catalogue
 from core.ipc import frames
-from core.ipc.messages import (
+from core.ipc.commands import (
     PROTOCOL,
     AnyCommand,
-    AnyReport,
     Cancel,
     EngineOptions,
-    Heartbeat,
-    Hello,
-    JobDone,
     Ping,
-    Pong,
     Run,
     RunGraph,
     RunTask,
@@ -37,6 +32,7 @@ from core.ipc.messages import (
     Unload,
     Watch,
 )
+from core.ipc.reports import AnyReport, Heartbeat, Hello, JobDone, Pong
 from core.jobs.channel import Channel
 from core.jobs.executor import Changed, Item, Lost, Stamped, State
 from core.jobs.fake_job import FakeJob, FakeScript

@@ -10,7 +10,8 @@ from anyio import to_thread
 from msgspec import Struct
 
 from core.errors import DiskFull, HeliographError, NodeFailed
-from core.ipc.messages import (
+from core.ipc.commands import RunGraph
+from core.ipc.reports import (
     AnyReport,
     Degraded,
     JobCanceled,
@@ -18,7 +19,6 @@ from core.ipc.messages import (
     JobFailed,
     JobProgressed,
     Previewed,
-    RunGraph,
     SavedImage,
 )
 from core.jobs.fake_run import Failed, FakeRun, Move, thumbnail, thumbnail_size

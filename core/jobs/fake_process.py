@@ -22,7 +22,8 @@ from core import failpoint
 from core import log as logs
 from core.errors import EngineUnavailable
 from core.ipc import exits, frames
-from core.ipc.messages import AnyReport, EngineOptions, Stop
+from core.ipc.commands import EngineOptions, Stop
+from core.ipc.reports import AnyReport
 from core.jobs.executor import Lost, Stamped
 from core.jobs.fake import FakeExecutor
 

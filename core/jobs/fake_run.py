@@ -20,7 +20,8 @@ from core.graph.catalogue import IMAGE_FORMATS, PLAIN_TYPES, Catalogue, Resource
 from core.graph.check import check
 from core.graph.comparisons import COMPARISONS
 from core.graph.plan import Step
-from core.ipc.messages import RunGraph, SavedImage
+from core.ipc.commands import RunGraph
+from core.ipc.reports import SavedImage
 from core.jobs import fake_picture
 
 _PHASES = {"load": "load", "encode": "encode", "decode": "decode", "save": "save"}

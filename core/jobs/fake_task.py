@@ -18,15 +18,8 @@ from anyio import to_thread
 from core import staged
 from core.errors import HeliographError, ModelUnreadable, NodeFailed
 from core.graph.catalogue import Resource
-from core.ipc.messages import (
-    JobCanceled,
-    JobDone,
-    JobFailed,
-    JobProgressed,
-    Run,
-    RunGraph,
-    RunTask,
-)
+from core.ipc.commands import Run, RunGraph, RunTask
+from core.ipc.reports import JobCanceled, JobDone, JobFailed, JobProgressed
 from core.jobs.fake_job import FakeScript, Host
 from core.library import header
 from core.library.made import KEY, Origin
@@ -52,6 +45,7 @@ def drawing(command: Run) -> RunGraph:
     """Give the command that draws the picture of a task, or the command itself."""
     if isinstance(command, RunGraph):
         return command
+    assert isinstance(command, RunTask)
     assert command.graph is not None
     return RunGraph(
         job=command.job, graph=command.graph, resources=command.resources,

@@ -2,7 +2,7 @@
 
 from core.graph.catalogue import Resources
 from core.graph.describe import describe
-from core.ipc.messages import JobProgressed
+from core.ipc.reports import JobProgressed
 from core.records.events import JobProgress
 from core.records.graph import Graph
 from core.records.image import ImageFacts

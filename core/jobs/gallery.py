@@ -13,7 +13,7 @@ from core import failpoint
 from core.blobs import sync_folder
 from core.errors import DiskFull, JobError
 from core.ids import new_id
-from core.ipc.messages import SavedImage
+from core.ipc.reports import SavedImage
 from core.paths import Layout
 from core.records.image import ImageFacts
 from core.store.work import NewImage

@@ -9,7 +9,7 @@ from statistics import median
 
 from msgspec import Struct, field
 
-from core.ipc.messages import (
+from core.ipc.reports import (
     AnyReport,
     Heartbeat,
     Hello,

@@ -8,7 +8,7 @@ from anyio import CapacityLimiter, to_thread
 
 from core import failpoint
 from core.errors import DatabaseFailing, DiskFull, NotFound, NotStored, Problem, Unavailable
-from core.ipc.messages import JobCanceled, JobDone, JobFailed
+from core.ipc.reports import JobCanceled, JobDone, JobFailed
 from core.jobs import gallery, making
 from core.jobs.ending import Reason
 from core.jobs.flight import Flight

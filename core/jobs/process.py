@@ -19,18 +19,14 @@ import core
 from core.errors import EngineUnavailable
 from core.graph.catalogue import Catalogue
 from core.ipc import exits, frames
-from core.ipc.messages import (
-    AnyCommand,
+from core.ipc.commands import AnyCommand, EngineOptions, Run, Stop, Tune
+from core.ipc.reports import (
     AnyReport,
     CatalogueChanged,
-    EngineOptions,
     Hello,
     JobCanceled,
     JobDone,
     JobFailed,
-    Run,
-    Stop,
-    Tune,
 )
 from core.jobs.channel import Channel
 from core.jobs.child import Child

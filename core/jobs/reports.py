@@ -13,7 +13,8 @@ from anyio.abc import TaskGroup
 from core.errors import EngineUnavailable, NotStored, Unavailable
 from core.events.bus import Bus, Watched
 from core.graph.catalogue import Catalogue
-from core.ipc.messages import (
+from core.ipc.commands import Watch
+from core.ipc.reports import (
     CatalogueChanged,
     Degraded,
     Fatal,
@@ -25,7 +26,6 @@ from core.ipc.messages import (
     JobProgressed,
     Pong,
     Previewed,
-    Watch,
 )
 from core.jobs.ending import Reason
 from core.jobs.executor import Changed, Executor, Lost, Stamped

@@ -10,7 +10,7 @@ import msgspec
 
 from core.errors import Problem
 from core.graph.catalogue import Resources
-from core.ipc.messages import RunTask
+from core.ipc.commands import RunTask
 from core.jobs.flight import Flight
 from core.jobs.imprint import imprint
 from core.jobs.resolve import Resolver

@@ -7,7 +7,7 @@ Judges nothing itself.
 import time
 from collections import Counter
 
-from core.ipc.messages import Heartbeat
+from core.ipc.reports import Heartbeat
 from core.meters import Tally
 
 _REASONS = 32  # that are told apart; a node's author can make up more

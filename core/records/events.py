@@ -14,6 +14,7 @@ from core.records.graph import Json
 from core.records.image import Image
 from core.records.job import JobKind
 from core.records.model import Model
+from core.records.training import CheckpointKind, LossPoint, SampleRole, Warned
 
 Topic = Literal["jobs", "previews", "training", "gallery", "models", "system"]
 TOPICS: tuple[Topic, ...] = ("jobs", "previews", "training", "gallery", "models", "system")
@@ -176,18 +177,6 @@ class TrainingStarted(Fact, frozen=True, kw_only=True, tag="training.started"):
     steps: int
 
 
-class LossPoint(Struct, frozen=True, kw_only=True):
-    """The losses of one optimizer step."""
-
-    step: int
-    loss: float
-    loss_instance: float
-    loss_prior: float | None = None
-    lr: float
-    grad_norm: float | None = None
-    seconds: float
-
-
 class TrainingLoss(Fact, frozen=True, kw_only=True, tag="training.loss"):
     """New points of the loss curve, a few times a second."""
 
@@ -203,6 +192,8 @@ class TrainingSample(Fact, frozen=True, kw_only=True, tag="training.sample"):
     training: str
     step: int
     image: str
+    prompt: str = ""
+    role: SampleRole = "subject"
 
 
 class TrainingCheckpoint(Fact, frozen=True, kw_only=True, tag="training.checkpoint"):
@@ -212,15 +203,28 @@ class TrainingCheckpoint(Fact, frozen=True, kw_only=True, tag="training.checkpoi
     training: str
     checkpoint: str
     step: int
-    kind: Literal["checkpoint", "snapshot"]
+    kind: CheckpointKind
+    metric: float | None = None
+    best: bool = False
+    removed: Annotated[list[str], Meta(description="Ids of what gave way to it.")] = []
 
 
 class TrainingPaused(Fact, frozen=True, kw_only=True, tag="training.paused"):
-    """A training stopped between two steps and can go on."""
+    """A training waits between two steps, or goes on."""
 
     topic: ClassVar[Topic] = "training"
     training: str
     step: int
+    paused: bool = True
+
+
+class TrainingWarned(Fact, frozen=True, kw_only=True, tag="training.warned"):
+    """Something is not as it should be, and the run goes on."""
+
+    topic: ClassVar[Topic] = "training"
+    training: str
+    step: int
+    warning: Warned
 
 
 class TrainingEnded(Fact, frozen=True, kw_only=True, tag="training.ended"):
@@ -229,7 +233,7 @@ class TrainingEnded(Fact, frozen=True, kw_only=True, tag="training.ended"):
     topic: ClassVar[Topic] = "training"
     training: str
     step: int
-    status: Literal["succeeded", "failed", "canceled"]
+    status: Literal["succeeded", "stopped", "failed", "canceled"]
     model: str | None = None
 
 
@@ -279,8 +283,8 @@ AnyFact = (
     | QueueChanged | ImageAdded | ImageChanged | ImageDeleted | BoardChanged
     | ModelInstall | ModelAdded | ModelChanged | ModelDeleted
     | TrainingStarted | TrainingLoss | TrainingSample | TrainingCheckpoint | TrainingPaused
-    | TrainingEnded | DatasetChanged | WorkflowChanged | PresetChanged | EngineState
-    | ConfigChanged
+    | TrainingWarned | TrainingEnded | DatasetChanged | WorkflowChanged | PresetChanged
+    | EngineState | ConfigChanged
 )  # fmt: skip
 
 

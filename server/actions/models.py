@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from core.errors import Invalid
-from core.ipc.messages import Unload
+from core.ipc.commands import Unload
 from core.library import recommended
 from core.library.recommended import Recommended
 from core.records.model import Model, ModelDefaults, ModelKind

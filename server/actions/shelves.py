@@ -10,7 +10,7 @@ import anyio.to_thread
 from msgspec import Meta, Struct
 
 from core.errors import Conflict, EngineUnavailable, Forbidden, Invalid, Problem
-from core.ipc.messages import Unload
+from core.ipc.commands import Unload
 from core.library import examine
 from core.records.model import ModelRoot
 from core.store import models

@@ -13,7 +13,7 @@ from core.config import LIVE, SECRET, Settings, Source
 from core.errors import EngineUnavailable, Invalid, Problem
 from core.graph.fields import value_faults
 from core.graph.reasons import BAD
-from core.ipc.messages import Tune
+from core.ipc.commands import Tune
 from core.records.events import ConfigChanged
 from core.store import tokens
 from server.actions.jobs import Id

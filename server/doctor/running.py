@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import anyio
 
 from core.config import Settings
-from core.ipc.messages import Hello
+from core.ipc.reports import Hello
 from core.jobs.executor import Lost, Stamped
 from core.paths import Layout
 from server import lifespan, lock, whereabouts

@@ -11,14 +11,8 @@ from typing import Any, NamedTuple
 
 from core.graph import recipes
 from core.graph.catalogue import Resource
-from core.ipc.messages import (
-    Cancel,
-    EngineOptions,
-    JobCanceled,
-    JobDone,
-    JobProgressed,
-    RunGraph,
-)
+from core.ipc.commands import Cancel, EngineOptions, RunGraph
+from core.ipc.reports import JobCanceled, JobDone, JobProgressed
 from core.paths import Layout, shipped
 from core.records.model import ModelDefaults
 from tests.bench.report import Row, quantile

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from core.engine.__main__ import serve
-from core.ipc.messages import EngineOptions
+from core.ipc.commands import EngineOptions
 
 
 def write_down(path: Path) -> None:

@@ -19,7 +19,8 @@ from core.engine.tasks.parts import Checkpoint, Component
 from core.engine.tasks.tensors import Lazy
 from core.graph import recipes
 from core.graph.catalogue import Resource
-from core.ipc.messages import EngineOptions, Hello, JobDone, JobFailed, RunGraph, RunTask
+from core.ipc.commands import EngineOptions, RunGraph, RunTask
+from core.ipc.reports import Hello, JobDone, JobFailed
 from core.paths import Layout
 from core.records.model import ModelDefaults
 from core.records.task import Convert, Target

@@ -24,7 +24,8 @@ from core.engine.loader import LazyLoader
 from core.engine.residency import Residency
 from core.engine.values import Model, TextEncoder, Vae
 from core.graph.catalogue import Resource
-from core.ipc.messages import EngineOptions, Hello, JobDone, Ping, Pong, Unload
+from core.ipc.commands import EngineOptions, Ping, Unload
+from core.ipc.reports import Hello, JobDone, Pong
 from core.paths import Layout, shipped
 from core.records.graph import Graph
 from tests.bench.report import Row

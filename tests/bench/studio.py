@@ -18,7 +18,8 @@ from core.engine.nodes.latent import LatentSample
 from core.engine.outbox import Outbox
 from core.engine.residency import Residency, size_of
 from core.engine.values import Conditioning, Handle, Latent, Model
-from core.ipc.messages import EngineOptions, JobCanceled
+from core.ipc.commands import EngineOptions
+from core.ipc.reports import JobCanceled
 from tests.bench import shapes
 from tests.bench.shapes import Shape
 

@@ -17,10 +17,9 @@ from typing import Any
 
 from core.graph.catalogue import Catalogue, NodeSpec
 from core.ipc import exits, frames
-from core.ipc.messages import (
-    PROTOCOL,
+from core.ipc.commands import PROTOCOL, Cancel, Ping, RunGraph, Stop, Tune
+from core.ipc.reports import (
     AnyReport,
-    Cancel,
     Fatal,
     Heartbeat,
     Hello,
@@ -28,12 +27,8 @@ from core.ipc.messages import (
     JobDone,
     JobFailed,
     JobProgressed,
-    Ping,
     Pong,
     Previewed,
-    RunGraph,
-    Stop,
-    Tune,
 )
 
 SPEC = NodeSpec(

@@ -12,18 +12,8 @@ from PIL import Image as Pillow
 
 from core.errors import EngineUnavailable
 from core.graph.catalogue import Resource
-from core.ipc.messages import (
-    PROTOCOL,
-    Cancel,
-    EngineOptions,
-    JobDone,
-    JobFailed,
-    JobProgressed,
-    Ping,
-    Pong,
-    RunGraph,
-    Watch,
-)
+from core.ipc.commands import PROTOCOL, Cancel, EngineOptions, Ping, RunGraph, Watch
+from core.ipc.reports import JobDone, JobFailed, JobProgressed, Pong
 from core.jobs.executor import Changed, Executor, Item, Lost, Stamped
 from core.jobs.fake import FakeExecutor
 from core.jobs.fake_picture import colours, png

@@ -10,16 +10,8 @@ import anyio
 import pytest
 
 from core.errors import EngineUnavailable
-from core.ipc.messages import (
-    Cancel,
-    EngineOptions,
-    JobCanceled,
-    JobDone,
-    JobProgressed,
-    Previewed,
-    RunGraph,
-    Tune,
-)
+from core.ipc.commands import Cancel, EngineOptions, RunGraph, Tune
+from core.ipc.reports import JobCanceled, JobDone, JobProgressed, Previewed
 from core.jobs.executor import Changed, Item, Lost, Stamped
 from core.jobs.liveness import Limits
 from core.jobs.process import ProcessExecutor, environment

@@ -9,7 +9,8 @@ import anyio
 import pytest
 
 from core.graph.catalogue import Resource
-from core.ipc.messages import Cancel, JobCanceled, JobDone, JobFailed, JobProgressed, RunTask
+from core.ipc.commands import Cancel, RunTask
+from core.ipc.reports import JobCanceled, JobDone, JobFailed, JobProgressed
 from core.jobs.executor import Changed, Stamped
 from core.library.header import read_header
 from core.paths import Layout

@@ -16,7 +16,7 @@ from core.engine.residency import Residency
 from core.engine.values import Conditioning, Control, Latent
 from core.graph.catalogue import Resource
 from core.ipc import frames
-from core.ipc.messages import EngineOptions
+from core.ipc.commands import EngineOptions
 from tests.engine.tiny import SIZE, Tiny
 
 

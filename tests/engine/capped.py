@@ -7,7 +7,7 @@ import msgspec
 
 from core.engine.__main__ import serve
 from core.engine.device import Device
-from core.ipc.messages import EngineOptions
+from core.ipc.commands import EngineOptions
 
 
 def device() -> Device:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from core.ipc.messages import EngineOptions
+from core.ipc.commands import EngineOptions
 from core.paths import Layout
 from tests.engine.process import EngineProcess
 

@@ -10,7 +10,8 @@ from typing import TypeVar
 import msgspec
 
 from core.ipc import frames
-from core.ipc.messages import AnyCommand, AnyReport, EngineOptions, RunGraph
+from core.ipc.commands import AnyCommand, EngineOptions, RunGraph
+from core.ipc.reports import AnyReport
 from core.records.graph import Graph
 
 R = TypeVar("R")

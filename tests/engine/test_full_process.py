@@ -11,16 +11,8 @@ import pytest
 
 from core.graph.catalogue import Resource
 from core.ipc import exits
-from core.ipc.messages import (
-    Degraded,
-    EngineOptions,
-    Fatal,
-    Hello,
-    JobDone,
-    JobFailed,
-    JobProgressed,
-    RunGraph,
-)
+from core.ipc.commands import EngineOptions, RunGraph
+from core.ipc.reports import Degraded, Fatal, Hello, JobDone, JobFailed, JobProgressed
 from core.records.graph import Graph, GraphNode
 from tests.engine.pictures import draw
 from tests.engine.process import PATIENCE, EngineProcess

@@ -11,7 +11,7 @@ import torch
 
 from core.engine.outbox import Outbox
 from core.ipc import frames
-from core.ipc.messages import (
+from core.ipc.reports import (
     AnyReport,
     Degraded,
     JobCanceled,

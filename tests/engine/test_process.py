@@ -13,11 +13,9 @@ from PIL import Image as Pillow
 
 from core.graph.catalogue import Resource
 from core.ipc import exits
-from core.ipc.messages import (
-    PROTOCOL,
-    Cancel,
+from core.ipc.commands import PROTOCOL, Cancel, EngineOptions, Rescan, RunGraph, Stop, Watch
+from core.ipc.reports import (
     CatalogueChanged,
-    EngineOptions,
     Fatal,
     Heartbeat,
     Hello,
@@ -26,10 +24,6 @@ from core.ipc.messages import (
     JobFailed,
     JobProgressed,
     Previewed,
-    Rescan,
-    RunGraph,
-    Stop,
-    Watch,
 )
 from core.records.graph import Graph, GraphNode
 from tests.engine.process import PATIENCE, EngineProcess

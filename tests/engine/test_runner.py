@@ -22,7 +22,8 @@ from core.engine.residency import Residency
 from core.engine.runner import Runner, perform
 from core.engine.values import Handle, Image, Model
 from core.graph.catalogue import Catalogue
-from core.ipc.messages import EngineOptions, Fatal, JobCanceled, JobDone, JobFailed
+from core.ipc.commands import EngineOptions
+from core.ipc.reports import Fatal, JobCanceled, JobDone, JobFailed
 from core.records.graph import Graph, GraphNode
 
 N = GraphNode

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.graph.catalogue import Resource
-from core.ipc.messages import JobDone
+from core.ipc.reports import JobDone
 from tests.bench import memory
 from tests.bench.memory import FLAT, SETTLED, SWITCHES, Models, resident, started, switch, unload
 from tests.engine.pictures import draw

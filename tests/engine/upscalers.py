@@ -20,7 +20,7 @@ from core.engine.outbox import Outbox
 from core.engine.residency import Residency
 from core.graph.catalogue import Resource
 from core.ipc import frames
-from core.ipc.messages import EngineOptions
+from core.ipc.commands import EngineOptions
 
 STAND_INS = Path(__file__).parents[1] / "stand_ins"
 

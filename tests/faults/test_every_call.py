@@ -15,7 +15,7 @@ import pytest
 from core.blobs import Blobs
 from core.config import Settings
 from core.ids import new_id
-from core.ipc.messages import JobDone, SavedImage
+from core.ipc.reports import JobDone, SavedImage
 from core.jobs import fake_picture
 from core.jobs.flight import Flight
 from core.jobs.outcome import Outcomes

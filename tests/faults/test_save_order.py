@@ -7,7 +7,7 @@ import torch
 
 from core.engine.pictures import save_pictures
 from core.engine.values import Image
-from core.ipc.messages import JobDone
+from core.ipc.reports import JobDone
 from core.jobs.flight import Flight
 from core.jobs.outcome import Outcomes
 from core.jobs.queue import Finished, NewBatch, Queue

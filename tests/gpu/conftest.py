@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from core.graph.catalogue import Resource
-from core.ipc.messages import EngineOptions, Hello
+from core.ipc.commands import EngineOptions
+from core.ipc.reports import Hello
 from core.paths import Layout, shipped
 from tests.engine.process import EngineProcess
 

@@ -10,7 +10,8 @@ import torch
 
 from core.graph.catalogue import Resource
 from core.ipc import exits
-from core.ipc.messages import Fatal, JobDone, JobProgressed, RunGraph
+from core.ipc.commands import RunGraph
+from core.ipc.reports import Fatal, JobDone, JobProgressed
 from core.records.graph import Graph
 from tests.engine.pictures import draw, node
 from tests.engine.process import PATIENCE

@@ -16,7 +16,8 @@ from core.engine.loader import LazyLoader
 from core.engine.residency import Residency, size_of
 from core.engine.values import Model
 from core.graph.catalogue import Resource
-from core.ipc.messages import Degraded, Hello, JobDone, JobFailed, JobProgressed, RunGraph
+from core.ipc.commands import RunGraph
+from core.ipc.reports import Degraded, Hello, JobDone, JobFailed, JobProgressed
 from core.paths import shipped
 from core.records.graph import Graph
 from tests.engine.pictures import draw, node

@@ -13,7 +13,7 @@ from blockbuster import blockbuster_ctx
 from starlette.types import ASGIApp
 
 from core.config import Config, load
-from core.ipc.messages import EngineOptions
+from core.ipc.commands import EngineOptions
 from core.jobs.fake import FakeExecutor
 from core.jobs.fake_job import FakeScript
 from core.paths import Layout

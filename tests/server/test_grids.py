@@ -7,7 +7,7 @@ import anyio
 import msgspec
 import pytest
 
-from core.ipc.messages import RunGraph
+from core.ipc.commands import RunGraph
 from core.jobs.fake_job import FakeScript, Fault
 from core.store import events
 from tests.server.studio import DRAW, Opener, Studio

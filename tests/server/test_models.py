@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from core.errors import EngineUnavailable
-from core.ipc.messages import AnyCommand, EngineOptions, RunGraph, Unload
+from core.ipc.commands import AnyCommand, EngineOptions, RunGraph, Unload
 from core.jobs.fake import FakeExecutor
 from core.jobs.fake_job import FakeScript
 from core.paths import Layout

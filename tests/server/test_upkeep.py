@@ -7,7 +7,7 @@ from pathlib import Path
 import anyio.to_thread
 import pytest
 
-from core.ipc.messages import Heartbeat
+from core.ipc.reports import Heartbeat
 from core.paths import shipped
 from server import housekeeping, library
 from tests.server.studio import DRAW, Opener, Studio, configured

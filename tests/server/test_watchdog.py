@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from core.errors import DiskFull
-from core.ipc.messages import EngineOptions
+from core.ipc.commands import EngineOptions
 from core.jobs.fake_job import FakeScript
 from core.jobs.liveness import Limits as EngineLimits
 from core.jobs.process import ProcessExecutor, command_line

@@ -22,7 +22,7 @@ from core.engine.models.single_file import GGUF, SingleFile
 from core.engine.models.weights import Weights
 from core.engine.values import Handle, placed
 from core.errors import ModelUnreadable
-from core.ipc.messages import Quantize
+from core.ipc.commands import Quantize
 
 Json = dict[str, Any]  # a decoded configuration file
 

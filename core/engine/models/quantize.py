@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from core.errors import ModelUnreadable
-from core.ipc.messages import Quantize
+from core.ipc.commands import Quantize
 
 FP8 = torch.float8_e4m3fn
 

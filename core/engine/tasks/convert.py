@@ -20,7 +20,7 @@ from core.engine.tasks.tensors import Lazy, Tick
 from core.engine.values import Handle
 from core.errors import DiskFull, JobError, ModelUnreadable
 from core.graph.catalogue import Resource
-from core.ipc.messages import RunTask
+from core.ipc.commands import RunTask
 from core.library import folder as folders
 from core.library.made import KEY, Origin, Source
 from core.records.task import Convert, MadeFile, MadeModel

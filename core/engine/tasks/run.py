@@ -9,7 +9,8 @@ from core.engine.cache import Cache
 from core.engine.context import Engine, Job
 from core.engine.registry import Nodes
 from core.engine.runner import Runner
-from core.ipc.messages import JobProgressed, RunTask
+from core.ipc.commands import RunTask
+from core.ipc.reports import JobProgressed
 from core.records.graph import GraphNode, Json
 from core.records.task import AnyTask, Convert, MadeModel
 

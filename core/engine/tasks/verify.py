@@ -25,7 +25,7 @@ from core.engine.runner import Runner
 from core.engine.tasks.blueprint import PIPELINES, blueprint
 from core.errors import JobError, ModelUnreadable
 from core.graph.catalogue import Resource
-from core.ipc.messages import RunTask
+from core.ipc.commands import RunTask
 from core.records.graph import Graph, Json
 from core.records.task import Verify
 

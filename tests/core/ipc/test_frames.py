@@ -16,18 +16,9 @@ from hypothesis import strategies as st
 
 from core.graph.catalogue import Catalogue
 from core.ipc import frames
+from core.ipc.commands import Cancel, RunGraph, Watch
 from core.ipc.frames import FrameError, ReportStream
-from core.ipc.messages import (
-    AnyReport,
-    Cancel,
-    Hello,
-    JobDone,
-    JobProgressed,
-    Previewed,
-    RunGraph,
-    SavedImage,
-    Watch,
-)
+from core.ipc.reports import AnyReport, Hello, JobDone, JobProgressed, Previewed, SavedImage
 from core.records.graph import Graph, GraphNode
 
 pytestmark = pytest.mark.anyio

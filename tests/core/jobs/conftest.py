@@ -11,7 +11,7 @@ from core.config import Settings
 from core.events.bus import Bus
 from core.graph.recipes import build
 from core.graph.sweep import BoundAxis
-from core.ipc.messages import EngineOptions
+from core.ipc.commands import EngineOptions
 from core.jobs.dispatcher import Dispatcher
 from core.jobs.executor import Executor
 from core.jobs.fake import FakeExecutor

@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from core.errors import EngineUnavailable
-from core.ipc.messages import Ping
+from core.ipc.commands import Ping
 from core.jobs.absent import AbsentExecutor
 from server import lifespan
 from tests.server.studio import configured

@@ -17,7 +17,7 @@ from core.events import wire
 from core.events.wire import Binary
 from core.graph.sweep import BoundAxis
 from core.ipc import exits
-from core.ipc.messages import EngineOptions, RunGraph
+from core.ipc.commands import EngineOptions, RunGraph
 from core.jobs.fake_job import FakeScript, Fault, asked_fault
 from core.jobs.liveness import Limits
 from core.jobs.process import ProcessExecutor

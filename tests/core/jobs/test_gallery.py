@@ -9,7 +9,7 @@ import pytest
 from msgspec import structs
 
 from core.errors import DiskFull
-from core.ipc.messages import SavedImage
+from core.ipc.reports import SavedImage
 from core.jobs import gallery
 from core.jobs.gallery import ImageDamaged
 from core.paths import Layout

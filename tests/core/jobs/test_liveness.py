@@ -3,7 +3,7 @@
 import pytest
 
 from core.graph.catalogue import Catalogue
-from core.ipc.messages import AnyReport, Heartbeat, Hello, JobDone, JobProgressed
+from core.ipc.reports import AnyReport, Heartbeat, Hello, JobDone, JobProgressed
 from core.jobs.liveness import Limits, Liveness, Restarts
 
 HELLO = Hello(

@@ -1,6 +1,6 @@
 """Signs of life: which loop works on what for how long, and what engines did over their lives."""
 
-from core.ipc.messages import Heartbeat
+from core.ipc.reports import Heartbeat
 from core.jobs.meters import JobMeters
 from core.jobs.vitals import Vitals
 from core.meters import COUNTS, Histogram, Tally

@@ -11,7 +11,8 @@ from PIL import Image as Pillow
 
 from core.graph import recipes
 from core.graph.catalogue import Resource
-from core.ipc.messages import JobDone, JobFailed, RunGraph
+from core.ipc.commands import RunGraph
+from core.ipc.reports import JobDone, JobFailed
 from core.records.graph import Graph
 from core.records.model import ModelDefaults
 from tests.engine.tiny import SIZE, Tiny, write_controlnet

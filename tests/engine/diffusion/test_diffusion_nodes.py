@@ -17,7 +17,7 @@ from core.engine.nodes.latent import LatentDecode, LatentEncode, LatentSample
 from core.engine.values import Image, Latent, Mask
 from core.errors import Invalid, ModelUnreadable
 from core.graph.catalogue import Resource
-from core.ipc.messages import JobProgressed, Previewed
+from core.ipc.reports import JobProgressed, Previewed
 from tests.engine.bench import Bench, empty, parts, prompt, sample
 from tests.engine.diffusion.test_parity import posterior_mode
 from tests.engine.tiny import SIZE, Tiny, write_model

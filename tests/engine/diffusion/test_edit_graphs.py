@@ -10,7 +10,7 @@ from PIL import Image as Pillow
 
 from core.graph import recipes
 from core.graph.catalogue import Resource
-from core.ipc.messages import JobDone, JobFailed
+from core.ipc.reports import JobDone, JobFailed
 from core.records.model import ModelDefaults
 from tests.engine.tiny import Tiny
 

@@ -8,17 +8,8 @@ import pytest
 from PIL import Image
 
 from core.graph.catalogue import Resource
-from core.ipc.messages import (
-    Cancel,
-    Hello,
-    JobCanceled,
-    JobDone,
-    JobFailed,
-    JobProgressed,
-    Previewed,
-    RunGraph,
-    Watch,
-)
+from core.ipc.commands import Cancel, RunGraph, Watch
+from core.ipc.reports import Hello, JobCanceled, JobDone, JobFailed, JobProgressed, Previewed
 from core.records.graph import Graph, GraphNode
 from tests.engine.tiny import Tiny
 

@@ -10,17 +10,8 @@ from msgspec import structs
 from PIL import Image
 
 from core.graph.catalogue import Resource
-from core.ipc.messages import (
-    Cancel,
-    Hello,
-    JobCanceled,
-    JobDone,
-    JobFailed,
-    JobProgressed,
-    Previewed,
-    RunGraph,
-    Watch,
-)
+from core.ipc.commands import Cancel, RunGraph, Watch
+from core.ipc.reports import Hello, JobCanceled, JobDone, JobFailed, JobProgressed, Previewed
 from core.records.graph import Graph
 from tests.engine.diffusion.test_engine_pictures import graph
 from tests.engine.tiny_flow import SIDE, write_flux, write_sd3

@@ -21,7 +21,7 @@ from core.engine.nodes.latent import LatentDecode, LatentEncode, LatentSample
 from core.engine.nodes.prompt import PromptEncode
 from core.engine.values import Image, Latent, Mask
 from core.errors import Invalid
-from core.ipc.messages import Previewed
+from core.ipc.reports import Previewed
 from tests.engine.bench import Bench, empty, parts
 from tests.engine.diffusion.test_parity import posterior_mode
 from tests.engine.tiny_flow import SIDE, WORDS, TinyFlow, write_flux

@@ -17,7 +17,7 @@ from core.engine.registry import built_in
 from core.engine.runner import Runner, perform
 from core.graph import recipes
 from core.graph.catalogue import Resource
-from core.ipc.messages import JobDone, JobFailed
+from core.ipc.reports import JobDone, JobFailed
 from core.records.model import ModelDefaults
 from tests.engine.bench import Bench
 from tests.engine.diffusion.test_parity import posterior_mode

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image as Pillow
 
 from core.graph.catalogue import Resource
-from core.ipc.messages import JobDone
+from core.ipc.reports import JobDone
 from core.paths import shipped
 from core.records.graph import Graph, GraphNode
 

@@ -24,7 +24,8 @@ from core.engine.runner import Runner, perform
 from core.engine.values import Image, Latent, TextEncoder
 from core.graph.catalogue import Catalogue, Resource
 from core.ipc import frames
-from core.ipc.messages import Degraded, EngineOptions, JobDone, JobFailed
+from core.ipc.commands import EngineOptions
+from core.ipc.reports import Degraded, JobDone, JobFailed
 from core.records.graph import Graph
 from tests.engine.budget import BudgetDevice
 from tests.engine.pictures import MODEL, VAE, draw, node

@@ -21,7 +21,7 @@ from core.engine.nodes.region import PromptRegion
 from core.engine.nodes.tiled import LatentResize, LatentSampleTiled
 from core.engine.values import ControlNet, Image, Latent, Mask
 from core.errors import Invalid
-from core.ipc.messages import JobProgressed
+from core.ipc.reports import JobProgressed
 from tests.engine.bench import Bench, empty, parts, prompt
 from tests.engine.diffusion.test_loop import Widths
 from tests.engine.tiny import SIZE, Tiny, write_controlnet

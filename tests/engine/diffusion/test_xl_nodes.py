@@ -13,7 +13,7 @@ from core.engine.nodes.tiled import LatentResize, LatentSampleTiled
 from core.engine.values import Conditioning, Mask
 from core.errors import Invalid
 from core.graph.catalogue import Resource
-from core.ipc.messages import JobDone
+from core.ipc.reports import JobDone
 from tests.engine import tiny_xl
 from tests.engine.bench import Bench, empty, parts, prompt
 from tests.engine.diffusion.test_engine_pictures import graph

@@ -17,7 +17,7 @@ from core.engine.nodes.upscale import UpscaleModel
 from core.engine.residency import size_of
 from core.engine.values import Image
 from core.errors import Invalid, ModelUnreadable
-from core.ipc.messages import JobProgressed
+from core.ipc.reports import JobProgressed
 from tests.engine.budget import BudgetDevice
 from tests.engine.upscalers import Shelf, compact, esrgan, made_in, spandrel
 

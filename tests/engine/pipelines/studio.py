@@ -21,7 +21,7 @@ from core.engine.runner import Runner, perform
 from core.engine.values import Image, Mask
 from core.graph.catalogue import Catalogue, Resource
 from core.ipc import frames
-from core.ipc.messages import EngineOptions
+from core.ipc.commands import EngineOptions
 from core.records.graph import Graph, GraphNode
 from tests.engine.pictures import node
 

@@ -12,7 +12,7 @@ import torch
 from core.engine import calling
 from core.engine.baton import Baton
 from core.engine.pipelines import asking
-from core.ipc.messages import JobCanceled, JobDone, JobFailed, JobProgressed, Previewed
+from core.ipc.reports import JobCanceled, JobDone, JobFailed, JobProgressed, Previewed
 from tests.engine.pictures import draw as stable
 from tests.engine.pictures import node
 from tests.engine.pipelines import folders

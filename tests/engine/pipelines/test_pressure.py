@@ -8,7 +8,7 @@ import torch
 from core.engine.pipelines import load
 from core.engine.pipelines.whole import Pipeline
 from core.engine.residency import size_of
-from core.ipc.messages import JobDone, JobFailed
+from core.ipc.reports import JobDone, JobFailed
 from tests.engine.budget import BudgetDevice
 from tests.engine.pipelines.conftest import Written
 from tests.engine.pipelines.studio import Studio, drawn

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from core.graph.catalogue import Resource
-from core.ipc.messages import RunTask
+from core.ipc.commands import RunTask
 from core.records.task import Convert, Target
 from tests.engine.tiny import write_model
 

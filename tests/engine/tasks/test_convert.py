@@ -15,7 +15,7 @@ from core.engine.tasks.originals import ORIGINALS
 from core.engine.tasks.parts import opened, weights_of
 from core.engine.tasks.tensors import WeightFile
 from core.errors import HeliographError, ModelUnreadable
-from core.ipc.messages import RunTask
+from core.ipc.commands import RunTask
 from core.library import made as origin
 from core.library import scan
 from core.records.task import SINGLE_FAMILIES

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from core.engine.tasks import convert
-from core.ipc.messages import RunTask
+from core.ipc.commands import RunTask
 from core.library import scan
 from tests.engine import adapter_files
 from tests.engine.models import original_folders, originals

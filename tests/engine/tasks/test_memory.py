@@ -23,7 +23,7 @@ import json, sys
 from pathlib import Path
 from core.engine.tasks import convert
 from core.graph.catalogue import Resource
-from core.ipc.messages import RunTask
+from core.ipc.commands import RunTask
 from core.records.task import Convert, Target
 
 def most():

@@ -11,7 +11,8 @@ import pytest
 from core.engine.tasks import verify
 from core.graph.catalogue import Resource
 from core.graph.recipes import build
-from core.ipc.messages import EngineOptions, Hello, JobDone, JobFailed, RunTask
+from core.ipc.commands import EngineOptions, RunTask
+from core.ipc.reports import Hello, JobDone, JobFailed
 from core.paths import shipped
 from core.records.model import ModelDefaults
 from core.records.task import Convert, Target, Verify

@@ -1,0 +1,1 @@
+"""Training: DreamBooth runs on the same device, under the same baton, as pictures."""

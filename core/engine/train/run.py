@@ -1,0 +1,43 @@
+"""One training as a job of the engine: the counterpart of ``runner.Runner`` for a run."""
+
+from typing import Any
+
+from core.engine.context import Engine, Job
+from core.engine.registry import Nodes
+from core.ipc.commands import RunTraining
+from core.records.graph import GraphNode, Json
+from core.records.task import MadeModel
+
+
+class TrainingRun:
+    """Do one training for one job, on the job's own thread."""
+
+    def __init__(self, engine: Engine, nodes: Nodes, job: Job, command: RunTraining) -> None:
+        self.engine = engine
+        self.job = job
+        self.made: list[MadeModel] = []
+        self.result: dict[str, Json] | None = None
+
+    @property
+    def node(self) -> GraphNode | None:
+        """Give no node."""
+        return None
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """Give no values."""
+        return {}
+
+    @property
+    def cached(self) -> int:
+        """Count nothing."""
+        return 0
+
+    @property
+    def ran(self) -> int:
+        """Count nothing."""
+        return 0
+
+    def run(self, command: RunTraining) -> None:
+        """Train."""
+        raise NotImplementedError
