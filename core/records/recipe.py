@@ -6,7 +6,7 @@ plan knows a value. Knows no model and no pictures.
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 Method = Literal["full", "lora", "dora", "lokr", "embedding", "pivotal"]
 METHODS: tuple[Method, ...] = ("full", "lora", "dora", "lokr", "embedding", "pivotal")
@@ -181,6 +181,6 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(max_length=16, description="Null of the list: subject, subject elsewhere, class."),
     ] = []
     validate_every: Every = 50
-    trackers: Annotated[list[Tracker], Meta(max_length=3)] = ["csv"]
+    trackers: Annotated[list[Tracker], Meta(max_length=3)] = field(default_factory=lambda: ["csv"])
     on_nan: OnNan = "stop"
     parallel: Annotated[int, Meta(ge=1, le=64, description="Devices that share the run.")] = 1
