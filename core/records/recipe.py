@@ -45,14 +45,17 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     targets: Annotated[
         Targets | None, Meta(description="Layers of the denoiser that get small matrices.")
     ] = None
-    start_lora: Annotated[
-        str | None, Meta(max_length=200, description="Id of a LoRA that training goes on from.")
-    ] = None
+    start_lora: (
+        Annotated[str, Meta(max_length=200, description="Id of a LoRA that training goes on from.")]
+        | None
+    ) = None
     token_vectors: Annotated[int, Meta(ge=1, le=32, description="Vectors of a learned token.")] = 1
-    token_start: Annotated[
-        str | None,
-        Meta(max_length=100, description="Words whose mean a learned token starts as."),
-    ] = None
+    token_start: (
+        Annotated[
+            str, Meta(max_length=100, description="Words whose mean a learned token starts as.")
+        ]
+        | None
+    ) = None
     train_denoiser: Annotated[
         bool, Meta(description="Whether the UNet or transformer is trained.")
     ] = True

@@ -36,13 +36,16 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     dataset: Annotated[str, Meta(min_length=1, max_length=64)]
     token: Annotated[str, Meta(min_length=1, max_length=64, description="A rare word.")] = "sks"
     class_word: Annotated[str, Meta(min_length=1, max_length=100)] = "object"
-    instance_prompt: Annotated[
-        str | None,
-        Meta(max_length=1_000, description='Null: "a photo of {token} {class_word}".'),
-    ] = None
-    class_prompt: Annotated[
-        str | None, Meta(max_length=1_000, description='Null: "a photo of a {class_word}".')
-    ] = None
+    instance_prompt: (
+        Annotated[
+            str, Meta(max_length=1_000, description='Null: "a photo of {token} {class_word}".')
+        ]
+        | None
+    ) = None
+    class_prompt: (
+        Annotated[str, Meta(max_length=1_000, description='Null: "a photo of a {class_word}".')]
+        | None
+    ) = None
 
 
 class DatasetImage(Struct, frozen=True, kw_only=True):

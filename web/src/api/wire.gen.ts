@@ -546,6 +546,10 @@ export type LossPoint = {
   lr: number;
   grad_norm: number | null;
   seconds: number;
+  validation: number | null;
+  rates: Record<string, number>;
+  norms: Record<string, number>;
+  memory_bytes: number;
 };
 
 /** A training drew a picture of what it knows so far. */
@@ -557,6 +561,8 @@ export type TrainingSample = {
   training: string;
   step: number;
   image: string;
+  prompt: string;
+  role: "asked" | "context" | "drift" | "subject";
 };
 
 /** A training wrote a checkpoint or a snapshot. */
@@ -569,9 +575,12 @@ export type TrainingCheckpoint = {
   checkpoint: string;
   step: number;
   kind: "checkpoint" | "snapshot";
+  metric: number | null;
+  best: boolean;
+  removed: string[];
 };
 
-/** A training stopped between two steps and can go on. */
+/** A training waits between two steps, or goes on. */
 export type TrainingPaused = {
   type: "training.paused";
   seq: number;
@@ -579,6 +588,25 @@ export type TrainingPaused = {
   owner: string | null;
   training: string;
   step: number;
+  paused: boolean;
+};
+
+/** Something is not as it should be, and the run goes on. */
+export type TrainingWarned = {
+  type: "training.warned";
+  seq: number;
+  at: string;
+  owner: string | null;
+  training: string;
+  step: number;
+  warning: Warned;
+};
+
+/** Something that is worth knowing before a run, or during it; words are those of `code`. */
+export type Warned = {
+  code: string;
+  params: Record<string, string | number | null>;
+  message: string;
 };
 
 /** A training ended, and with it the job. */
@@ -589,7 +617,7 @@ export type TrainingEnded = {
   owner: string | null;
   training: string;
   step: number;
-  status: "canceled" | "failed" | "succeeded";
+  status: "canceled" | "failed" | "stopped" | "succeeded";
   model: string | null;
 };
 
@@ -709,6 +737,7 @@ export type Fact =
   | TrainingSample
   | TrainingCheckpoint
   | TrainingPaused
+  | TrainingWarned
   | TrainingEnded
   | DatasetChanged
   | WorkflowChanged

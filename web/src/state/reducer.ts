@@ -61,6 +61,7 @@ function fact(state: State, told: Fact): State {
     case "training.sample":
     case "training.checkpoint":
     case "training.paused":
+    case "training.warned":
     case "training.ended":
     case "dataset.changed":
     case "workflow.changed":
