@@ -19,6 +19,7 @@ from torch import nn
 from core.engine.cache import Cache
 from core.engine.context import Engine, Job
 from core.engine.models.families import MODEL, family_of
+from core.engine.part import Part
 from core.engine.registry import Nodes
 from core.engine.runner import Runner
 from core.engine.values import Handle, Model, TextEncoder
@@ -85,23 +86,22 @@ class Drawing:
         self._job = job
         self._base = base
         self._identity = identity if live else base.identity
-        self._live = dict(live or {})
+        self.live = dict(live or {})
         self._defaults = defaults
         self._count = 0  # pictures so far: each has a name of its own in staging
 
     @contextmanager
-    def hosted(self, own: Mapping[str, int] | None = None) -> Iterator[None]:
-        """Let the graphs of this drawing find the live parts, until the block ends.
+    def hosted(self, own: Mapping[str, int] | None = None) -> Iterator[list[Part]]:
+        """Let the graphs of this drawing find the live parts, until the block ends; give these.
 
         :param own: bytes of a part that are its own, where it shares the rest with the base.
         """
+        host = self._engine.residency.hosting.host
         with ExitStack() as stack:
-            for part, module in self._live.items():
-                handle = self._handle(part)
-                stack.enter_context(
-                    self._engine.residency.hosting.host(handle, module, (own or {}).get(part))
-                )
-            yield
+            yield [
+                stack.enter_context(host(self._handle(part), module, (own or {}).get(part)))
+                for part, module in self.live.items()
+            ]
 
     def draw(self, wanted: Sequence[Wanted], way: Way) -> list[Drawn]:
         """Draw pictures; they lie in staging, with thumbnails, named after the run's job.
@@ -171,10 +171,10 @@ class Drawing:
 
     def _lent(self) -> list[str]:
         """List the parts that the base lends to what is trained of it."""
-        if not self._live:
+        if not self.live:
             return []
         parts = family_of(self._base.family or "", self._base.name).parts
-        return [part for part in PARTS if part in parts and part not in self._live]
+        return [part for part in PARTS if part in parts and part not in self.live]
 
     def _job_of(self, number: int, way: Way) -> Job:
         base = structs.replace(self._base, kind="checkpoint", identity=self._identity)
@@ -198,7 +198,7 @@ class Drawing:
     def _working(self) -> Iterator[None]:
         """Let the live parts work as they do for pictures, and train on afterwards."""
         training = [
-            module for part in self._live.values() for module in part.modules() if module.training
+            module for part in self.live.values() for module in part.modules() if module.training
         ]
         for module in training:
             module.training = False
