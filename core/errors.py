@@ -23,6 +23,7 @@
     │   ├── ModelUnreadable
     │   ├── ModelNotFinite
     │   ├── CheckpointUnreadable
+    │   ├── PictureUnreadable
     │   └── EngineLost
     └── StartError                the server cannot start; carries the exit code
         ├── ConfigRefused         78
@@ -219,6 +220,15 @@ class CheckpointUnreadable(JobError):
     checkpoint, reason."""
 
     code = "checkpoint_unreadable"
+
+
+class PictureUnreadable(JobError):
+    """Raised when a picture that a run is taught cannot be decoded; params: picture (its name).
+
+    Where its file is gone: picture_gone; where it is another one by now: picture_changed.
+    """
+
+    code = "picture_unreadable"
 
 
 class EngineLost(JobError):
