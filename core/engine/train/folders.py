@@ -85,6 +85,11 @@ def sweep(folder: Path) -> None:
             shutil.rmtree(entry)
 
 
+def held(path: Path) -> bool:
+    """Say whether somebody needs a checkpoint: a file of its name and ``.hold`` lies beside it."""
+    return path.with_name(f"{path.name}.hold").exists()
+
+
 def steps(folder: Path) -> list[Path]:
     """List what bears the name of a step, the newest first, whole or not."""
     entries = list(folder.iterdir()) if folder.is_dir() else []
