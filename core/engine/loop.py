@@ -66,6 +66,7 @@ _JOBS = 16  # at once
 _TICK = 1.0  # seconds between two looks at the users' folder, and at a stop
 _LAST_WORDS = 2.0  # seconds for what still waits to be written
 _MIB = 1 << 20
+_TRAINING = 0.32  # share of the device that a run has while pictures want it as well
 
 _Ended = JobDone | JobFailed | JobCanceled | TrainingParked
 
@@ -88,7 +89,7 @@ class Loop:
         set_threads(options.threads)
         limit = options.memory_mb * _MIB
         device = device or Device(options.device, options.dtype, limit)
-        baton = Baton()
+        baton = Baton(_TRAINING)
         self._loader = LazyLoader(options.quantize, cuda=device.torch.type == "cuda")
         residency = Residency(
             device, baton, self._loader, ram=options.ram_budget_mb * _MIB,

@@ -6,7 +6,7 @@ others find is a device at rest. Knows neither pictures nor losses.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 from pytorch_lightning import Callback
@@ -26,6 +26,7 @@ class Hold(Callback):
     :param check: leaves where the job is canceled; asked before each batch, and while it waits.
     :param ready: says under the baton whether a batch may begin; else the device is let go of.
     :param wait: called without it then, before it is asked for again; may raise to leave.
+    :param measured: what a batch is done within, so that room is made for it.
     """
 
     def __init__(
@@ -35,12 +36,14 @@ class Hold(Callback):
         check: Callable[[], None],
         ready: Callable[[], bool] = lambda: True,
         wait: Callable[[], None] = lambda: None,
+        measured: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._baton = baton
         self._job = job
         self._check = check
         self._ready = ready
         self._wait = wait
+        self._measured = measured
         self._held = ExitStack()
         self.count = 0  # holds so far
 
@@ -69,6 +72,7 @@ class Hold(Callback):
             self._check()
             self._take()
             if self._ready():
+                self._held.enter_context(self._measured())
                 return
             self._held.close()
             self._wait()
@@ -77,9 +81,9 @@ class Hold(Callback):
         """Let go of it."""
         self._held.close()
 
-    def on_exception(self, *_: Any) -> None:
+    def on_exception(self, trainer: Any, module: Any, exception: BaseException) -> None:
         """Let go of it, whatever happened."""
-        self._held.close()
+        self._held.__exit__(type(exception), exception, exception.__traceback__)
 
     def _take(self) -> None:
         self._held.enter_context(self.working())

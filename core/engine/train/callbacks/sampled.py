@@ -40,6 +40,7 @@ class Sampled(Callback):
 
     :param every: steps; 0 draws none but those that are asked for.
     :param send: takes reports.
+    :param begun: called before anything is drawn.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Sampled(Callback):
         every: int,
         device: torch.device,
         send: Callable[[TrainingSampled | TrainingWarned], None],
+        begun: Callable[[], None],
         names: tuple[str, str],
     ) -> None:
         self._drawing = drawing
@@ -58,6 +60,7 @@ class Sampled(Callback):
         self._every = every
         self._device = device
         self._send = send
+        self._begun = begun
         self._job, self._training = names
         self._step = 0
 
@@ -76,6 +79,7 @@ class Sampled(Callback):
 
     def draw(self, step: int, asked: Sequence[Asked]) -> None:
         """Draw pictures and report each, or what went wrong."""
+        self._begun()
         cards = [] if self._device.index is None else [self._device.index]
         kind = self._device.type if cards else None
         forked = {} if kind is None else {"device_type": kind}
