@@ -32,7 +32,7 @@ _FEED_FORWARD = (".ff.", ".ff_context.", "_mlp.", ".mlp.", ".proj_mlp.")
 _TEXT = (".self_attn.", ".SelfAttention.", ".attn.")
 _TOKENS = ("token_embedding.weight", "embeddings.token_embedding")
 _CELLS = {"flux": 2, "sd3": 2}  # cells of latents that a network sees as one, each way
-_FLOWS = frozenset(_CELLS)
+_PREDICTIONS: dict[str, Prediction] = {"flux": "flow", "sd3": "flow"}  # else a file says
 _MAX_FILES = 64  # of one part
 _FACTOR = 8  # pixels of a cell, where nothing says
 
@@ -46,8 +46,8 @@ def weighed(path: Path, family: str, told: str | None = None) -> Weighed:
     counts: Counter[str] = Counter()
     for part, header in _headers(path):
         _count(counts, header, part)
-    predicts: Prediction = "flow" if family in _FLOWS else "epsilon"
-    if predicts != "flow":
+    predicts = _PREDICTIONS.get(family)
+    if predicts is None:
         said = _scheduler(path) if path.is_dir() else told or ""
         predicts = "v_prediction" if said.startswith("v") else "epsilon"
     factor = (_factor(path) if path.is_dir() else _FACTOR) * _CELLS.get(family, 1)
