@@ -118,6 +118,7 @@ class TaughtPicture(Struct, frozen=True, kw_only=True):
     sha256: str
     caption: str | None = None
     held_out: bool = False
+    file: str = ""  # its name when it came
 
 
 class TaughtSubject(Struct, frozen=True, kw_only=True):
