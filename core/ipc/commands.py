@@ -155,6 +155,9 @@ class RunTraining(Command, frozen=True, kw_only=True, tag="run_training"):
     allow_changed: Annotated[
         bool, Meta(description="Resume although dataset or recipe are others.")
     ] = False
+    trusted: Annotated[
+        bool, Meta(description="Go on from a checkpoint that was made by another install.")
+    ] = False
     paused: Annotated[bool, Meta(description="Wait for a resume before the first step.")] = False
     metadata: dict[str, str] = {}
     request_id: str = ""
