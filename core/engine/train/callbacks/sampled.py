@@ -35,7 +35,7 @@ class _Draws(Protocol):
     def draw(self, wanted: Sequence[Wanted], way: Way) -> list[Drawn]: ...
 
 
-class Sampled(Callback):
+class Sampled(Callback):  # type: ignore[misc]  # it has no types
     """Draws samples on a schedule; without the baton.
 
     :param every: steps; 0 draws none but those that are asked for.

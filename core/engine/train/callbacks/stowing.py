@@ -34,7 +34,7 @@ class _Slot(NamedTuple):
     name: str
 
 
-class Stowing(Callback):
+class Stowing(Callback):  # type: ignore[misc]  # it has no types
     """Moves the optimizer's state. ``give`` and ``back`` are called under the baton.
 
     :param make_room: sends idle parts away, until so many bytes are free.
@@ -82,7 +82,8 @@ class Stowing(Callback):
             return 0
         rows = self._optimizer.param_groups
         grads = sum(one.nbytes for row in rows for one in row["params"] if one.requires_grad)
-        return grads + sum(slot.state[slot.name].nbytes for slot in self._slots())
+        held: int = sum(slot.state[slot.name].nbytes for slot in self._slots())
+        return int(grads) + held
 
     def give(self) -> int:
         """Take the state into RAM, if no step has begun; give the bytes that freed."""
