@@ -111,7 +111,7 @@ class Loader:
         )  # fmt: skip
 
 
-class SubjectData(LightningDataModule):
+class SubjectData(LightningDataModule):  # type: ignore[misc]  # it has no types
     """A run's data: nothing is shuffled here, since positions say what comes when.
 
     :param length: forwards of the whole run.

@@ -30,7 +30,7 @@ Take = Callable[[LossPoint], None]
 _CHOSEN = ("lr", "weight_decay", "betas", "eps", "name", "fused", "foreach")
 
 
-class SubjectModule(LightningModule):
+class SubjectModule(LightningModule):  # type: ignore[misc]  # it has no types
     """What is trained of a run.
 
     After each optimizer step ``point`` holds its losses. ``step`` counts optimizer steps that are

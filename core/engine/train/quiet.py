@@ -34,7 +34,7 @@ _HUSHED: tuple[tuple[str, type[Warning]], ...] = (
 )
 
 
-class _Deaf(_SignalConnector):
+class _Deaf(_SignalConnector):  # type: ignore[misc]  # it has no types
     """Handles no signal: whoever runs the process does."""
 
     def register_signal_handlers(self) -> None:
@@ -44,7 +44,7 @@ class _Deaf(_SignalConnector):
         """Restore none."""
 
 
-class _Resident(SingleDeviceStrategy):
+class _Resident(SingleDeviceStrategy):  # type: ignore[misc]  # likewise
     """Leaves what was trained, and the optimizer, on the device when it is done."""
 
     def teardown(self) -> None:

@@ -57,7 +57,8 @@ def norms(groups: Sequence[Any], device: torch.device) -> dict[str, Tensor]:
 
 def joined(found: Iterable[Tensor]) -> Tensor:
     """Give the norm of all from the norms of parts."""
-    return torch.linalg.vector_norm(torch.stack(list(found)))
+    made: Tensor = torch.linalg.vector_norm(torch.stack(list(found)))
+    return made
 
 
 def clip(params: Iterable[nn.Parameter], most: float, norm: Tensor) -> None:
