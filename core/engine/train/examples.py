@@ -100,7 +100,7 @@ class Examples:
             class_prompts
         )  # of each subject, where its pictures are its class
         self._kept: OrderedDict[str, Moments] = OrderedDict()
-        self._taken, self._room = 0, kept
+        self._taken, self._room, self._spilled = 0, kept, False
         self._alike: dict[tuple[tuple[str, ...], Bucket], list[int]] = {}
         for index, example in enumerate(self.classes):
             self._alike.setdefault((example.prompts, example.bucket), []).append(index)
@@ -145,6 +145,11 @@ class Examples:
 
         :param moved: told phase, done and of how many; may raise, to leave.
         """
+        if not self._recipe.cache_latents:
+            for done, one in enumerate(self.instances):  # better now than amid the run
+                moved("latents", done, len(self.instances))
+                one.read(self._views(one, one.bucket)[0], False)
+            return
         batches = self._recipe.batch > 1
         buckets = list(dict.fromkeys(one.bucket for one in self.instances))
         wanted: dict[tuple[int, Bucket], Example] = {}
@@ -162,8 +167,7 @@ class Examples:
         with self._encoding.opened():
             for done, (one, view) in enumerate(views):
                 moved("latents", done, len(views))
-                if self._recipe.cache_latents:
-                    self._moments(one, view)
+                self._moments(one, view)
         moved("latents", len(views), len(views))
         self._encoding.trim()
 
@@ -173,7 +177,7 @@ class Examples:
         return (
             self._recipe.cache_latents
             and self._texts.whole
-            and self._taken < self._room
+            and not self._spilled
             and not any(one.lasting for one in self.classes)
         )
 
@@ -238,6 +242,7 @@ class Examples:
         while self._taken > self._room and len(self._kept) > 1:
             _, old = self._kept.popitem(last=False)
             self._taken -= old.bytes
+            self._spilled = True
 
     def _batch(self, rows: Sequence[_Row], dropped: Sequence[bool] = ()) -> Batch:
         made = [self._moments(row.example, row.view) for row in rows]

@@ -192,16 +192,9 @@ def shown(whole: Pillow.Image, view: View, *, masked: bool = False) -> Seen:
     return Seen(pixels, _levels(_framed(alpha, view, box)))
 
 
-def small(picture: TaughtPicture, face: Face, view: View) -> dict[str, str | int | float | None]:
-    """Tell of a picture that had to be enlarged by much; nothing where it is large enough."""
-    if face.width >= SMALL * view.scaled[0]:
-        return {}
-    width, height = view.size
-    return {
-        "picture": name_of(picture),
-        "width": face.width, "height": face.height,
-        "wanted_width": width, "wanted_height": height,
-    }  # fmt: skip
+def small(face: Face, view: View) -> bool:
+    """Say whether a picture has to be enlarged by much."""
+    return face.width < SMALL * view.scaled[0]
 
 
 def name_of(picture: TaughtPicture) -> str:

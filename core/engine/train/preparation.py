@@ -28,6 +28,7 @@ from core.records.recipe import Recipe
 from core.training.words import expand
 
 _PATCH = 2  # cells that a network may see as one, each way
+_EPOCH = 1_000_000  # things of an epoch: an order lies in RAM
 
 
 class Kit(NamedTuple):
@@ -83,6 +84,7 @@ def prepared(recipe: Recipe, subjects: Sequence[TaughtSubject], kit: Kit) -> Exa
     class_prompts = [subject.class_prompt for subject in subjects] if own else []
     spoken = [prompt for one in (*instances, *classes, *held_out) for prompt in one.prompts]
     texts.prepare([*spoken, *class_prompts], kit.tell)
+    repeats = min(recipe.repeats, max(1, _EPOCH // len(instances)))
     made = Examples(
         recipe, instances, classes, held_out,
         lens=lens,
@@ -93,7 +95,7 @@ def prepared(recipe: Recipe, subjects: Sequence[TaughtSubject], kit: Kit) -> Exa
         ),
         scaling=Scaling.of(kit.autoencoder.config),
         texts=texts,
-        streams=(Weighted(recipe.seed, [recipe.repeats] * len(instances), "instance"), stream),
+        streams=(Weighted(recipe.seed, [repeats] * len(instances), "instance"), stream),
         class_prompts=class_prompts,
     )  # fmt: skip
     made.prepare(kit.moved)
@@ -106,14 +108,12 @@ def _taught(
     """Look at the pictures of all subjects; those that are held out come second."""
     instances: list[Example] = []
     held_out: list[Example] = []
+    small: list[Example] = []
     for number, subject in enumerate(subjects):
         apart = _held_out(recipe, subject.pictures)
         for picture in subject.pictures:
             face = pictures.face_of(picture)
             bucket = lens.bucket(face)
-            view = lens.views(picture.sha256, face, bucket)[0]
-            if told := pictures.small(picture, face, view):
-                tell("picture_small", told)
             example = Example(
                 name=pictures.name_of(picture),
                 source=picture.sha256,
@@ -125,6 +125,16 @@ def _taught(
                 subject=number,
             )
             (held_out if picture.sha256 in apart else instances).append(example)
+            if pictures.small(face, lens.views(picture.sha256, face, bucket)[0]):
+                small.append(example)
+    if small:
+        first = small[0]
+        width, height = first.bucket
+        tell("picture_small", {
+            "count": len(small), "picture": first.name,
+            "width": first.face.width, "height": first.face.height,
+            "wanted_width": width, "wanted_height": height,
+        })  # fmt: skip
     return instances, held_out
 
 

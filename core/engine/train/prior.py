@@ -9,8 +9,8 @@ callable; neither steps nor engine.
 import io
 import json
 import os
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+import shutil
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from hashlib import sha256
@@ -22,13 +22,14 @@ from PIL import Image as Pillow
 
 from core.engine.train.draws import derived
 from core.engine.train.examples import Bucket
-from core.engine.train.shelf import address
+from core.engine.train.shelf import address, stray, write
 from core.engine.train.texts import Tell
-from core.errors import JobError
+from core.errors import DiskFull, JobError
 from core.ipc.commands import TaughtPicture
 from core.records.recipe import Recipe
 
 BLOCK = 8  # pictures that are drawn together, always the same ones: rows change each other's bits
+BOUND = 16 << 30  # bytes of the class pictures of all runs
 
 _TRIES = 3  # of a picture that shows nothing
 _FLAT = 3  # levels of 255 that each colour differs by at most where a picture shows nothing
@@ -114,6 +115,7 @@ class Folder:
     def __init__(self, root: Path, artist: Artist, wanted: Wanted) -> None:
         self._artist, self._wanted = artist, wanted
         self.path = root / address("class", *artist.facts(wanted))
+        self.fresh = False  # something was drawn
         self._known = self._read()
 
     def drawn(self, moved: Callable[[int], None]) -> Iterator[TaughtPicture]:
@@ -122,10 +124,12 @@ class Folder:
         :param moved: told how many are there.
         """
         self.path.mkdir(parents=True, exist_ok=True)
+        os.utime(self.path)  # it was used: the last to go
         for first in range(0, self._wanted.many, BLOCK):
             moved(first)
             indices = range(first, min(first + BLOCK, self._wanted.many))
             if not all(self._is_there(index) for index in indices):
+                self.fresh = True
                 drawn = self._artist.block(self._wanted, first, len(indices))
                 for index, picture in zip(indices, drawn, strict=True):
                     self._place(index, picture)
@@ -158,7 +162,7 @@ class Folder:
             return
         buffer = io.BytesIO()
         picture.save(buffer, "PNG")
-        _write(self._file(index), buffer.getvalue())
+        self._store(self._file(index), buffer.getvalue())
         self._known[index] = sha256(buffer.getvalue()).hexdigest()
 
     def _taught(self, index: int) -> TaughtPicture:
@@ -182,7 +186,15 @@ class Folder:
     def _write(self) -> None:
         told = {str(index): one for index, one in sorted(self._known.items())}
         whole = {"drawn": self._artist.facts(self._wanted), "pictures": told}
-        _write(self.path / "manifest.json", json.dumps(whole, indent=1).encode("utf-8"))
+        self._store(self.path / "manifest.json", json.dumps(whole, indent=1).encode("utf-8"))
+
+    def _store(self, path: Path, data: bytes) -> None:
+        try:
+            write(path, data)
+        except OSError as error:
+            if DiskFull.caused(error):
+                raise DiskFull(path=path.name) from error
+            raise
 
 
 def allotted(prompt: str, buckets: Sequence[Bucket], count: int, subject: int = 0) -> list[Wanted]:
@@ -209,9 +221,9 @@ def drawn(
     """
     total, done = sum(one.many for one in wanted), 0
     found: list[tuple[Wanted, TaughtPicture]] = []
-    for one in wanted:
-        moving = partial(_moved, moved, done, total)
-        some = list(Folder(root, artist, one).drawn(moving))
+    folders = [Folder(root, artist, one) for one in wanted]
+    for one, folder in zip(wanted, folders, strict=True):
+        some = list(folder.drawn(partial(_moved, moved, done, total)))
         done += one.many
         if not some:
             raise JobError("class_pictures_blank", prompt=one.prompt)
@@ -219,7 +231,38 @@ def drawn(
             tell("class_picture_blank", {"count": one.many - len(some), "prompt": one.prompt})
         found += [(one, picture) for picture in some]
     moved("class", total, total)
+    if any(folder.fresh for folder in folders):
+        trim(root, {folder.path.name for folder in folders})
     return found
+
+
+def trim(root: Path, kept: Collection[str], bound: int = BOUND) -> None:
+    """Remove the class pictures that were used longest ago until the rest is small enough.
+
+    :param kept: names of folders that a run needs.
+    """
+    found, taken = [], 0
+    for folder in root.iterdir():
+        size, used = _weighed(folder)
+        taken += size
+        if folder.name not in kept:
+            found.append((used, size, folder))
+    for _, size, folder in sorted(found):
+        if taken <= bound:
+            break
+        shutil.rmtree(folder, ignore_errors=True)
+        taken -= size
+
+
+def _weighed(folder: Path) -> tuple[int, float]:
+    """Give the bytes of a folder and when it was used last; what was never renamed goes."""
+    size, used = 0, 0.0
+    with suppress(OSError):
+        used = folder.stat().st_mtime
+        for path in folder.iterdir():
+            state = path.stat()
+            size += 0 if stray(path, state) else state.st_size
+    return size, used
 
 
 def flat(picture: Pillow.Image) -> bool:
@@ -230,15 +273,3 @@ def flat(picture: Pillow.Image) -> bool:
 
 def _moved(moved: Moved, before: int, total: int, here: int) -> None:
     moved("class", before + here, total)
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write beside, and rename."""
-    handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(name).replace(path)
-    finally:
-        with suppress(FileNotFoundError):
-            Path(name).unlink()

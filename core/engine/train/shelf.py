@@ -77,7 +77,7 @@ class Shelf:
         path = self._path(key)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _write(path, data)
+            write(path, data)
         except OSError as error:
             log.warning("%s was not kept: %s", path.name, error)
             return False
@@ -96,9 +96,7 @@ class Shelf:
         self._written = False
         entries, taken, removed = [], 0, 0
         for path, found in self._files():
-            if path.suffix == ".tmp":
-                if found.st_mtime < time.time() - _STRAY:
-                    path.unlink(missing_ok=True)
+            if stray(path, found):
                 continue
             taken += found.st_size
             if path.stem not in kept:
@@ -120,8 +118,11 @@ class Shelf:
         return self.folder / key[:2] / f"{key}.safetensors"
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Write beside, and rename: whoever reads finds all of it or nothing."""
+def write(path: Path, data: bytes) -> None:
+    """Write beside, and rename: whoever reads finds all of it or nothing.
+
+    Not synced: what a power cut takes of a cache is found to be damaged, and made anew.
+    """
     handle, name = tempfile.mkstemp(prefix=".", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -130,6 +131,16 @@ def _write(path: Path, data: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def stray(path: Path, found: os.stat_result) -> bool:
+    """Say whether a file was never renamed; one of long ago, whose writer is gone, is removed."""
+    if path.suffix != ".tmp":
+        return False
+    if found.st_mtime < time.time() - _STRAY:
+        with suppress(OSError):
+            path.unlink()
+    return True
 
 
 def _digest(entry: Mapping[str, torch.Tensor]) -> str:
