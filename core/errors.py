@@ -22,6 +22,7 @@
     │   ├── NodeFailed
     │   ├── ModelUnreadable
     │   ├── ModelNotFinite
+    │   ├── CheckpointUnreadable
     │   ├── PictureUnreadable
     │   └── EngineLost
     └── StartError                the server cannot start; carries the exit code
@@ -212,6 +213,13 @@ class ModelNotFinite(JobError):
     """Raised when a model makes what is no number; params: model, tensor (of which part)."""
 
     code = "model_nonfinite"
+
+
+class CheckpointUnreadable(JobError):
+    """Raised when the state of a training is not whole, or not what its manifest says; params:
+    checkpoint, reason."""
+
+    code = "checkpoint_unreadable"
 
 
 class PictureUnreadable(JobError):
