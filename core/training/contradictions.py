@@ -8,11 +8,12 @@ from collections.abc import Iterator
 
 from core.errors import Params, Problem
 from core.records.recipe import Recipe
-from core.training.defaults import EDITIONS, METHODS
+from core.training.defaults import METHODS, UNFIT
 from core.training.facts import Facts
 
 ADAPTERS = frozenset({"lora", "dora", "lokr", "pivotal"})
 LEARNED = frozenset({"embedding", "pivotal"})  # whose token has vectors of its own
+FORMATS = frozenset({"diffusers", "single"})  # whose weights are numbers that can be trained
 NEEDS = {"adamw8bit": "bitsandbytes", "prodigy": "prodigyopt", "came": "came_pytorch"}
 
 
@@ -44,8 +45,9 @@ def _conflict(field: str, other: str, value: str) -> Problem:
 
 def _base(recipe: Recipe, facts: Facts) -> Iterator[Problem]:
     methods = METHODS.get(facts.family)
-    if methods is None or facts.edition not in EDITIONS:
-        name = f"{facts.family} {facts.edition or ''}".strip()
+    if methods is None or facts.edition in UNFIT or facts.format not in FORMATS:
+        other = facts.format if facts.format not in FORMATS else facts.edition or ""
+        name = f"{facts.family} {other}".strip()
         yield Problem(code="training_unsupported", pointer="/base_model", params={"family": name})
     elif recipe.method not in methods:
         yield Problem(

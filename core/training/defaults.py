@@ -73,9 +73,7 @@ METHODS: dict[str, tuple[Method, ...]] = {  # family → what can be done with i
     "sd3": ("lora", "dora", "lokr"),
     "flux": ("lora", "dora", "lokr"),
 }
-EDITIONS = frozenset(
-    {None, "", "dev", "schnell", "medium", "large", "turbo"}
-)  # that draw from text
+UNFIT = frozenset({"inpaint", "depth", "edit", "control", "fill"})  # editions fed with pictures
 PRODIGY_RATE = 1.0  # it finds its own
 LONG = 1000  # steps beyond which a running mean of the weights is kept
 EMA = 0.999

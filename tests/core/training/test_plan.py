@@ -207,6 +207,7 @@ def test_a_contradiction_is_named_with_its_place(recipe: Recipe, code: str, poin
     [
         ({"count": 0}, "dataset_empty", "/dataset"),
         ({"done": 500}, "training_no_steps", "/max_steps"),
+        ({"format": "gguf"}, "training_unsupported", "/base_model"),
         ({"edition": "inpaint"}, "training_unsupported", "/base_model"),
         ({"pictures": [PictureFacts(width=9, height=9, held_out=True)]},
          "dataset_all_held_out", "/dataset"),
