@@ -6,7 +6,6 @@ its right. Scaling and encoding anew change few bits of it. Knows no files.
 
 from PIL import Image
 
-NEAR = 3  # bits: the greatest distance at which two look alike
 _FLAT = 8  # levels: pictures with less contrast have no likeness
 
 
@@ -27,8 +26,3 @@ def of(image: Image.Image) -> int | None:
             at = row * 9 + column
             bits = bits << 1 | (levels[at] > levels[at + 1])
     return bits - (1 << 64) if bits >> 63 else bits
-
-
-def distance(one: int, other: int) -> int:
-    """Count the bits in which two differ."""
-    return ((one ^ other) & ((1 << 64) - 1)).bit_count()
