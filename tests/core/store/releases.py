@@ -152,6 +152,28 @@ VALUES (
 );
 """
 )
+ROWS[10] = (
+    ROWS[9]
+    + """
+INSERT INTO datasets (row, id, owner, name, key, body, created)
+VALUES (1, '01K0000000000000000000DAT1', 'local', 'Füchse', 'once', '00', 1760000000018);
+
+INSERT INTO dataset_pictures (
+    row, id, dataset, file, width, height, bytes, sha256, thumbnail, pixels, likeness, transparent,
+    caption, held_out, notes, created
+)
+VALUES (
+    1, '01K0000000000000000000P1C1', 1, 'fuchs.png', 64, 48, 90,
+    'ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100',
+    '1122334455667788112233445566778811223344556677881122334455667788',
+    '99887766554433221100998877665544332211009988776655443322110099aa', -9, 0, 'ein Fuchs', 1, '[]',
+    1760000000019
+);
+
+INSERT INTO dataset_quarantine (row, id, dataset, file, code, params, created)
+VALUES (1, '01K0000000000000000000QAR1', 1, '.DS_Store', 'picture_format', '{}', 1760000000020);
+"""
+)
 
 
 def released(version: int, layout: Layout) -> Path:
