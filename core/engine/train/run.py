@@ -5,6 +5,7 @@ from typing import Any
 from core.engine.context import Engine, Job
 from core.engine.registry import Nodes
 from core.ipc.commands import RunTraining
+from core.ipc.reports import Fatal, JobCanceled, JobDone, JobFailed, TrainingParked
 from core.records.graph import GraphNode, Json
 from core.records.task import MadeModel
 
@@ -17,6 +18,7 @@ class TrainingRun:
         self.job = job
         self.made: list[MadeModel] = []
         self.result: dict[str, Json] | None = None
+        self._parked: TrainingParked | None = None
 
     @property
     def node(self) -> GraphNode | None:
@@ -41,3 +43,11 @@ class TrainingRun:
     def run(self, command: RunTraining) -> None:
         """Train."""
         raise NotImplementedError
+
+    def ended(
+        self, report: JobDone | JobFailed | JobCanceled | Fatal
+    ) -> JobDone | JobFailed | JobCanceled | TrainingParked | Fatal:
+        """Give the last report of the job, where it came to such an end."""
+        if isinstance(report, JobDone) and self._parked is not None:
+            return self._parked
+        return report
