@@ -13,7 +13,7 @@ from core.blobs import GRACE, Blobs
 from core.errors import HeliographError
 from core.jobs import reconcile as sweep
 from core.jobs.throttle import Throttle
-from core.store import events, images, putback
+from core.store import events, images, needs, putback
 from core.store.times import now
 from server import files
 from server.state import State
@@ -107,7 +107,7 @@ async def sweep_blobs(state: State, grace: float = GRACE, throttle: Throttle | N
             if piece is None:
                 break
             names = [path.name for path in piece]
-            used = await state.db.read(partial(images.blobs_used, digests=names))
+            used = await state.db.read(partial(needs.blobs, digests=names))
             unused = [path for path in piece if path.name not in used]
             count += (await anyio.to_thread.run_sync(blobs.sweep, unused, grace, spared)).files
     if count:

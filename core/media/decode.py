@@ -86,7 +86,7 @@ def normalise(data: bytes) -> Normalised:
     """
     claim = sniff.sniff(data)
     if claim.format == "png":
-        data = _bare_png(data)
+        data = bare_png(data)
     try:
         with warnings.catch_warnings(action="ignore"):
             image = _pixels(data, claim)
@@ -112,8 +112,8 @@ def _pixels(data: bytes, claim: sniff.Claim) -> Image.Image:
         if opened.size != (claim.width, claim.height):
             raise Malformed("image_corrupt", reason="size")
         opened.load()
-        turn = _TURNS.get(_orientation(opened))
-        image = _eight_bit(opened)
+        turn = turn_of(opened)
+        image = eight_bit(opened)
     if turn is not None:
         image = image.transpose(turn)
     image.info = {}  # profiles and texts, which saving would carry on
@@ -151,7 +151,7 @@ def limit_memory(size: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (size, hard))
 
 
-def _bare_png(data: bytes) -> bytes:
+def bare_png(data: bytes) -> bytes:
     """Keep the chunks that make pixels, so that text bombs, profiles and frames never open."""
     parts = [sniff.PNG]
     for chunk in sniff.png_chunks(data):
@@ -162,15 +162,16 @@ def _bare_png(data: bytes) -> bytes:
     return b"".join(parts)
 
 
-def _orientation(image: Image.Image) -> int:
+def turn_of(image: Image.Image) -> Image.Transpose | None:
+    """Say how a picture is to be turned to stand upright, by its EXIF."""
     try:
         value = image.getexif().get(_ORIENTATION, 1)
     except BROKEN:  # a broken EXIF block turns nothing
-        return 1
-    return value if isinstance(value, int) else 1
+        return None
+    return _TURNS.get(value) if isinstance(value, int) else None
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
+def eight_bit(image: Image.Image) -> Image.Image:
     """Bring every mode to RGB, or to RGBA where something shows through."""
     if image.mode.startswith("I"):  # 16 bits of grey; Pillow would clip, not scale
         image = image.convert("I").point(lambda value: value * (1 / 257)).convert("L")

@@ -48,6 +48,14 @@ class Subject(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ) = None
 
 
+class Warned(Struct, frozen=True, kw_only=True):
+    """Something that is worth knowing before a run, or during it; words are those of `code`."""
+
+    code: str
+    params: Params = {}
+    message: str = ""
+
+
 class DatasetImage(Struct, frozen=True, kw_only=True):
     """A picture of a dataset, turned upright and decoded in full."""
 
@@ -60,8 +68,12 @@ class DatasetImage(Struct, frozen=True, kw_only=True):
     caption: str | None = None
     transparent: bool = False
     held_out: bool = False
+    notes: Annotated[
+        list[Warned], Meta(description="What was odd about it; it is trained on all the same.")
+    ] = []
     url: str
     thumbnail_url: str
+    preview_url: Annotated[str, Meta(description="What a model sees of it.")] = ""
 
 
 class Quarantined(Struct, frozen=True, kw_only=True):
@@ -88,19 +100,18 @@ class Dataset(Struct, frozen=True, kw_only=True):
     id: str
     name: str
     count: Annotated[int, Meta(description="Pictures that are kept.")]
-    kept: list[DatasetImage] = []
-    quarantined: list[Quarantined] = []
+    kept: Annotated[list[DatasetImage], Meta(description="The first 200 of them.")] = []
+    next: Annotated[str | None, Meta(description="Cursor of those that follow, for `/images`.")] = (
+        None
+    )
+    quarantined: Annotated[
+        list[Quarantined], Meta(description="The newest 200 files that are not trained on.")
+    ] = []
+    quarantined_count: int = 0
+    bytes: Annotated[int, Meta(description="Of the pictures that are kept.")] = 0
     buckets: list[Bucket] = []
     created: str
     owner: str
-
-
-class Warned(Struct, frozen=True, kw_only=True):
-    """Something that is worth knowing before a run, or during it; words are those of `code`."""
-
-    code: str
-    params: Params = {}
-    message: str = ""
 
 
 class Plan(Struct, frozen=True, kw_only=True):

@@ -115,6 +115,9 @@ class PeerOrder:
     From one stream in the order they are asked for; each epoch begins with two numbers, for the
     loader and for its sampler. Only for comparing with that script: it goes wrong under resume.
 
+    The script draws noise in the order that latents lie in memory, and an autoencoder with
+    attention lays each cell's channels side by side.
+
     :param count: samples of an epoch: the larger of the numbers of subject and class pictures.
     """
 
@@ -144,7 +147,11 @@ class PeerOrder:
         self, purpose: str, place: Place, shape: Sequence[int], items: Sequence[int]
     ) -> Tensor:
         """Draw from N(0, 1) for the whole batch at once."""
-        return self.normal(purpose, place, (len(items), *shape))
+        whole = (len(items), *shape)
+        if purpose != "noise":
+            return self.normal(purpose, place, whole)
+        laid = torch.empty(whole, memory_format=torch.channels_last)
+        return laid.normal_(generator=self._stream)
 
     def uniform(
         self, purpose: str, place: Place, count: int, items: Sequence[int] | None = None

@@ -18,7 +18,7 @@ Rows = list[dict[str, Any]]
 
 
 class Grouped(Protocol):
-    """Parameters that are trained at one rate."""
+    """Parameters that are trained at one rate; groups may share a name."""
 
     @property
     def name(self) -> str:
@@ -37,7 +37,7 @@ class Grouped(Protocol):
 
     @property
     def decay(self) -> bool:
-        """Say whether any of it decays."""
+        """Say whether they decay."""
         ...
 
 
@@ -52,20 +52,16 @@ def made(groups: Sequence[Grouped], recipe: Recipe) -> Optimizer:
 
 
 def _rows(groups: Sequence[Grouped], recipe: Recipe) -> Rows:
-    """Give a row for each group, two where only some of its parameters decay.
-
-    Norms and biases, which have one dimension, and groups that say so do not decay.
-    """
-    rows: Rows = []
-    for group in groups:
-        decaying = [one for one in group.params if group.decay and one.ndim > 1]
-        resting = [one for one in group.params if not (group.decay and one.ndim > 1)]
-        for params, decay in ((decaying, recipe.weight_decay), (resting, 0.0)):
-            if params:
-                rows.append(
-                    {"name": group.name, "params": params, "lr": group.lr, "weight_decay": decay}
-                )
-    return rows
+    return [
+        {
+            "name": group.name,
+            "params": group.params,
+            "lr": group.lr,
+            "weight_decay": recipe.weight_decay if group.decay else 0.0,
+        }
+        for group in groups
+        if group.params
+    ]
 
 
 def _adamw(rows: Rows, recipe: Recipe) -> Optimizer:

@@ -81,4 +81,4 @@ def test_the_peers_order_is_that_of_a_loader_which_shuffles() -> None:
         after = torch.randn(3)
     peer = PeerOrder(11, 5)
     assert [peer.index(position) for position in range(10)] == wanted
-    assert torch.equal(peer.normals("noise", Place(0), (1,), [0, 1, 2]).flatten(), after)
+    assert torch.equal(peer.normals("posterior", Place(0), (1,), [0, 1, 2]).flatten(), after)
