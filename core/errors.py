@@ -22,6 +22,8 @@
     │   ├── NodeFailed
     │   ├── ModelUnreadable
     │   ├── ModelNotFinite
+    │   ├── CheckpointUnreadable
+    │   ├── PictureUnreadable
     │   └── EngineLost
     └── StartError                the server cannot start; carries the exit code
         ├── ConfigRefused         78
@@ -211,6 +213,22 @@ class ModelNotFinite(JobError):
     """Raised when a model makes what is no number; params: model, tensor (of which part)."""
 
     code = "model_nonfinite"
+
+
+class CheckpointUnreadable(JobError):
+    """Raised when the state of a training is not whole, or not what its manifest says; params:
+    checkpoint, reason."""
+
+    code = "checkpoint_unreadable"
+
+
+class PictureUnreadable(JobError):
+    """Raised when a picture that a run is taught cannot be decoded; params: picture (its name).
+
+    Where its file is gone: picture_gone; where it is another one by now: picture_changed.
+    """
+
+    code = "picture_unreadable"
 
 
 class EngineLost(JobError):

@@ -27,13 +27,15 @@ class Baton:
     """A lock for the device: first come first served, interactive work (0) before training (-1).
 
     Lower priorities are guaranteed ``share`` of the device's time while higher ones wait too, so
-    they never starve.
+    they never starve. What they are owed is given a hold at a time: who waits with a higher one
+    waits for no two in a row.
     """
 
     def __init__(self, share: float = 0.2) -> None:
         self._condition = threading.Condition()
         self._rate = share / (1 - share)
         self._credit = 0.0  # seconds owed to lower priorities
+        self._passed = False  # whether the last who got it went before a higher priority
         self._waiting: list[_Ticket] = []  # in order of arrival
         self._holder: _Ticket | None = None
         self._aside: list[str] = []  # phases of slow work that needs no device, newest last
@@ -111,6 +113,7 @@ class Baton:
                     if check is not None:
                         check()
                 self._holder = ticket
+                self._passed = any(other.priority > ticket.priority for other in self._waiting)
                 self._moved = ticket.since = time.monotonic()
             finally:
                 self._waiting.remove(ticket)
@@ -133,7 +136,7 @@ class Baton:
     def _next(self) -> _Ticket:
         """Choose who is next: the first of the highest priority, or of a lower one that is owed."""
         best = max(self._waiting, key=lambda ticket: ticket.priority)  # max keeps the first
-        if self._credit > 0:
+        if self._credit > 0 and not self._passed:
             lower = [ticket for ticket in self._waiting if ticket.priority < best.priority]
             return lower[0] if lower else best
         return best

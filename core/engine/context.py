@@ -20,6 +20,7 @@ from core.engine.outbox import Outbox
 from core.engine.pictures import save_pictures
 from core.engine.reserve import Reserve
 from core.engine.residency import Residency
+from core.engine.steering import Wishes
 from core.engine.values import Handle, Image, Mask
 from core.errors import NotFound
 from core.graph.catalogue import Resource, known
@@ -80,12 +81,14 @@ class Job:
         resources: Mapping[str, Resource] | None = None,
         metadata: Mapping[str, str] | None = None,
         canceled: threading.Event | None = None,
+        wishes: Wishes | None = None,
     ) -> None:
         self.id = name
         self.exact = exact  # rows run alone
         self.resources = dict(resources or {})  # setting value → what it names
         self.metadata = dict(metadata or {})  # text chunks of saved pictures
         self.canceled = canceled or threading.Event()
+        self.wishes = wishes or Wishes()  # what is asked of a training
         self.images: list[SavedImage] = []
         self.degraded: list[str] = []
         self.tell: Callable[[str], None] = lambda phase: None  # show what it waits for

@@ -55,6 +55,7 @@ from core.ipc.reports import (
     JobDone,
     JobFailed,
     Pong,
+    TrainingParked,
 )
 from core.log import job as logged_job
 from core.log import request_id as logged_request_id
@@ -65,6 +66,9 @@ _JOBS = 16  # at once
 _TICK = 1.0  # seconds between two looks at the users' folder, and at a stop
 _LAST_WORDS = 2.0  # seconds for what still waits to be written
 _MIB = 1 << 20
+_TRAINING = 0.32  # share of the device that a run has while pictures want it as well
+
+_Ended = JobDone | JobFailed | JobCanceled | TrainingParked
 
 
 class Loop:
@@ -85,7 +89,7 @@ class Loop:
         set_threads(options.threads)
         limit = options.memory_mb * _MIB
         device = device or Device(options.device, options.dtype, limit)
-        baton = Baton()
+        baton = Baton(_TRAINING)
         self._loader = LazyLoader(options.quantize, cuda=device.torch.type == "cuda")
         residency = Residency(
             device, baton, self._loader, ram=options.ram_budget_mb * _MIB,
@@ -120,7 +124,7 @@ class Loop:
 
     def _do(self, command: AnyCommand) -> None:
         match command:
-            case RunGraph() | RunTask():
+            case RunGraph() | RunTask() | RunTraining():
                 self._start(command)
             case Watch():
                 self._outbox.watch(command.jobs)
@@ -170,6 +174,7 @@ class Loop:
             resources=command.resources,
             metadata=command.metadata,
             canceled=self._inbox.flag(command.job),
+            wishes=self._inbox.wishes(command.job) if isinstance(command, RunTraining) else None,
         )
         with self._places:
             since = time.perf_counter()
@@ -179,12 +184,12 @@ class Loop:
         if isinstance(report, Fatal):
             self._die(report)
             return
-        if not isinstance(report, JobDone):
-            self._sweep(job)
+        if not isinstance(report, JobDone) and not isinstance(command, RunTraining):
+            self._sweep(job)  # of a training, what lies there was reported already
         self._look_for_leaks()
         self._end(command, structs.replace(report, seconds=time.perf_counter() - since))
 
-    def _perform(self, command: Run, job: Job) -> JobDone | JobFailed | JobCanceled | Fatal:
+    def _perform(self, command: Run, job: Job) -> _Ended | Fatal:
         nodes = self._registry.nodes
         if isinstance(command, RunTask):
             task = TaskRun(self._engine, nodes, job, command)
@@ -193,11 +198,11 @@ class Loop:
             from core.engine.train.run import TrainingRun
 
             training = TrainingRun(self._engine, nodes, job, command)
-            return perform(training, command)
+            return training.ended(perform(training, command))
         runner = Runner(self._engine, self._cache, nodes, job)
         return perform(runner, command.graph)
 
-    def _end(self, command: Run, report: JobDone | JobFailed | JobCanceled) -> None:
+    def _end(self, command: Run, report: _Ended) -> None:
         log.info(
             "%s after %.2f s", type(report).__name__, report.seconds,
             extra={"action": "engine.job_ended"},

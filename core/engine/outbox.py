@@ -21,6 +21,7 @@ from core.ipc.reports import (
     JobFailed,
     JobProgressed,
     Previewed,
+    TrainingParked,
 )
 
 if TYPE_CHECKING:  # this floor must stand before torch is imported
@@ -32,7 +33,7 @@ _BOUND = 4096  # waiting reports; the server takes thousands a second, so more i
 _SHARE = 0.015  # of the time that previews may take: where they cost much they come less often
 _MEMORY = 0.8  # of what they cost so far, in the mean that is kept
 _PACE = 0.005  # seconds between two slots: a burst of progress wakes the writer once
-_ENDED = (JobDone, JobFailed, JobCanceled)
+_ENDED = (JobDone, JobFailed, JobCanceled, TrainingParked)
 
 
 class _Sketch:

@@ -6,15 +6,43 @@ own layers alone, and works only as long as the other is where it was.
 
 import threading
 import time
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
 import msgspec
 import torch
 from torch import nn
 
+from core.engine.ladder import Shortage
 from core.engine.values import WHOLE, Handle
 
 _FIRST = ("text_encoder", "image_encoder")  # needed once a picture, and quickly brought back
 _LAST = ("model", WHOLE)  # needed at every step
+
+
+class Holder(Protocol):
+    """The job that asks for a part; ``core.engine.context.Job`` is one."""
+
+    id: str
+
+    def check(self) -> None:
+        """Leave if it was canceled."""
+
+    def degrade(self, rung: str, shortage: Shortage) -> None:
+        """Note that a rung of the memory ladder was taken for it."""
+
+    @property
+    def tell(self) -> Callable[[str], None]:
+        """Give what shows what it waits for."""
+
+
+class Weights(NamedTuple):
+    """Bytes of weights, and what they may be; on the CPU all of them are in RAM."""
+
+    on_device: int
+    in_ram: int
+    device_budget: int
+    ram_budget: int
 
 
 class Part:
@@ -29,6 +57,7 @@ class Part:
         self.bytes = 0
         self.on_device = False
         self.offloaded = False  # its weights lie in RAM, and it works on the device
+        self.hosted = False  # somebody else's, who moves it and lets go of it
         self.pins = 0
         self.used = time.monotonic()
         self.lock = threading.Lock()  # one loads, others wait for it

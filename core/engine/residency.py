@@ -7,49 +7,27 @@ adapters is made from the one without, which stays where it is for as long as th
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple, Protocol
 
 from torch import nn
 
 from core.engine.baton import Baton
 from core.engine.device import Device
+from core.engine.hosting import Hosting
 from core.engine.ladder import Rung, Shortage, climb
 from core.engine.loader import Loader
 from core.engine.memory import machine_memory
 from core.engine.moves import Moves
-from core.engine.part import Part, identities, key_of, plain, size_of
+from core.engine.part import Holder, Part, Weights, identities, key_of, plain, size_of
 from core.engine.reader import Reader
 from core.engine.speed import Speed
 from core.engine.values import Handle, placed
 
-__all__ = ["Residency", "size_of"]
+__all__ = ["Residency", "Weights", "size_of"]
 
 _SLICE = 0.1  # seconds between two looks at a waiter's job
 _RESERVE = 0.1  # share of the device's memory that stays free of weights, for working memory
-
-
-class _Holder(Protocol):
-    """The job that asks; ``core.engine.context.Job`` is one."""
-
-    id: str
-
-    def check(self) -> None: ...
-
-    def degrade(self, rung: str, shortage: Shortage) -> None: ...
-
-    @property
-    def tell(self) -> Callable[[str], None]: ...
-
-
-class Weights(NamedTuple):
-    """Bytes of weights, and what they may be; on the CPU all of them are in RAM."""
-
-    on_device: int
-    in_ram: int
-    device_budget: int
-    ram_budget: int
 
 
 class Residency:
@@ -78,9 +56,10 @@ class Residency:
         self._parts: dict[Handle, Part] = {}
         self._moves = Moves(device, lambda: list(self._parts.values()))
         self._lock = threading.Lock()
+        self.hosting = Hosting(device, self._parts, self._lock, self._trim)
 
     @contextmanager
-    def use(self, handle: Handle, job: _Holder) -> Iterator[nn.Module]:
+    def use(self, handle: Handle, job: Holder) -> Iterator[nn.Module]:
         """Give a part that works on the device, in evaluation mode, until the block ends.
 
         Must be called without the baton, which the move to the device takes for itself. Where it
@@ -99,7 +78,7 @@ class Residency:
             yield part.there
 
     @contextmanager
-    def _using(self, handle: Handle, job: _Holder, lender: Part | None = None) -> Iterator[Part]:
+    def _using(self, handle: Handle, job: Holder, lender: Part | None = None) -> Iterator[Part]:
         part = self._pin(handle)
         try:
             self._load(part, job, lender)
@@ -122,6 +101,8 @@ class Residency:
             if self._device.free() >= needed:
                 return True
             self._evict(part)
+        if self._device.free() < needed:
+            self.hosting.ask()
         return self._device.free() >= needed
 
     def evict_idle(self) -> int:
@@ -133,6 +114,7 @@ class Residency:
         for part in self._idle():
             freed += part.bytes
             self._evict(part)
+        freed += self.hosting.ask()
         self._device.empty_cache()
         return freed
 
@@ -146,7 +128,7 @@ class Residency:
         with self._lock:
             part = next((p for p in self._parts.values() if p.module is module), None)
             moved = [p for p in (part, part and part.lender) if p is not None and p.on_device]
-            if not moved or self._device.is_cpu:
+            if not moved or self._device.is_cpu or any(one.hosted for one in moved):
                 return False
             for one in moved:
                 self._moves.take_away(one)
@@ -168,7 +150,7 @@ class Residency:
     def identities(self) -> list[str]:
         """Name the checkpoints of which something is in memory."""
         parts = list(self._parts.values())  # without the lock: heartbeats must not wait for a move
-        there = [identities(part.handle) for part in parts if part.module is not None]
+        there = [identities(p.handle) for p in parts if p.module is not None and not p.hosted]
         return sorted({identity for found in there for identity in found})
 
     def weights(self) -> Weights:
@@ -192,7 +174,7 @@ class Residency:
             part.pins += 1
             return part
 
-    def _load(self, part: Part, job: _Holder, lender: Part | None) -> None:
+    def _load(self, part: Part, job: Holder, lender: Part | None) -> None:
         while not part.lock.acquire(timeout=_SLICE):
             job.check()
         try:
@@ -214,7 +196,7 @@ class Residency:
         finally:
             part.lock.release()
 
-    def _move_in(self, part: Part, job: _Holder) -> None:
+    def _move_in(self, part: Part, job: Holder) -> None:
         if self._device.is_cpu:
             part.on_device = True
             return
@@ -245,6 +227,8 @@ class Residency:
             if self.figures()[0] + coming <= self._vram:
                 break
             self._evict(part)
+        if self.figures()[0] + coming > self._vram:
+            self.hosting.ask()
         free = self._vram - self.figures()[0]
         return None if coming <= free else Shortage(needed=coming, free=max(0, free))
 
@@ -252,7 +236,7 @@ class Residency:
         self._moves.offload(part)
         return True
 
-    def _share(self, lender: Part, job: _Holder) -> None:
+    def _share(self, lender: Part, job: Holder) -> None:
         if lender.offloaded:
             with self._baton.hold(job.id, "load", check=job.check):
                 self._moves.share(lender)

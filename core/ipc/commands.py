@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from core.graph.catalogue import Resource
 from core.records.graph import Graph
+from core.records.model import ModelDefaults
 from core.records.recipe import Recipe
 from core.records.task import AnyTask
 
@@ -118,6 +119,7 @@ class TaughtPicture(Struct, frozen=True, kw_only=True):
     sha256: str
     caption: str | None = None
     held_out: bool = False
+    file: str = ""  # its name when it came
 
 
 class TaughtSubject(Struct, frozen=True, kw_only=True):
@@ -155,7 +157,13 @@ class RunTraining(Command, frozen=True, kw_only=True, tag="run_training"):
     allow_changed: Annotated[
         bool, Meta(description="Resume although dataset or recipe are others.")
     ] = False
+    trusted: Annotated[
+        bool, Meta(description="Go on from a checkpoint that was made by another install.")
+    ] = False
     paused: Annotated[bool, Meta(description="Wait for a resume before the first step.")] = False
+    defaults: Annotated[
+        ModelDefaults, Meta(description="What the base draws best with: for samples.")
+    ] = ModelDefaults()
     metadata: dict[str, str] = {}
     request_id: str = ""
     alone: bool = False

@@ -9,7 +9,7 @@ from core.graph.sweep import MAX_JOBS
 from core.ids import new_id
 from core.jobs import share
 from core.records.events import BatchQueued, JobQueued
-from core.store import batches, clients, counters, designs, line
+from core.store import batches, clients, counters, designs, line, turns
 from core.store.clients import Client
 from core.store.transaction import Transaction
 from core.store.work import Added, NewBatch
@@ -44,6 +44,8 @@ def accept(tx: Transaction, new: NewBatch, cells: Sequence[str], room: Room) -> 
         batches.remember(tx, new.owner, *new.idempotency, row)
     ids = line.insert(tx, new, row, client.row, cells)
     line_up(tx, client)
+    if new.kind == "training":
+        balance(tx)
     if len(cells) > 1:
         tx.fact(BatchQueued(owner=new.owner, batch=batch, count=len(cells), priority=new.priority))
     else:
@@ -78,6 +80,15 @@ def line_up(tx: Transaction, client: Client) -> None:
         return
     clock = counters.setting(tx.connection, CLOCK, float) or 0.0
     settle(tx, client.row, lambda start: share.entered(start, clock))
+
+
+def balance(tx: Transaction) -> None:
+    """See that trainings wait while one runs, and that the next may start once none does.
+
+    To be called with each change of a training's job: jobs of other kinds go beside it.
+    """
+    for client in turns.hold_trainings(tx):
+        settle(tx, client)
 
 
 def checked(new: NewBatch) -> list[str]:

@@ -31,6 +31,7 @@ from core.jobs.preparation import Prepared, prepare
 from core.jobs.queue import Claimed, Finished, Queue
 from core.jobs.reports import Reports
 from core.jobs.resolve import Resolver
+from core.jobs.steering import Steering
 from core.jobs.vitals import Vitals
 from core.paths import Layout
 from core.records.graph import Graph
@@ -78,6 +79,7 @@ class Dispatcher:
         self._resolver = Resolver(layout, roots or {}, self.identities)
         self._loaded = Loaded(db, self.identities)
         self._flights: dict[str, Flight] = {}
+        self.steering = Steering(executor, self._flights)
         self._bell = anyio.Event()
         self._closed = False
         self._ended = anyio.Event()
@@ -91,6 +93,7 @@ class Dispatcher:
             db=db,
             bus=bus,
             outcomes=self._outcomes,
+            layout=layout,
             loaded=self._loaded,
             vitals=self.vitals,
             flights=self._flights,
@@ -102,6 +105,11 @@ class Dispatcher:
     def progress(self) -> dict[str, Progress]:
         """Say how far each job is that the engine has."""
         return {job: flight.progress for job, flight in self._flights.items()}
+
+    def eta(self, job: str) -> float | None:
+        """Give the seconds that a job which runs still needs, as far as its steps tell."""
+        flight = self._flights.get(job)
+        return None if flight is None else flight.eta_seconds
 
     @property
     def loaded(self) -> frozenset[str]:
@@ -192,7 +200,7 @@ class Dispatcher:
         catalogue = self._executor.catalogue
         if catalogue is not None:  # or the engine was lost; sending says so
             try:
-                ready = await prepare(self._db, self._resolver, catalogue, claimed)
+                ready = await prepare(self._db, self._resolver, self._layout, catalogue, claimed)
             except Unavailable as error:
                 log.warning("%d jobs not prepared: %s", len(claimed), error)
                 ready = None
@@ -207,6 +215,7 @@ class Dispatcher:
             if prepared is not None:
                 flight.graph, flight.resources = prepared.graph, prepared.resources
                 flight.task, flight.hashes = prepared.task, prepared.hashes
+                flight.training = prepared.training
             if prepared is not None and prepared.problem is not None:
                 await self._refuse(flight, prepared.problem)
             elif flight.canceled is not None:
@@ -230,9 +239,12 @@ class Dispatcher:
             await self._refuse(flight, Problem(code="command_too_large"))
         else:
             flight.moved = time.monotonic()
+            self.steering.sent(flight)
             log.info("job started", extra={**_named(flight), "action": "job.started"})
 
     def _command(self, claimed: Claimed, flight: Flight, graph: Graph) -> Run:
+        if flight.training is not None:
+            return flight.training
         if flight.task is not None:
             return tasks.command(claimed, flight, self._layout.making)
         return RunGraph(
@@ -264,6 +276,7 @@ class Dispatcher:
         while True:
             await anyio.sleep(_TICK)
             now = time.monotonic()
+            await self._outcomes.rested(now, idle=not self._flights)
             for flight in self._flights.values():
                 if flight.canceled is None or flight.generation != self._executor.generation:
                     continue

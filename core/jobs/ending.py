@@ -6,19 +6,19 @@ from typing import Literal
 
 from core.errors import Conflict, Problem
 from core.jobs import share
-from core.jobs.admission import settle
+from core.jobs.admission import balance, settle
 from core.jobs.eta import Pace
 from core.records.events import BatchEnded, JobEnded, JobRetried
 from core.records.graph import Json
 from core.records.job import ENDED
-from core.store import batches, cells, counters, images, line, models
+from core.store import batches, cells, counters, images, line, models, trainings, turns
 from core.store.batches import Head
 from core.store.line import Row
 from core.store.place import PACE
 from core.store.transaction import Transaction
 from core.store.work import Finished, Requeued
 
-Reason = Literal["engine_lost", "server_restart", "disk_full"]
+Reason = Literal["engine_lost", "server_restart", "disk_full", "memory"]
 Terminal = Literal["succeeded", "failed", "canceled", "quarantined"]
 _APART = 60.0  # seconds that the clock of the wall and the engine's may differ over one job
 CRASHES = 2  # alone in the engine: then the job is quarantined
@@ -81,6 +81,8 @@ def end(
     if batch.max_rows is not None and not job.held:
         cells.let_go(tx, job.batch, 1)
     settle(tx, job.client, partial(share.ended, expected=job.charge, seconds=seconds or 0.0))
+    if job.kind == "training":
+        _end_training(tx, job, status, error, result or {})
     tx.fact(
         JobEnded(
             owner=job.owner,
@@ -107,11 +109,18 @@ def back(
     suspect: bool = False,
     crashes: int | None = None,
     counted: bool = True,
+    seconds: float = 0.0,
 ) -> None:
     """Put a running job back into the queue, where it stood.
 
+    A training that was asked to stop has stopped with that.
+
     :param counted: whether the attempt stays counted.
+    :param seconds: engine time that was not in vain, since what it did is saved.
     """
+    if job.kind == "training" and trainings.is_stopping(tx.connection, job.id):
+        end(tx, job, "canceled")
+        return
     changed = line.back(
         tx,
         job,
@@ -120,9 +129,31 @@ def back(
         attempt=job.attempt if counted else job.attempt - 1,
     )
     assert changed  # read in this very transaction
-    settle(tx, job.client, partial(share.ended, expected=job.charge, seconds=0.0))
+    settle(tx, job.client, partial(share.ended, expected=job.charge, seconds=seconds))
+    if job.kind == "training":
+        trainings.requeued(tx, job.id)
+        turns.rest(tx, job.id) if reason == "memory" else balance(tx)
     batch = batches.head(tx.connection, job.batch)
     tx.fact(JobRetried(owner=job.owner, job=job.id, batch=batch.id, reason=reason))
+
+
+def _end_training(
+    tx: Transaction, job: Row, status: Terminal, error: Problem | None, result: dict[str, Json]
+) -> None:
+    """End the training that a job worked on, and let the next one start."""
+    step, model = result.get("step"), result.get("model")
+    told: trainings.Ended = "failed" if status == "quarantined" else status
+    if result.get("stopped") is True:
+        told = "stopped"
+    trainings.ended(
+        tx,
+        job.id,
+        told,
+        step=step if isinstance(step, int) else None,
+        model=model if isinstance(model, str) else None,
+        error=error,
+    )
+    balance(tx)
 
 
 def crashed(tx: Transaction, boot: str, generation: int, error: Problem) -> Requeued:
@@ -144,7 +175,12 @@ def crashed(tx: Transaction, boot: str, generation: int, error: Problem) -> Requ
 
 
 def release(
-    tx: Transaction, boot: str, generation: int, only: Sequence[str] | None, reason: Reason
+    tx: Transaction,
+    boot: str,
+    generation: int,
+    only: Sequence[str] | None,
+    reason: Reason,
+    seconds: float = 0.0,
 ) -> Requeued:
     """Take back jobs that are not to blame; their attempt does not count."""
     done = _Sorted()
@@ -155,7 +191,7 @@ def release(
             end(tx, job, "canceled")
             done.canceled.append(job.id)
         else:
-            back(tx, job, reason, counted=False)
+            back(tx, job, reason, counted=False, seconds=seconds)
             done.queued.append(job.id)
     return done.requeued()
 
@@ -173,6 +209,7 @@ def recover(tx: Transaction, boot: str) -> Requeued:
         else:
             back(tx, job, "server_restart", suspect=job.attempt >= STARTS_UNTIL_ALONE)
             done.queued.append(job.id)
+    balance(tx)  # what rested when the server ended
     return done.requeued()
 
 

@@ -5,7 +5,6 @@ progress and previews, writes real pictures, and is cancelled between steps. Wha
 gradient. Faults are scripted, or asked for in a prompt: ``fake:crash``.
 """
 
-from collections import OrderedDict
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -27,23 +26,22 @@ from core.ipc.commands import (
     Run,
     RunGraph,
     RunTask,
+    RunTraining,
+    Steer,
     Stop,
     Tune,
     Unload,
     Watch,
 )
-from core.ipc.reports import AnyReport, Heartbeat, Hello, JobDone, Pong
+from core.ipc.reports import AnyReport, Heartbeat, Hello, Pong
 from core.jobs.channel import Channel
 from core.jobs.executor import Changed, Item, Lost, Stamped, State
-from core.jobs.fake_job import FakeJob, FakeScript
-from core.jobs.fake_run import FakeRun
-from core.jobs.fake_task import SAME, Ended, FakeTask, drawing
+from core.jobs.fake_job import FakeScript
+from core.jobs.fake_play import FakePlay
 from core.paths import shipped
-from core.records.task import Convert
 
 _REPORTS = 256
 _COMMANDS = 1024
-_CACHED = 4096  # keys
 
 
 class FakeExecutor:
@@ -61,8 +59,7 @@ class FakeExecutor:
         self._catalogue: Catalogue | None = None
         self._group: TaskGroup | None = None
         self._jobs: dict[str, anyio.Event] = {}  # running job → set when it is canceled
-        self._crashed: set[str] = set()  # jobs that crashed once already
-        self._keys: OrderedDict[bytes, None] = OrderedDict()
+        self._play = FakePlay(Path(options.staging), self)
         self._models: set[str] = set()  # identities that it would have in memory
         self._watched: frozenset[str] | None = frozenset()
         self._loss: tuple[int | None, str] | None = None
@@ -106,16 +103,18 @@ class FakeExecutor:
 
     def _obey(self, command: AnyCommand, group: TaskGroup) -> None:
         match command:
-            case RunGraph() | RunTask():
+            case RunGraph() | RunTask() | RunTraining():
                 self._begin(command, group)
             case Cancel():
                 failpoint.hit("cancel.heard")
                 if command.job in self._jobs:
                     self._jobs[command.job].set()
+            case Steer():
+                self._play.steer(command)
             case Watch():
                 self._watched = None if command.jobs is None else frozenset(command.jobs)
             case Unload():
-                self._keys.clear()
+                self._play.forget()
                 gone = self._models if command.identity is None else {command.identity}
                 self._models = self._models - gone
             case Ping():
@@ -221,22 +220,18 @@ class FakeExecutor:
 
     async def _beat(self) -> None:
         while True:
+            phase = "step" if self._jobs else "idle"
             await self.say(
                 Heartbeat(
-                    jobs=list(self._jobs),
-                    phase="step" if self._jobs else "idle",
-                    progress_age=0.0,
-                    rss=1 << 20,
-                    used=1 << 20,
-                    total=1 << 30,
-                    models=sorted(self._models),
-                    weights_ram=1 << 20,
-                    ram_budget=1 << 29,
+                    jobs=list(self._jobs), phase=phase, progress_age=0.0, rss=1 << 20,
+                    used=1 << 20, total=1 << 30, models=sorted(self._models),
+                    weights_ram=1 << 20, ram_budget=1 << 29,
                 )
-            )
+            )  # fmt: skip
             await anyio.sleep(self._script.beat)
 
     async def _wind_down(self, grace: float) -> None:
+        self._play.park()
         with anyio.move_on_after(grace):
             while self._jobs:
                 self._idle = anyio.Event()
@@ -245,41 +240,13 @@ class FakeExecutor:
 
     async def _run(self, command: Run) -> None:
         began = anyio.current_time()
-        if isinstance(command, RunTask) and isinstance(command.task, Convert):
-            report = await self._convert(command, command.task)
-        else:
-            report = await self._draw(drawing(command))
-        if isinstance(command, RunTask) and isinstance(report, JobDone) and not report.made:
-            report = msgspec.structs.replace(report, result=SAME)
+        assert self._catalogue is not None
+        canceled = self._jobs[command.job]
+        report = await self._play.play(command, canceled, self._catalogue, self._script)
         failpoint.hit("save.report")
         del self._jobs[command.job]
         self._idle.set()
         await self.say(msgspec.structs.replace(report, seconds=anyio.current_time() - began))
-
-    async def _draw(self, command: RunGraph) -> Ended:
-        assert self._catalogue is not None
-        run = FakeRun(command, self._catalogue, Path(self._options.staging), self._keys)
-        job = FakeJob(command, run, self._script, self._jobs[command.job], self._crashed, self)
-        report = await job.play()
-        if isinstance(report, JobDone):
-            self._remember(run.keys)
-        else:
-            await to_thread.run_sync(run.sweep)
-        return report
-
-    async def _convert(self, command: RunTask, task: Convert) -> Ended:
-        canceled = self._jobs[command.job]
-        job = FakeTask(command, task, self._script, canceled, self._crashed, self)
-        report = await job.play()
-        if not isinstance(report, JobDone):
-            await to_thread.run_sync(job.sweep)
-        return report
-
-    def _remember(self, keys: list[bytes]) -> None:
-        for key in keys:
-            self._keys[key] = None
-        while len(self._keys) > _CACHED:
-            self._keys.popitem(last=False)
 
     async def say(self, report: AnyReport) -> None:
         """Report something, stamped with the generation. For its jobs."""

@@ -2,6 +2,7 @@
 
 from core.graph.catalogue import Resources
 from core.graph.describe import describe
+from core.ipc.commands import RunTraining, Steer
 from core.ipc.reports import JobProgressed
 from core.records.events import JobProgress
 from core.records.graph import Graph
@@ -9,7 +10,9 @@ from core.records.image import ImageFacts
 from core.records.job import Progress
 from core.records.task import AnyTask
 
-_STEADY = frozenset({"step", "convert"})  # phases whose steps take about as long as each other
+_STEADY = frozenset(
+    {"step", "convert", "train"}
+)  # phases whose steps take about as long as each other
 _WEIGHT = 0.3  # of the newest step in the running mean of seconds a step
 
 
@@ -26,7 +29,10 @@ class Flight:
         self.graph: Graph | None = None  # with its cell applied, once resolved
         self.resources: Resources = {}
         self.task: AnyTask | None = None
+        self.training: RunTraining | None = None
         self.hashes: dict[str, str] = {}  # of models that the task names, by id
+        self.steered: list[Steer] | None = []  # before it was sent; None: it is
+        self.eta_seconds: float | None = None  # of the phase that it is in
         self.progress = Progress(phase="waiting")
         self.canceled: float | None = None  # when somebody asked to
         self.moved = now  # when it last made progress
@@ -47,6 +53,7 @@ class Flight:
             self._stepped = (report.node, now, report.step)
             if self._pace is not None:
                 left = round(self._pace * (report.steps - report.step), 2)
+        self.eta_seconds = left
         return JobProgress(
             job=self.job,
             node=report.node,

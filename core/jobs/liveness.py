@@ -17,6 +17,7 @@ from core.ipc.reports import (
     JobDone,
     JobFailed,
     JobProgressed,
+    TrainingParked,
 )
 
 _LOADING = frozenset({"import", "load"})  # phases that may hold the interpreter's lock
@@ -79,7 +80,7 @@ class Liveness:
             if before is not None and report.phase == "step":
                 self._durations.append(now - before)
             self._stepped[report.job] = now
-        elif isinstance(report, JobDone | JobFailed | JobCanceled):
+        elif isinstance(report, JobDone | JobFailed | JobCanceled | TrainingParked):
             self._stepped.pop(report.job, None)
 
     def resume(self, now: float) -> None:

@@ -19,6 +19,7 @@ from core.paths import Layout
 from core.records.task import MadeModel
 from core.store.work import NewModel
 
+_MADE = ("checkpoint", "lora", "embedding")  # kinds of models that jobs make
 ROOT = "models"  # label of the folder that made models go to
 
 
@@ -88,7 +89,7 @@ def _checked(folder: Path, one: MadeModel) -> Path:
         if not place.is_file() or place.stat().st_size != file.size:
             raise ModelDamaged(file=file.name or one.path)
     found = scan.examine(path)
-    if found is None or found.kind != "checkpoint":
+    if found is None or found.kind not in _MADE:
         raise ModelDamaged(file=one.path)
     return path
 

@@ -1,26 +1,45 @@
 """How a job's last report is stored: pictures first, then one transaction. Knows no engine."""
 
 import logging
+import time
 from collections.abc import Sequence
 
 import anyio
+import msgspec
 from anyio import CapacityLimiter, to_thread
 
 from core import failpoint
 from core.errors import DatabaseFailing, DiskFull, NotFound, NotStored, Problem, Unavailable
-from core.ipc.reports import JobCanceled, JobDone, JobFailed
+from core.ipc.reports import JobCanceled, JobDone, JobFailed, TrainingParked
 from core.jobs import gallery, making
 from core.jobs.ending import Reason
 from core.jobs.flight import Flight
 from core.jobs.queue import Finished, NewImage, Queue
 from core.paths import Layout
+from core.store.work import NewModel
 
 log = logging.getLogger(__name__)
 
 _DISK = CapacityLimiter(8)  # threads that check and move pictures
+_REST = 30.0  # seconds that a run which lacked memory waits, while others have it
 _RETRY = 5.0  # seconds until the disk that refused is asked again
 
-Last = JobDone | JobFailed | JobCanceled
+Last = JobDone | JobFailed | JobCanceled | TrainingParked
+
+
+def called(models: Sequence[NewModel], flight: Flight) -> list[NewModel]:
+    """Give models that a run made the words that they were taught."""
+    if flight.training is None or not flight.training.subjects:
+        return list(models)
+    first = flight.training.subjects[0]
+    words = f"{first.token} {first.class_word}"
+    return [
+        msgspec.structs.replace(
+            model, token=first.token, class_word=first.class_word, trigger=words,
+            trigger_words=model.trigger_words or [words],
+        )
+        for model in models
+    ]  # fmt: skip
 
 
 class Outcomes:
@@ -29,6 +48,7 @@ class Outcomes:
     def __init__(self, queue: Queue, layout: Layout) -> None:
         self._queue = queue
         self._layout = layout
+        self._resting: float | None = None  # until when trainings rest that lacked memory
 
     async def store(self, report: Last, generation: int, flight: Flight | None) -> None:
         """Store a job's last report.
@@ -42,6 +62,8 @@ class Outcomes:
                 await self._failed(report, generation, flight)
             case JobCanceled():
                 await self._canceled(report, generation, flight)
+            case TrainingParked():
+                await self._parked(report, generation)
 
     async def end(self, finished: Finished, placed: Sequence[NewImage] = ()) -> None:
         """Finish a job in the queue; unlink its pictures when nobody wants them any more.
@@ -68,14 +90,20 @@ class Outcomes:
                 log.warning("database failing: an end waits", extra={"job": finished.job})
                 await anyio.sleep(_RETRY)
 
-    async def release(self, generation: int, jobs: Sequence[str] | None, reason: Reason) -> None:
+    async def release(
+        self,
+        generation: int,
+        jobs: Sequence[str] | None,
+        reason: Reason,
+        seconds: float = 0.0,
+    ) -> None:
         """Give jobs back to the queue, however long the disk refuses to store it.
 
         :param jobs: ids; all of that generation without it.
         """
         while True:
             try:
-                await self._queue.release(generation, jobs, reason)
+                await self._queue.release(generation, jobs, reason, seconds)
                 if reason == "disk_full":
                     await self._queue.pause("disk_full")
                 return
@@ -104,6 +132,7 @@ class Outcomes:
             models = await to_thread.run_sync(
                 making.place, self._layout, report.made, report.job, limiter=_DISK
             )
+            models = called(models, flight)
             placed = await to_thread.run_sync(
                 gallery.place, self._layout, report.images, flight.facts, limiter=_DISK
             )
@@ -166,6 +195,25 @@ class Outcomes:
             await self.release(generation, [report.job], "server_restart")
             return
         await self.end(self._finished(report, generation, "canceled"))
+
+    async def _parked(self, report: TrainingParked, generation: int) -> None:
+        """Give a run that saved itself back to the queue; one that lacked memory rests first."""
+        await self.sweep([report.job])
+        reason: Reason = "memory" if report.reason == "memory" else "server_restart"
+        if reason == "memory":
+            self._resting = time.monotonic() + _REST
+        await self.release(generation, [report.job], reason, report.seconds)
+
+    async def rested(self, now: float, *, idle: bool) -> None:
+        """Let trainings that rested start again: after a while, or once nothing runs."""
+        if self._resting is None or (now < self._resting and not idle):
+            return
+        self._resting = None
+        try:
+            await self._queue.balance()
+        except Unavailable as error:
+            log.warning("trainings rest on: %s", error)
+            self._resting = now + _REST
 
     @staticmethod
     def _finished(

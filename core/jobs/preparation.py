@@ -13,8 +13,10 @@ from msgspec import Struct
 from core.errors import Problem
 from core.graph import check, sweep
 from core.graph.catalogue import Catalogue, Resources
-from core.jobs import tasks
+from core.ipc.commands import RunTraining
+from core.jobs import tasks, trainings
 from core.jobs.resolve import Resolver
+from core.paths import Layout
 from core.records.graph import Graph
 from core.records.task import AnyTask
 from core.store.database import Database
@@ -27,12 +29,17 @@ class Prepared(Struct, frozen=True, kw_only=True):
     graph: Graph
     resources: Resources = {}
     task: AnyTask | None = None
+    training: RunTraining | None = None
     hashes: dict[str, str] = {}  # of the models that the task names, by id
     problem: Problem | None = None  # the first thing that keeps it from running
 
 
 async def prepare(
-    database: Database, resolver: Resolver, catalogue: Catalogue, claimed: Sequence[Claimed]
+    database: Database,
+    resolver: Resolver,
+    layout: Layout,
+    catalogue: Catalogue,
+    claimed: Sequence[Claimed],
 ) -> dict[str, Prepared]:
     """Apply cells, check against the engine's present catalogue, find what is named; by job.
 
@@ -42,14 +49,37 @@ async def prepare(
     for one in claimed:
         await checkpoint()  # a large graph takes its time
         graph, task = sweep.apply(one.graph, one.axes, one.cell), tasks.read(one)
-        # A task that draws no picture has no node.
-        problems = check.check(graph, catalogue) if graph.nodes or task is None else []
+        # A task that draws no picture has no node, and so has a training.
+        drawn = graph.nodes or one.kind == "graph"
+        problems = check.check(graph, catalogue) if drawn else []
         found[one.job] = Prepared(graph=graph, task=task, problem=problems[0] if problems else None)
-    sound = {job: made for job, made in found.items() if made.problem is None}
-    return found | await database.read(
-        lambda connection: {
-            job: _resolved(connection, resolver, catalogue, made) for job, made in sound.items()
-        }
+    sound = [one for one in claimed if found[one.job].problem is None]
+
+    def read(connection: sqlite3.Connection) -> dict[str, Prepared]:
+        made = {}
+        for one in sound:
+            if one.kind == "training":
+                made[one.job] = _trained(connection, resolver, layout, one, found[one.job])
+            else:
+                made[one.job] = _resolved(connection, resolver, catalogue, found[one.job])
+        return made
+
+    return found | await database.read(read)
+
+
+def _trained(
+    connection: sqlite3.Connection,
+    resolver: Resolver,
+    layout: Layout,
+    claimed: Claimed,
+    made: Prepared,
+) -> Prepared:
+    command, problems = trainings.prepare(connection, resolver, layout, claimed)
+    return msgspec.structs.replace(
+        made,
+        training=command,
+        resources={} if command is None else command.resources,
+        problem=problems[0] if problems else None,
     )
 
 

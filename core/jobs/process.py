@@ -27,6 +27,7 @@ from core.ipc.reports import (
     JobCanceled,
     JobDone,
     JobFailed,
+    TrainingParked,
 )
 from core.jobs.channel import Channel
 from core.jobs.child import Child
@@ -241,7 +242,7 @@ class ProcessExecutor:
             self._greeted = time.monotonic()
         elif isinstance(report, CatalogueChanged):
             self._catalogue = report.catalogue
-        elif isinstance(report, JobDone | JobFailed | JobCanceled):
+        elif isinstance(report, JobDone | JobFailed | JobCanceled | TrainingParked):
             self._worked = True
             self._in_flight.discard(report.job)
         await self._items.send(Stamped(generation=self._generation, report=report))

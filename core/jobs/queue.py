@@ -5,7 +5,7 @@ Knows no engine and no SQL; every change is one transaction, whose callable stan
 published after it.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Literal
 
 from core import failpoint
@@ -38,6 +38,7 @@ __all__ = [
     "QueueState",
     "Requeued",
 ]
+Also = Callable[[Transaction, Added], None]
 _AT_ONCE = 500  # jobs canceled in one transaction, so that others get theirs in between
 _TAIL = 4_000  # characters of an engine's log that a quarantined job keeps
 _REACH = 10_000  # places of a line that ``reorder`` looks along
@@ -52,9 +53,10 @@ class Queue(Switch):
         self.boot = boot  # id of this run of the server
         self.meters = JobMeters()
 
-    async def add(self, new: NewBatch) -> Added:
+    async def add(self, new: NewBatch, also: Also | None = None) -> Added:
         """Accept a batch: all of it is on the disk when this returns, or nothing is.
 
+        :param also: what is written in the same transaction, unless the key was known.
         :raises QueueFull: when the queue would hold more than ``queue_max`` jobs, or this client
             more than ``queue_max_per_client``.
         :raises Invalid: ``too_many_jobs`` for more than 10,000, ``no_jobs`` for none.
@@ -64,7 +66,14 @@ class Queue(Switch):
         cells = admission.checked(new)
         self.database.refuse_when_full()
         room = self._room()
-        added = await self.database.write(lambda tx: admission.accept(tx, new, cells, room))
+
+        def write(tx: Transaction) -> Added:
+            added = admission.accept(tx, new, cells, room)
+            if also is not None and not added.repeated:
+                also(tx, added)
+            return added
+
+        added = await self.database.write(write)
         failpoint.hit("accept.reply")
         self.wake()
         return added
@@ -118,14 +127,16 @@ class Queue(Switch):
         generation: int,
         jobs: Collection[str] | None = None,
         reason: ending.Reason = "server_restart",
+        seconds: float = 0.0,
     ) -> Requeued:
         """Take back jobs through no fault of theirs: a stopping server, a full disk.
 
         :param jobs: ids; all of that generation without it.
+        :param seconds: engine time of a job that saved what it did.
         """
         only = None if jobs is None else tuple(jobs)
         done = await self.database.write(
-            lambda tx: ending.release(tx, self.boot, generation, only, reason), urgent=True
+            lambda tx: ending.release(tx, self.boot, generation, only, reason, seconds), urgent=True
         )
         self.meters.returned(done, reason)
         self.wake()

@@ -6,10 +6,10 @@ What ended is ended for good, so each is a new job.
 import msgspec
 
 from core.errors import Conflict
-from core.jobs.admission import Room, accept, checked, line_up, make_sure
+from core.jobs.admission import Room, accept, balance, checked, line_up, make_sure
 from core.records.events import BatchRetried
 from core.records.job import ENDED
-from core.store import batches, cells, clients, designs, line
+from core.store import batches, cells, clients, designs, line, trainings
 from core.store.transaction import Transaction
 from core.store.work import Added, NewBatch
 
@@ -38,7 +38,10 @@ def again(tx: Transaction, job: str, owner: str | None, room: Room) -> Added:
         exact=design.exact,
         cost=old.cost,
     )
-    return accept(tx, new, checked(new), room)
+    added = accept(tx, new, checked(new), room)
+    if old.kind == "training":
+        trainings.follow(tx, old.id, added.jobs[0])
+    return added
 
 
 def renew(tx: Transaction, batch: str, owner: str | None, room: Room) -> Added:
@@ -54,6 +57,10 @@ def renew(tx: Transaction, batch: str, owner: str | None, room: Room) -> Added:
     jobs = cells.replace(tx, row, client, whose, old, held=bounded)
     if bounded:
         cells.fill(tx, row)
+    if old[0].kind == "training":
+        for before, after in trainings.successors(tx.connection, row):
+            trainings.follow(tx, before, after)
+        balance(tx)
     line_up(tx, waits)
     tx.fact(BatchRetried(owner=whose, batch=batch, count=len(old), jobs=jobs))
     return Added(batch=batch, count=len(old), jobs=jobs)

@@ -26,6 +26,13 @@ from core.ipc.reports import (
     JobProgressed,
     Pong,
     Previewed,
+    TrainingBegan,
+    TrainingLosses,
+    TrainingParked,
+    TrainingPauses,
+    TrainingSampled,
+    TrainingSaved,
+    TrainingWarned,
 )
 from core.jobs.ending import Reason
 from core.jobs.executor import Changed, Executor, Lost, Stamped
@@ -33,7 +40,9 @@ from core.jobs.flight import Flight
 from core.jobs.loaded import Loaded
 from core.jobs.outcome import Last, Outcomes
 from core.jobs.queue import Queue
+from core.jobs.trained import TrainingReports
 from core.jobs.vitals import Vitals
+from core.paths import Layout
 from core.records.events import EngineState, JobPreview, Memory
 from core.store.database import Database
 
@@ -67,6 +76,7 @@ class Reports:
         db: Database,
         bus: Bus,
         outcomes: Outcomes,
+        layout: Layout,
         loaded: Loaded,
         vitals: Vitals,
         flights: dict[str, Flight],
@@ -86,11 +96,13 @@ class Reports:
         self._memory_at = 0.0
         self._loaded = loaded
         self._vitals = vitals
+        self._trainings = TrainingReports(queue, layout, flights, freed)
         bus.on_watch(self._watch)
 
     async def run(self) -> None:
         """Work until the executor has ended and its last report is stored."""
         async with anyio.create_task_group() as group:
+            group.start_soon(self._trainings.run)
             async for item in self._executor.reports():
                 self._vitals.busy("reports")
                 match item:
@@ -101,6 +113,7 @@ class Reports:
                     case Changed():
                         await self._changed(item)
                 self._vitals.rest("reports")
+            self._trainings.close()
 
     async def _hear(self, stamped: Stamped, group: TaskGroup) -> None:
         report, generation = stamped.report, stamped.generation
@@ -111,8 +124,17 @@ class Reports:
                 self._previewed(report)
             case Heartbeat():
                 await self._beat(report)
-            case JobDone() | JobFailed() | JobCanceled():
+            case JobDone() | JobFailed() | JobCanceled() | TrainingParked():
                 await self._ended(report, generation, group)
+            case (
+                TrainingBegan()
+                | TrainingLosses()
+                | TrainingSampled()
+                | TrainingSaved()
+                | TrainingPauses()
+                | TrainingWarned()
+            ):
+                await self._trainings.hear(report, generation)
             case Hello() | CatalogueChanged():
                 self._on_catalogue(report.catalogue)
             case Pong():
@@ -177,6 +199,8 @@ class Reports:
 
     async def _store(self, report: Last, generation: int, flight: Flight | None) -> None:
         try:
+            if flight is not None and flight.training is not None:
+                await self._trainings.settled()
             await self._outcomes.store(report, generation, flight)
         finally:
             self._storing -= 1
@@ -192,6 +216,7 @@ class Reports:
         self._vitals.lost(lost.reason)
         while self._storing:
             await self._a_store()
+        await self._trainings.settled()
         jobs = [f.job for f in self._flights.values() if f.generation == lost.generation]
         for job in jobs:
             del self._flights[job]

@@ -5,11 +5,11 @@ from functools import partial
 import msgspec
 
 from core.jobs import share
-from core.jobs.admission import CLOCK, settle
+from core.jobs.admission import CLOCK, balance, settle
 from core.jobs.eta import Pace
 from core.jobs.switch import PAUSED
 from core.records.events import JobStarted
-from core.store import clients, counters, designs, line
+from core.store import clients, counters, designs, line, trainings
 from core.store.clients import Waiting
 from core.store.designs import Design
 from core.store.place import PACE
@@ -54,6 +54,9 @@ def _start(
 ) -> Claimed:
     job = line.take(tx, head.row, boot, generation, expected)
     assert job is not None  # read in this very transaction
+    if job.kind == "training":
+        trainings.taken(tx, job.id)
+        balance(tx)
     design = known.get(job.batch)
     if design is None:
         design = known[job.batch] = designs.get(tx.connection, job.batch)

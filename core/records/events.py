@@ -61,7 +61,7 @@ class JobRetried(Fact, frozen=True, kw_only=True, tag="job.retried"):
     topic: ClassVar[Topic] = "jobs"
     job: str
     batch: str
-    reason: Literal["engine_lost", "server_restart", "disk_full", "asked"]
+    reason: Literal["engine_lost", "server_restart", "disk_full", "memory", "asked"]
 
 
 class JobEnded(Fact, frozen=True, kw_only=True, tag="job.ended"):
@@ -237,6 +237,14 @@ class TrainingEnded(Fact, frozen=True, kw_only=True, tag="training.ended"):
     model: str | None = None
 
 
+class TrainingChanged(Fact, frozen=True, kw_only=True, tag="training.changed"):
+    """A training was asked for, asked to go on, renamed, published or deleted."""
+
+    topic: ClassVar[Topic] = "training"
+    training: str
+    deleted: bool = False
+
+
 class DatasetChanged(Fact, frozen=True, kw_only=True, tag="dataset.changed"):
     """Pictures or captions of a dataset changed."""
 
@@ -283,8 +291,8 @@ AnyFact = (
     | QueueChanged | ImageAdded | ImageChanged | ImageDeleted | BoardChanged
     | ModelInstall | ModelAdded | ModelChanged | ModelDeleted
     | TrainingStarted | TrainingLoss | TrainingSample | TrainingCheckpoint | TrainingPaused
-    | TrainingWarned | TrainingEnded | DatasetChanged | WorkflowChanged | PresetChanged
-    | EngineState | ConfigChanged
+    | TrainingWarned | TrainingEnded | TrainingChanged | DatasetChanged
+    | WorkflowChanged | PresetChanged | EngineState | ConfigChanged
 )  # fmt: skip
 
 

@@ -62,7 +62,8 @@ class Model(Struct, frozen=True, kw_only=True):
     file: Annotated[str, Meta(description="Name inside its library folder, never a full path.")]
     bytes: int
     sha256: Annotated[str | None, Meta(description="Null until computed in the background.")] = None
-    token: str | None = None
+    token: Annotated[str | None, Meta(description="A word that it learned.")] = None
+    class_word: Annotated[str | None, Meta(description="What that is one of.")] = None
     trigger: str | None = None
     description: str | None = None
     defaults: ModelDefaults = ModelDefaults()

@@ -154,13 +154,16 @@ def following(connection: sqlite3.Connection) -> Waiting | None:
 
 
 def suspect(connection: sqlite3.Connection) -> Waiting | None:
-    """Read the oldest suspect that waits."""
+    """Read the suspect that is tried next: the oldest that waits, trainings after all others.
+
+    So the short ones are judged before a training, beside which others may run once it got on.
+    """
     found = connection.execute(
         """
         SELECT row, client, turn, place, cost, suspect
         FROM jobs INDEXED BY jobs_suspects
-        WHERE status = 'queued' AND suspect = 1
-        ORDER BY row
+        WHERE status = 'queued' AND suspect = 1 AND held = 0
+        ORDER BY kind = 'training', row
         LIMIT 1
         """
     ).fetchone()

@@ -16,7 +16,8 @@ from core.store.work import ModelFile
 
 _COLUMNS = """
     row, id, name, kind, family, format, file, bytes, sha256, token, trigger, description, source,
-    created, defaults, variant, edition, trigger_words, metadata, licence, link, cover, missing
+    created, defaults, variant, edition, trigger_words, metadata, licence, link, cover, missing,
+    class_word
 """
 _OLDER = """
     (

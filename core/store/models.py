@@ -67,7 +67,8 @@ def upsert(
                 WHEN bytes = :bytes AND changed = :changed AND identity IN ('', :identity)
                     THEN sha256
             END,
-            root = :root, file = :file, changed = :changed, identity = :identity, token = :token,
+            root = :root, file = :file, changed = :changed, identity = :identity,
+            token = COALESCE(:token, token), class_word = COALESCE(:class_word, class_word),
             trigger = :trigger, description = :description, defaults = :defaults,
             source = COALESCE(source, :source), variant = :variant, edition = :edition,
             trigger_words = :trigger_words, metadata = :metadata, licence = :licence,
@@ -194,13 +195,13 @@ def _add(tx: Transaction, values: dict[str, Any]) -> Model:
         """
         INSERT INTO models (
             id, name, kind, family, format, root, file, bytes, changed, identity, sha256, token,
-            trigger, description, defaults, source, created, variant, edition, trigger_words,
-            metadata, licence, link, stamp, inode
+            class_word, trigger, description, defaults, source, created, variant, edition,
+            trigger_words, metadata, licence, link, stamp, inode
         )
         VALUES (
             :id, :name, :kind, :family, :format, :root, :file, :bytes, :changed, :identity, :sha256,
-            :token, :trigger, :description, :defaults, :source, :created, :variant, :edition,
-            :trigger_words, :metadata, :licence, :link, :stamp, :inode
+            :token, :class_word, :trigger, :description, :defaults, :source, :created, :variant,
+            :edition, :trigger_words, :metadata, :licence, :link, :stamp, :inode
         )
         """,
         {**values, "id": model, "created": tx.now},

@@ -124,6 +124,7 @@ class NewModel(Struct, frozen=True, kw_only=True):
     changed: int  # milliseconds: time of the last change of the file
     identity: str = ""  # what stands for the content until its hash is known
     token: str | None = None
+    class_word: str | None = None  # what the token stands before
     trigger: str | None = None
     description: str | None = None
     defaults: ModelDefaults = ModelDefaults()

@@ -82,6 +82,7 @@ _OUTSIDE = {
     "final_layer_adaLN_modulation_1": "norm_out_linear",
 }
 _NUMBERED = re.compile(r"transformer_blocks_(\d+)_")
+_ANY_NUMBERED = re.compile(r"(?:single_)?transformer_blocks_(\d+)_")
 # Of adapters that widen the network's input by the channels of a picture, and change its norms.
 _OF_CONTROL = re.compile(r"(?:query|key)_norm\.scale$")
 
@@ -103,6 +104,28 @@ def place_of(name: str, known: Collection[str]) -> Place | None:
             ends = found[2] == "context_block_adaLN_modulation_1" and number == _last(known)
             return _there(Place(names, ends), known)
     return None
+
+
+def layers_of(names: Collection[str]) -> dict[str, Place]:
+    """Name the layers of a network as its authors do, with the modules that each is made of.
+
+    :param names: of its modules, with dots; what comes out has them, too. Of a network that is
+        none of FLUX and Stable Diffusion 3 nothing.
+    """
+    known = {name.replace(".", "_"): name for name in names}
+    flows = "pos_embed_proj" in known  # of Stable Diffusion 3
+    own = (
+        {"joint_blocks": _JOINT} if flows else {"double_blocks": _DOUBLE, "single_blocks": _SINGLE}
+    )
+    numbers = {int(found[1]) for name in known if (found := _ANY_NUMBERED.match(name))}
+    made = {}
+    for number in sorted(numbers if flows or "x_embedder" in known else ()):
+        for blocks, layers in own.items():
+            for layer in layers:
+                name = f"{blocks}_{number}_{layer}"
+                if (place := place_of(name, known)) is not None:
+                    made[name] = place._replace(names=tuple(known[one] for one in place.names))
+    return made
 
 
 def of_control(names: Collection[str]) -> bool:

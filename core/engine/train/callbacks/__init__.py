@@ -1,0 +1,1 @@
+"""Callbacks of a run: what happens between two steps, beside training."""
