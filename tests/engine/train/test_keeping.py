@@ -222,7 +222,7 @@ def guarded(folder: Path, base: Any, wanted: Recipe) -> tuple[list[Run], int]:
         return run.fit().done
 
     def back() -> int:
-        return states.read(path).step if (path := states.newest(folder / "checkpoints")) else -1
+        return states.read(path).step if (path := states.newest(folder / "checkpoints")) else 0
 
     return runs, guard.guarded(attempt, wanted, {}, back, lambda *told: warned.append(told))
 
