@@ -13,7 +13,7 @@ from core.errors import HeliographError, NotFound, RequestError
 from server import assets, documents, problems, websocket
 from server.gate import Gate
 from server.route import Route
-from server.routes import api, generate, images, nodes, system, tasks
+from server.routes import api, generate, images, nodes, system, tasks, trainings
 from server.state import State
 
 
@@ -27,6 +27,7 @@ def routes() -> list[BaseRoute]:
         *nodes.routes(),
         *api.routes(),
         *tasks.routes(),
+        *trainings.routes(),
         websocket.route(),
         *assets.routes(),
     ]

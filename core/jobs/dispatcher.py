@@ -106,6 +106,11 @@ class Dispatcher:
         """Say how far each job is that the engine has."""
         return {job: flight.progress for job, flight in self._flights.items()}
 
+    def eta(self, job: str) -> float | None:
+        """Give the seconds that a job which runs still needs, as far as its steps tell."""
+        flight = self._flights.get(job)
+        return None if flight is None else flight.eta_seconds
+
     @property
     def loaded(self) -> frozenset[str]:
         """Name the models of which the engine has something in memory."""

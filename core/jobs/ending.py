@@ -109,12 +109,14 @@ def back(
     suspect: bool = False,
     crashes: int | None = None,
     counted: bool = True,
+    seconds: float = 0.0,
 ) -> None:
     """Put a running job back into the queue, where it stood.
 
     A training that was asked to stop has stopped with that.
 
     :param counted: whether the attempt stays counted.
+    :param seconds: engine time that was not in vain, since what it did is saved.
     """
     if job.kind == "training" and trainings.is_stopping(tx.connection, job.id):
         end(tx, job, "canceled")
@@ -127,7 +129,7 @@ def back(
         attempt=job.attempt if counted else job.attempt - 1,
     )
     assert changed  # read in this very transaction
-    settle(tx, job.client, partial(share.ended, expected=job.charge, seconds=0.0))
+    settle(tx, job.client, partial(share.ended, expected=job.charge, seconds=seconds))
     if job.kind == "training":
         trainings.requeued(tx, job.id)
         turns.rest(tx, job.id) if reason == "memory" else balance(tx)
@@ -173,7 +175,12 @@ def crashed(tx: Transaction, boot: str, generation: int, error: Problem) -> Requ
 
 
 def release(
-    tx: Transaction, boot: str, generation: int, only: Sequence[str] | None, reason: Reason
+    tx: Transaction,
+    boot: str,
+    generation: int,
+    only: Sequence[str] | None,
+    reason: Reason,
+    seconds: float = 0.0,
 ) -> Requeued:
     """Take back jobs that are not to blame; their attempt does not count."""
     done = _Sorted()
@@ -184,7 +191,7 @@ def release(
             end(tx, job, "canceled")
             done.canceled.append(job.id)
         else:
-            back(tx, job, reason, counted=False)
+            back(tx, job, reason, counted=False, seconds=seconds)
             done.queued.append(job.id)
     return done.requeued()
 

@@ -59,6 +59,17 @@ def pauses(tx: Transaction, run: Run, step: int, paused: bool) -> None:
         tx.fact(fact, job=shown.job)
 
 
+def waits_again(tx: Transaction, run: Run) -> None:
+    """Note that a paused training whose job waits may start again, with the fact of it."""
+    tx.connection.execute(
+        "UPDATE trainings SET status = 'queued' WHERE row = :row AND status = 'paused'",
+        {"row": run.row},
+    )
+    shown = run.shown
+    fact = TrainingPaused(owner=shown.owner, training=shown.id, step=shown.step, paused=False)
+    tx.fact(fact, job=shown.job)
+
+
 def wish(tx: Transaction, run: Run, wanted: Literal["paused", "stopped"] | None) -> None:
     """Note what is asked of a training, so that it is true after a crash, too."""
     tx.connection.execute(

@@ -190,12 +190,17 @@ def needs_dataset(connection: sqlite3.Connection, dataset: str) -> str | None:
     return None if found is None else str(found[0])
 
 
-def needs_blob(connection: sqlite3.Connection, sha256: str) -> bool:
-    """Say whether a training keeps a picture of these bytes."""
+def blobs_used(connection: sqlite3.Connection, digests: Sequence[str]) -> set[str]:
+    """Choose those blobs that a training keeps as pictures."""
     found = connection.execute(
-        "SELECT 1 FROM training_pictures WHERE sha256 = :sha256 LIMIT 1", {"sha256": sha256}
+        """
+        SELECT DISTINCT sha256
+        FROM training_pictures
+        WHERE sha256 IN (SELECT value FROM json_each(:digests))
+        """,
+        {"digests": msgspec.json.encode(list(digests)).decode()},
     )
-    return found.fetchone() is not None
+    return {str(each[0]) for each in found}
 
 
 def ids(connection: sqlite3.Connection, after: int, limit: int) -> list[tuple[int, str, bool]]:

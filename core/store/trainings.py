@@ -25,6 +25,7 @@ from core.store.training_course import (
     pauses,
     requeued,
     taken,
+    waits_again,
     warned,
     wish,
 )
@@ -34,10 +35,10 @@ from core.store.training_reads import (
     Branch,
     Run,
     Taught,
+    blobs_used,
     get,
     ids,
     known,
-    needs_blob,
     needs_dataset,
     of_job,
     page,
@@ -48,9 +49,9 @@ from core.store.transaction import Transaction
 
 __all__ = [
     "ACTIVE", "Begin", "Branch", "Ended", "NewTraining", "Run", "Taught", "add", "again", "began",
-    "delete", "ended", "follow", "get", "ids", "is_stopping", "known", "needs_blob",
+    "blobs_used", "delete", "ended", "follow", "get", "ids", "is_stopping", "known",
     "needs_dataset", "of_job", "page", "pauses", "pictures", "published", "rename", "requeued",
-    "run", "successors", "taken", "warned", "wish",
+    "run", "successors", "taken", "waits_again", "warned", "wish",
 ]  # fmt: skip
 
 _ENCODER = msgspec.json.Encoder()
