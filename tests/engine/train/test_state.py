@@ -235,13 +235,15 @@ def test_what_is_not_whole_is_passed_over(tmp_path: Path, spoil: Any) -> None:
 
 
 def test_a_flipped_bit_is_found_when_it_is_looked_for(tmp_path: Path) -> None:
+    states.write(tmp_path, state(1), KEY)
     states.write(tmp_path, state(), KEY)
     path = tmp_path / "step-000003" / "optimizer.safetensors"
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    assert states.newest(tmp_path) is not None
-    assert states.newest(tmp_path, verify=True) is None
+    assert states.newest(tmp_path) == tmp_path / "step-000003"
+    assert states.newest(tmp_path, verify=True) == tmp_path / "step-000001"
+    assert states.chosen(tmp_path, None) == tmp_path / "step-000001"
     with pytest.raises(CheckpointUnreadable, match="changed"):
         states.read(tmp_path / "step-000003")
 
@@ -300,3 +302,14 @@ def test_what_safetensors_cannot_hold_is_refused_and_leaves_nothing(tmp_path: Pa
     with pytest.raises(ValueError, match="complex"):
         states.write(tmp_path, strange, KEY)
     assert names(tmp_path) == set()
+
+
+def test_a_secret_is_made_where_there_are_no_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(source: Any, target: Any) -> None:
+        raise PermissionError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    assert len(manifest.secret(tmp_path)) == 32
+    assert names(tmp_path) == {".seal"}
