@@ -26,7 +26,10 @@ _START = Place(0)  # all that is drawn is drawn there: by item
 class Held(Protocol):
     """Where held-out pictures come from: ``examples.Examples``."""
 
-    held_out: Sequence[Any]
+    @property
+    def held_out(self) -> Sequence[Any]:
+        """Give the pictures that nobody is taught."""
+        ...
 
     def of(self, examples: Sequence[Any]) -> Any:
         """Give some of them as a batch."""
