@@ -16,6 +16,7 @@ from server.actions import (
     jobs,
     models,
     presets,
+    publishing,
     queue,
     runs,
     selection,
@@ -101,6 +102,7 @@ VERBS: dict[str, tuple[Action, Access]] = {
     "stop": (steering.stop, "train"),
     "checkpoint": (steering.checkpoint, "train"),
     "sample": (steering.sample, "train"),
+    "publish": (publishing.publish, "train"),
     "capabilities": (capabilities.capabilities, "read"),
     "system": (system.system, "read"),
 }
