@@ -17,6 +17,7 @@ from server.actions import (
     jobs,
     models,
     presets,
+    publishing,
     queue,
     runs,
     selection,
@@ -113,6 +114,7 @@ VERBS: dict[str, tuple[Action, Access]] = {
     "stop": (steering.stop, "train"),
     "checkpoint": (steering.checkpoint, "train"),
     "sample": (steering.sample, "train"),
+    "publish": (publishing.publish, "train"),
     "capabilities": (capabilities.capabilities, "read"),
     "system": (system.system, "read"),
 }

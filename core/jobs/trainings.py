@@ -48,6 +48,14 @@ def prepare(
     return made, problems
 
 
+def run_of(connection: sqlite3.Connection, training: str) -> Run:
+    """Read a training.
+
+    :raises NotFound: for an unknown one.
+    """
+    return trainings.run(connection, training)
+
+
 def command_of(
     connection: sqlite3.Connection, resolver: Resolver, layout: Layout, run: Run, job: str
 ) -> tuple[RunTraining | None, list[Problem]]:

@@ -205,6 +205,20 @@ def blobs_used(connection: sqlite3.Connection, digests: Sequence[str]) -> set[st
     return {str(each[0]) for each in found}
 
 
+def orphans(connection: sqlite3.Connection) -> list[str]:
+    """Read ids of trainings that wait or run, though their jobs have ended or are gone."""
+    found = connection.execute(
+        """
+        SELECT trainings.id
+        FROM trainings
+        LEFT JOIN jobs ON jobs.id = trainings.job
+        WHERE trainings.status IN ('queued', 'running', 'paused')
+            AND (jobs.id IS NULL OR jobs.ended IS NOT NULL)
+        """
+    )
+    return [str(each[0]) for each in found]
+
+
 def ids(connection: sqlite3.Connection, after: int, limit: int) -> list[tuple[int, str, bool]]:
     """Read rows and ids of trainings and whether each has ended, oldest first."""
     found = connection.execute(
