@@ -13,7 +13,7 @@ from core.errors import HeliographError, NotFound, RequestError
 from server import assets, documents, problems, websocket
 from server.gate import Gate
 from server.route import Route
-from server.routes import api, generate, images, nodes, system, tasks, trainings
+from server.routes import api, generate, images, nodes, reports, system, tasks, trainings
 from server.state import State
 
 
@@ -28,6 +28,7 @@ def routes() -> list[BaseRoute]:
         *api.routes(),
         *tasks.routes(),
         *trainings.routes(),
+        *reports.routes(),
         websocket.route(),
         *assets.routes(),
     ]
