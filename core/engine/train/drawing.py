@@ -130,7 +130,7 @@ class Drawing:
         """Draw pictures and give them, leaving nothing in staging."""
         made = self.draw(wanted, way)
         try:
-            return [self._opened(one.saved) for one in made]
+            return [self.opened(one.saved) for one in made]
         finally:
             self.discard([one.saved for one in made])
 
@@ -208,6 +208,7 @@ class Drawing:
             for module in training:
                 module.training = True
 
-    def _opened(self, saved: SavedImage) -> Pillow.Image:
+    def opened(self, saved: SavedImage) -> Pillow.Image:
+        """Read a picture of its own that still lies in staging."""
         with Pillow.open(Path(self._engine.options.staging, saved.path)) as picture:
             return picture.convert("RGB")

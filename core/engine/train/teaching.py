@@ -146,25 +146,33 @@ class Teaching:
         told = None
         if self._guidance is not None:
             told = torch.full((count,), self._guidance, device=device)
-        pooled = prompted.pooled
-        return Called(
+        called = Called(
             sample=seen.to(device, self._format),
             timesteps=timesteps.to(device, torch.float32),
-            tokens=prompted.tokens.to(device, self._format),
-            pooled=None if pooled is None else pooled.to(device, self._format),
+            tokens=prompted.tokens,
             guidance=told,
             sizes=(batch.size,) * count,
             told=batch.sizes,
             conditional=(True,) * count,
         )
+        return self._told(called, prompted)
+
+    def _told(self, called: Called, prompted: Prompted) -> Called:
+        """Tell a network of prompts, where it is and in its number format."""
+        pooled = prompted.pooled
+        return called._replace(
+            tokens=prompted.tokens.to(self._device, self._format),
+            pooled=None if pooled is None else pooled.to(self._device, self._format),
+        )
 
     @torch.no_grad()
     def _remembered(self, batch: Batch, called: Called, count: int) -> Tensor:
         """Give what the base predicts of the class's rows at the same noise: their target."""
-        if self.method.trains_text:  # the base was told by its own encoders
-            known = self._language.read(batch.told, self._base.encoders)
-            called = self._called(batch, called.sample, called.timesteps, known)
         rows = called.only(range(count, len(called.sample)))
+        if self.method.trains_text:  # the base was told by its own encoders
+            # Of the class alone: they know no learned token.
+            known = self._language.read(batch.told.only(slice(count, None)), self._base.encoders)
+            rows = self._told(rows, known)
         with self.method.base_prediction() as network:
             made = self._base.family.call(network, rows)
         return made.float()

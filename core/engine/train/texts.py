@@ -46,6 +46,19 @@ class Told(NamedTuple):
     masks: Mapping[str, torch.Tensor] = {}  # (B, T), 1 where there is no padding
     made: Mapping[str, Prompted] = {}
 
+    def only(self, rows: slice) -> "Told":
+        """Take some of the prompts."""
+        return Told(
+            None if self.tokens is None else self.tokens[rows],
+            None if self.pooled is None else self.pooled[rows],
+            {part: one[rows] for part, one in self.ids.items()},
+            {part: one[rows] for part, one in self.masks.items()},
+            {
+                part: Prompted(one.tokens[rows], None if one.pooled is None else one.pooled[rows])
+                for part, one in self.made.items()
+            },
+        )
+
 
 class Language(NamedTuple):
     """How a model is spoken to: the text encoders it has, and how what they make is joined."""

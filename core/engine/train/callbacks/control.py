@@ -39,7 +39,7 @@ class Steered(Protocol):
         """Tell that the run waits, or goes on."""
 
 
-class Control(Callback):  # type: ignore[misc]  # it has no types
+class Control(Callback):  # type: ignore[misc]  # no types
     """Does what was asked for after each optimizer step; without the baton.
 
     ``end`` says why the run ended before its last step, where it did.

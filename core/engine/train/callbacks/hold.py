@@ -17,7 +17,7 @@ PRIORITY = -1
 PHASE = "train"
 
 
-class Hold(Callback):  # type: ignore[misc]  # it has no types
+class Hold(Callback):  # type: ignore[misc]  # no types
     """Holds the baton from the beginning of a batch to its end.
 
     In a trainer's list it stands after all that work with the device at the end of a batch, and

@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import torch
+from PIL.Image import Image
 from pytorch_lightning import Callback, Trainer
 
 from core.engine.faults import poisoned
 from core.engine.train.drawing import Drawn, Wanted, Way
 from core.errors import HeliographError
-from core.ipc.reports import TrainingSampled, TrainingWarned
+from core.ipc.reports import SavedImage, TrainingSampled, TrainingWarned
 from core.records.training import SampleRole
 
 log = logging.getLogger(__name__)
@@ -34,8 +35,14 @@ class Asked(NamedTuple):
 class _Draws(Protocol):
     def draw(self, wanted: Sequence[Wanted], way: Way) -> list[Drawn]: ...
 
+    def opened(self, saved: SavedImage) -> Image: ...
 
-class Sampled(Callback):  # type: ignore[misc]  # it has no types
+
+class _Tracker(Protocol):
+    def log_sample(self, image: Image, step: int, role: str, prompt: str, seed: int) -> None: ...
+
+
+class Sampled(Callback):  # type: ignore[misc]  # no types
     """Draws samples on a schedule; without the baton.
 
     :param every: steps; 0 draws none but those that are asked for.
@@ -53,6 +60,7 @@ class Sampled(Callback):  # type: ignore[misc]  # it has no types
         send: Callable[[TrainingSampled | TrainingWarned], None],
         begun: Callable[[], None],
         names: tuple[str, str],
+        trackers: Sequence[_Tracker] = (),
     ) -> None:
         self._drawing = drawing
         self._way = way
@@ -62,6 +70,7 @@ class Sampled(Callback):  # type: ignore[misc]  # it has no types
         self._send = send
         self._begun = begun
         self._job, self._training = names
+        self._trackers = tuple(trackers)
         self._step = 0
 
     def on_train_start(self, trainer: Trainer, *_: Any) -> None:
@@ -93,12 +102,20 @@ class Sampled(Callback):  # type: ignore[misc]  # it has no types
             self._warn(step, error)
             return
         for one, made in zip(asked, drawn, strict=True):
+            self._track(step, one, made)  # before the server takes it out of staging
             self._send(
                 TrainingSampled(
                     job=self._job, training=self._training, step=step, image=made.saved,
                     prompt=one.wanted.prompt, seed=one.wanted.seed, role=one.role,
                 )
             )  # fmt: skip
+
+    def _track(self, step: int, one: Asked, made: Drawn) -> None:
+        if not self._trackers:
+            return
+        picture = self._drawing.opened(made.saved)
+        for tracker in self._trackers:
+            tracker.log_sample(picture, step, one.role, one.wanted.prompt, one.wanted.seed)
 
     def _warn(self, step: int, error: BaseException) -> None:
         reason = error.name if isinstance(error, HeliographError) else type(error).__name__

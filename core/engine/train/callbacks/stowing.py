@@ -33,8 +33,14 @@ class _Slot(NamedTuple):
     state: dict[str, Any]
     name: str
 
+    @property
+    def tensor(self) -> torch.Tensor:
+        """Give it."""
+        found: torch.Tensor = self.state[self.name]
+        return found
 
-class Stowing(Callback):  # type: ignore[misc]  # it has no types
+
+class Stowing(Callback):  # type: ignore[misc]  # no types
     """Moves the optimizer's state. ``give`` and ``back`` are called under the baton.
 
     :param make_room: sends idle parts away, until so many bytes are free.
@@ -81,9 +87,9 @@ class Stowing(Callback):  # type: ignore[misc]  # it has no types
         if self._optimizer is None:
             return 0
         rows = self._optimizer.param_groups
-        grads = sum(one.nbytes for row in rows for one in row["params"] if one.requires_grad)
-        held: int = sum(slot.state[slot.name].nbytes for slot in self._slots())
-        return int(grads) + held
+        trained: list[torch.Tensor] = [one for row in rows for one in row["params"]]
+        grads = sum(one.nbytes for one in trained if one.requires_grad)
+        return grads + sum(slot.tensor.nbytes for slot in self._slots())
 
     def give(self) -> int:
         """Take the state into RAM, if no step has begun; give the bytes that freed."""
@@ -92,7 +98,7 @@ class Stowing(Callback):  # type: ignore[misc]  # it has no types
         slots = list(self._slots())
         if self._module.position % self._accumulate or not slots:
             return 0
-        luggage = _Luggage([slot.state[slot.name] for slot in slots])
+        luggage = _Luggage([slot.tensor for slot in slots])
         self._carrier.take_away(luggage)
         self._unpack(luggage, slots)
         self._luggage = luggage
@@ -107,7 +113,7 @@ class Stowing(Callback):  # type: ignore[misc]  # it has no types
             return True
         slots = list(self._slots())
         # As it is now: a checkpoint that was read meanwhile would have put others in their places.
-        luggage = _Luggage([slot.state[slot.name] for slot in slots])
+        luggage = _Luggage([slot.tensor for slot in slots])
         self._make_room(sum(tensor.nbytes for tensor in luggage.buffers()))
         try:
             self._carrier.bring(luggage)

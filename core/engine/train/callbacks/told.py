@@ -14,7 +14,7 @@ _GAP = 0.2  # seconds between two reports
 _BOUND = 256  # points of one report
 
 
-class Told(Callback):  # type: ignore[misc]  # it has no types
+class Told(Callback):  # type: ignore[misc]  # no types
     """Reports every step of a run.
 
     :param moved: called with each step that is shown: a sign of life.
