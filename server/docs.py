@@ -153,7 +153,8 @@ def _kind(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return " | ".join(f"<code>{_text(repr(value))}</code>" for value in schema["enum"])
     if schema.get("type") == "array":
-        return f"list of {_kind(schema.get('items', {}))}"
+        inner = schema.get("prefixItems", [schema.get("items", {})])
+        return f"list of {_kind(inner[0])}"
     bounds = [
         f"{sign} {schema[key]}"
         for key, sign in (("minimum", "≥"), ("maximum", "≤"), ("maxLength", "length ≤"))

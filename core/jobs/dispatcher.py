@@ -106,6 +106,11 @@ class Dispatcher:
         """Say how far each job is that the engine has."""
         return {job: flight.progress for job, flight in self._flights.items()}
 
+    def eta(self, job: str) -> float | None:
+        """Give the seconds that a job which runs still needs, as far as its steps tell."""
+        flight = self._flights.get(job)
+        return None if flight is None else flight.eta_seconds
+
     @property
     def loaded(self) -> frozenset[str]:
         """Name the models of which the engine has something in memory."""
@@ -238,10 +243,10 @@ class Dispatcher:
             log.info("job started", extra={**_named(flight), "action": "job.started"})
 
     def _command(self, claimed: Claimed, flight: Flight, graph: Graph) -> Run:
-        if flight.training is not None:
-            return flight.training
         if flight.task is not None:
             return tasks.command(claimed, flight, self._layout.making)
+        if flight.training is not None:
+            return flight.training
         return RunGraph(
             job=claimed.job,
             graph=graph,

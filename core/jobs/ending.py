@@ -11,7 +11,17 @@ from core.jobs.eta import Pace
 from core.records.events import BatchEnded, JobEnded, JobRetried
 from core.records.graph import Json
 from core.records.job import ENDED
-from core.store import batches, cells, counters, images, line, models, trainings, turns
+from core.store import (
+    batches,
+    cells,
+    counters,
+    designs,
+    images,
+    line,
+    models,
+    trainings,
+    turns,
+)
 from core.store.batches import Head
 from core.store.line import Row
 from core.store.place import PACE
@@ -41,6 +51,7 @@ def finish(tx: Transaction, boot: str, finished: Finished) -> bool:
     result = dict(finished.result or {})
     if finished.models:  # the first is what was asked for
         result["model"], *_ = [models.upsert(tx, new).id for new in finished.models]
+        _note_published(tx, job, result)
     _measure(tx, job, finished)
     end(
         tx,
@@ -109,12 +120,14 @@ def back(
     suspect: bool = False,
     crashes: int | None = None,
     counted: bool = True,
+    seconds: float = 0.0,
 ) -> None:
     """Put a running job back into the queue, where it stood.
 
     A training that was asked to stop has stopped with that.
 
     :param counted: whether the attempt stays counted.
+    :param seconds: engine time that was not in vain, since what it did is saved.
     """
     if job.kind == "training" and trainings.is_stopping(tx.connection, job.id):
         end(tx, job, "canceled")
@@ -127,12 +140,19 @@ def back(
         attempt=job.attempt if counted else job.attempt - 1,
     )
     assert changed  # read in this very transaction
-    settle(tx, job.client, partial(share.ended, expected=job.charge, seconds=0.0))
+    settle(tx, job.client, partial(share.ended, expected=job.charge, seconds=seconds))
     if job.kind == "training":
         trainings.requeued(tx, job.id)
         turns.rest(tx, job.id) if reason == "memory" else balance(tx)
     batch = batches.head(tx.connection, job.batch)
     tx.fact(JobRetried(owner=job.owner, job=job.id, batch=batch.id, reason=reason))
+
+
+def _note_published(tx: Transaction, job: Row, result: dict[str, Json]) -> None:
+    """Tell a training of the model that a task made of one of its snapshots."""
+    recipe = designs.get(tx.connection, job.batch).recipe if job.kind == "task" else None
+    if recipe is not None and recipe.get("task") == "publish":
+        trainings.published(tx, str(recipe["training"]), str(result["model"]))
 
 
 def _end_training(
@@ -173,7 +193,12 @@ def crashed(tx: Transaction, boot: str, generation: int, error: Problem) -> Requ
 
 
 def release(
-    tx: Transaction, boot: str, generation: int, only: Sequence[str] | None, reason: Reason
+    tx: Transaction,
+    boot: str,
+    generation: int,
+    only: Sequence[str] | None,
+    reason: Reason,
+    seconds: float = 0.0,
 ) -> Requeued:
     """Take back jobs that are not to blame; their attempt does not count."""
     done = _Sorted()
@@ -184,7 +209,7 @@ def release(
             end(tx, job, "canceled")
             done.canceled.append(job.id)
         else:
-            back(tx, job, reason, counted=False)
+            back(tx, job, reason, counted=False, seconds=seconds)
             done.queued.append(job.id)
     return done.requeued()
 

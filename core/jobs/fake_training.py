@@ -38,6 +38,7 @@ from core.records.training import CheckpointKind, LossPoint, SampleRole
 
 _STEPS = 20  # where no plan says a number
 _MAILBOX = 64
+_WARNING = "loss_spike"  # what it tells where its name asks for a warning
 _SIDE = 64  # pixels of a sample
 _ASKED = re.compile(r"fake (crash|crash once|slow|fail|warn)$")
 TrainingEnd = JobDone | JobFailed | JobCanceled | TrainingParked
@@ -205,9 +206,7 @@ class FakeTraining:
             raise NodeFailed(type="train", error="asked to fail")
         if self._fault == "warn":
             training = self._command.training
-            await self._host.say(
-                TrainingWarned(job=job, training=training, step=1, code="loss_spike")
-            )
+            await self._host.say(TrainingWarned(job=job, training=training, step=1, code=_WARNING))
         if self._fault == "crash" or (self._fault == "crash once" and job not in self._crashed):
             self._crashed.add(job)
             self._host.lose(-11, "exit")

@@ -90,14 +90,20 @@ class Outcomes:
                 log.warning("database failing: an end waits", extra={"job": finished.job})
                 await anyio.sleep(_RETRY)
 
-    async def release(self, generation: int, jobs: Sequence[str] | None, reason: Reason) -> None:
+    async def release(
+        self,
+        generation: int,
+        jobs: Sequence[str] | None,
+        reason: Reason,
+        seconds: float = 0.0,
+    ) -> None:
         """Give jobs back to the queue, however long the disk refuses to store it.
 
         :param jobs: ids; all of that generation without it.
         """
         while True:
             try:
-                await self._queue.release(generation, jobs, reason)
+                await self._queue.release(generation, jobs, reason, seconds)
                 if reason == "disk_full":
                     await self._queue.pause("disk_full")
                 return
@@ -193,11 +199,10 @@ class Outcomes:
     async def _parked(self, report: TrainingParked, generation: int) -> None:
         """Give a run that saved itself back to the queue; one that lacked memory rests first."""
         await self.sweep([report.job])
-        if report.reason == "memory":
+        reason: Reason = "memory" if report.reason == "memory" else "server_restart"
+        if reason == "memory":
             self._resting = time.monotonic() + _REST
-            await self.release(generation, [report.job], "memory")
-        else:
-            await self.release(generation, [report.job], "server_restart")
+        await self.release(generation, [report.job], reason, report.seconds)
 
     async def rested(self, now: float, *, idle: bool) -> None:
         """Let trainings that rested start again: after a while, or once nothing runs."""

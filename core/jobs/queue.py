@@ -127,14 +127,16 @@ class Queue(Switch):
         generation: int,
         jobs: Collection[str] | None = None,
         reason: ending.Reason = "server_restart",
+        seconds: float = 0.0,
     ) -> Requeued:
         """Take back jobs through no fault of theirs: a stopping server, a full disk.
 
         :param jobs: ids; all of that generation without it.
+        :param seconds: engine time of a job that saved what it did.
         """
         only = None if jobs is None else tuple(jobs)
         done = await self.database.write(
-            lambda tx: ending.release(tx, self.boot, generation, only, reason), urgent=True
+            lambda tx: ending.release(tx, self.boot, generation, only, reason, seconds), urgent=True
         )
         self.meters.returned(done, reason)
         self.wake()
@@ -146,11 +148,6 @@ class Queue(Switch):
         self.meters.returned(done, "server_restart")
         self.wake()
         return done
-
-    async def balance(self) -> None:
-        """See which trainings may start now, after what changes that without changing a job."""
-        await self.database.write(admission.balance)
-        self.wake()
 
     async def cancel(self, job: str, owner: str | None = None) -> Literal["canceled", "canceling"]:
         """Cancel a job: ``canceled`` if it waited; ``canceling`` if it runs, for ``finish``.

@@ -4,6 +4,7 @@ from typing import Literal
 
 import anyio
 
+from core.jobs.admission import balance
 from core.records.events import QueueChanged
 from core.store import counters, jobs
 from core.store.database import Database
@@ -47,6 +48,11 @@ class Switch:
         done = await self.database.write(write)
         self.wake()
         return done
+
+    async def balance(self) -> None:
+        """See which trainings may start now, after what changes that without changing a job."""
+        await self.database.write(balance)
+        self.wake()
 
     async def state(self) -> QueueState:
         """Read counts, pause and ETA, without counting anything."""

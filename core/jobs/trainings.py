@@ -11,11 +11,14 @@ from core.graph.catalogue import Resources
 from core.ipc.commands import RunTraining, TaughtPicture, TaughtSubject
 from core.jobs.resolve import Resolver
 from core.paths import Layout
+from core.records.recipe import Recipe
 from core.records.training import Subject
 from core.store import models, trainings
 from core.store.training_reads import Run, Taught
 from core.store.work import Claimed
+from core.training import memory, words
 
+_MOST = 1 << 45  # of a cost: ten thousand of them still add up to a number of 64 bits
 CHECKPOINTS, SNAPSHOTS = "checkpoints", "snapshots"  # folders of a run
 
 
@@ -43,6 +46,14 @@ def prepare(
         alone=claimed.alone,
     )  # fmt: skip
     return made, problems
+
+
+def run_of(connection: sqlite3.Connection, training: str) -> Run:
+    """Read a training.
+
+    :raises NotFound: for an unknown one.
+    """
+    return trainings.run(connection, training)
 
 
 def command_of(
@@ -97,17 +108,22 @@ def _models(
 
 
 def _subject(subject: Subject, pictures: list[Taught], blobs: Blobs) -> TaughtSubject:
-    token, class_word = subject.token, subject.class_word
     return TaughtSubject(
-        token=token,
-        class_word=class_word,
-        instance_prompt=subject.instance_prompt or f"a photo of {token} {class_word}",
-        class_prompt=subject.class_prompt or f"a photo of a {class_word}",
+        token=subject.token,
+        class_word=subject.class_word,
+        instance_prompt=words.instance_prompt(subject),
+        class_prompt=words.class_prompt(subject),
         pictures=[
             TaughtPicture(
                 path=str(blobs.path(one.sha256)), sha256=one.sha256, caption=one.caption,
-                held_out=one.held_out,
+                held_out=one.held_out, file=one.file,
             )
             for one in pictures
         ],
     )  # fmt: skip
+
+
+def cost_of(recipe: Recipe, steps: int) -> int:
+    """Say what a run costs the queue: rows x steps x pixels, three passes each (two go back)."""
+    rows = memory.rows_of(recipe) * recipe.accumulate
+    return max(1, min(_MOST, int(3 * rows * steps * (recipe.resolution or 512) ** 2)))

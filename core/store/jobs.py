@@ -9,7 +9,7 @@ from msgspec import Struct
 from core.errors import NotFound, Problem
 from core.records.graph import Json
 from core.records.job import ENDED, TRANSITIONS, Job, JobStatus
-from core.store import batches, counters, designs
+from core.store import batches, counters, designs, turns
 from core.store import page as pages
 from core.store.clients import Waiting
 from core.store.page import Page
@@ -212,6 +212,7 @@ def _dressed(
         pace,
     )
     busy = counters.value(connection, "cost.running") if pace is not None else 0
+    busy -= turns.running_cost(connection) if busy else 0
     made = []
     for job in found:
         batch, axes = known[job.batch]
@@ -219,7 +220,8 @@ def _dressed(
         left = stands.eta_seconds if stands else None
         if job.status == "running" and pace is not None and job.started is not None:
             spent = max(0.0, (now() - job.started) / 1000)  # the clock may have been set back
-            left = round(max(0.0, busy * pace - spent), 1)
+            work = job.cost if job.kind == "training" else busy
+            left = round(max(0.0, work * pace - spent), 1)
         made.append(
             Job(
                 id=job.id,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from core.store import clients, counters
+from core.store import clients, counters, turns
 from core.store.clients import Client, Waiting
 
 _CLIENTS = 100
@@ -54,6 +54,8 @@ def places(
     pace = rate(connection) if pace is None else pace
     everyone = {client.row: client for client in clients.waiting(connection, _CLIENTS)}
     running = counters.value(connection, "cost.running")
+    trained = turns.running_cost(connection)
+    trainings = turns.waiting(connection, [job.row for job in jobs]) if trained else set()
     found = {}
     for row, ahead in _ahead(connection, jobs).items():
         job = next(each for each in jobs if each.row == row)
@@ -62,7 +64,8 @@ def places(
             position, cost = _suspects_before(connection, job.row), 0.0
         else:
             position, cost = _among(list(everyone.values()), own, ahead, pace or GUESS)
-        eta = None if pace is None else round((running + cost + job.cost) * pace, 1)
+        ahead_cost = running - (0 if row in trainings else trained) + cost
+        eta = None if pace is None else round((ahead_cost + job.cost) * pace, 1)
         found[row] = Place(position=position, eta_seconds=eta)
     return found
 

@@ -4,6 +4,10 @@ What waits for that is held back in its client's line as other held jobs are. Kn
 by the wishes of people.
 """
 
+import json
+import sqlite3
+from collections.abc import Sequence
+
 from core.store.transaction import Transaction
 
 
@@ -58,3 +62,29 @@ def rest(tx: Transaction, job: str) -> None:
     tx.connection.execute(
         "UPDATE jobs SET held = 1 WHERE id = :id AND status = 'queued' AND held = 0", {"id": job}
     )
+
+
+def running_cost(connection: sqlite3.Connection) -> int:
+    """Add up the cost of trainings that run: one at most, and others do not wait for it."""
+    found = connection.execute(
+        """
+        SELECT COALESCE(SUM(cost), 0)
+        FROM jobs INDEXED BY jobs_running
+        WHERE status = 'running' AND kind = 'training'
+        """
+    )
+    return int(found.fetchone()[0])
+
+
+def waiting(connection: sqlite3.Connection, rows: Sequence[int]) -> set[int]:
+    """Choose those rows of jobs that are trainings which wait."""
+    found = connection.execute(
+        """
+        SELECT row
+        FROM jobs INDEXED BY jobs_trainings
+        WHERE kind = 'training' AND status = 'queued'
+            AND row IN (SELECT value FROM json_each(:rows))
+        """,
+        {"rows": json.dumps(list(rows))},
+    )
+    return {int(each[0]) for each in found}

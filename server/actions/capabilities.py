@@ -10,9 +10,10 @@ from core.graph import recipes, sweep, ways
 from core.graph.check import MAX_EDGES, MAX_NODES
 from core.graph.cookbook import Recipe
 from core.records.events import TOPICS
+from core.records.recipe import METHODS
 from core.store import boards, models, presets, workflows
 from server import archive, codec
-from server.actions import sampled
+from server.actions import courses, sampled, taught
 from server.actions.queue import Nothing
 from server.principal import SCOPES, Principal
 from server.state import State
@@ -79,7 +80,7 @@ async def capabilities(state: State, principal: Principal, ask: Nothing) -> Capa
             family: [_told(recipe) for recipe in found.values()]
             for family, found in ways.WAYS.items()
         },
-        training_methods=[],
+        training_methods=list(METHODS),
         formats=list(FORMATS),
         upload_types=sorted(codec.IMAGE_TYPES),
         limits={
@@ -97,6 +98,8 @@ async def capabilities(state: State, principal: Principal, ask: Nothing) -> Capa
             "boards": boards.MAX_BOARDS,
             "presets": presets.MAX_PRESETS,
             "workflows": workflows.MAX_WORKFLOWS,
+            "subjects": taught.MAX_SUBJECTS,
+            "trainings": courses.MAX_SWEEP,
         },
         languages=state.words.names(),
         language=state.settings.language,

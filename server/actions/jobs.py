@@ -272,4 +272,6 @@ def live(state: State, job: Job) -> Job:
     progress = state.dispatcher.progress.get(job.id)
     if job.status != "running" or progress is None:
         return job
-    return msgspec.structs.replace(job, progress=progress)
+    left = state.dispatcher.eta(job.id) if job.kind == "training" else None
+    eta = job.eta_seconds if left is None else left
+    return msgspec.structs.replace(job, progress=progress, eta_seconds=eta)

@@ -95,19 +95,14 @@ def fit(setup: Setup) -> int:
         prediction_unsupported.
     """
     if setup.steps < 1:
-        raise Invalid("training_no_steps")
+        raise Invalid("training_no_steps", done=0)
     with quiet.apart(setup.device, deterministic=setup.recipe.deterministic):
         module, trainer = _made(setup)
         data = _data(setup, module.position, trainer.global_rank)
-        checkpointing = bool(setup.recipe.grad_checkpoint)
-        if checkpointing:
-            setup.method.denoiser.enable_gradient_checkpointing()
         try:
             if module.step < setup.steps:
                 trainer.fit(module, datamodule=data)
         finally:
-            if checkpointing:
-                setup.method.denoiser.disable_gradient_checkpointing()
             setup.method.trainable.zero_grad(set_to_none=True)
     return module.step
 

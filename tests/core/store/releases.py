@@ -174,6 +174,65 @@ INSERT INTO dataset_quarantine (row, id, dataset, file, code, params, created)
 VALUES (1, '01K0000000000000000000QAR1', 1, '.DS_Store', 'picture_format', '{}', 1760000000020);
 """
 )
+ROWS[11] = (
+    ROWS[10]
+    + """
+INSERT INTO batches (
+    row, id, kind, owner, client, request_id, exact, graph, recipe, axes, count, queued, created
+)
+VALUES (
+    3, '01K0000000000000000000BAT3', 'training', 'local', 1, '', 0, '{"format":1,"nodes":[]}',
+    NULL, '[]', 1, 1, 1760000000021
+);
+
+INSERT INTO jobs (
+    row, id, batch, client, owner, kind, status, cell, priority, place, cost, created
+)
+VALUES (
+    4, '01K0000000000000000000J0B4', 3, 1, 'local', 'training', 'queued', '[]', 0, 4, 9,
+    1760000000021
+);
+
+UPDATE counters SET value = value + 1 WHERE name = 'jobs.queued';
+UPDATE counters SET value = value + 9 WHERE name = 'cost.queued';
+UPDATE clients SET queued = queued + 1, cost = cost + 9 WHERE row = 1;
+
+INSERT INTO trainings (
+    row, id, owner, name, status, wish, job, base_model, subjects, method, recipe, plan, step,
+    steps, loss, warnings, created
+)
+VALUES (
+    1, '01K0000000000000000000TRA1', 'local', 'Fuchs', 'queued', 'paused',
+    '01K0000000000000000000J0B4', '01K0000000000000000000M0D1',
+    '[{"dataset":"01K0000000000000000000DAT1","token":"sks","class_word":"fox"}]', 'lora', '{}',
+    NULL, 7, 20, 0.5, '[{"code":"token_rifle"}]', 1760000000021
+);
+
+INSERT INTO training_jobs (job, training, start) VALUES ('01K0000000000000000000J0B4', 1, NULL);
+
+INSERT INTO training_datasets (training, dataset) VALUES (1, '01K0000000000000000000DAT1');
+
+INSERT INTO training_pictures (training, subject, place, sha256, caption, held_out)
+VALUES (
+    1, 0, 0, 'ffeeddccbbaa99887766554433221100ffeeddccbbaa99887766554433221100', 'ein Fuchs', 0
+);
+
+INSERT INTO training_losses (
+    training, step, loss, loss_instance, lr, seconds, memory, groups
+)
+VALUES (1, 7, 0.5, 0.5, 0.0001, 0.25, 9, NULL);
+
+INSERT INTO training_samples (row, training, step, image, prompt, seed, role)
+VALUES (1, 1, 5, '01K00000000000000000001MG1', 'a photo of sks fox', 42, 'subject');
+
+INSERT INTO training_checkpoints (row, id, training, step, kind, name, bytes, best, created)
+VALUES (
+    1, '01K0000000000000000000CHK1', 1, 5, 'checkpoint', 'step-000005', 99, 0, 1760000000022
+);
+
+UPDATE models SET class_word = 'fox' WHERE row = 2;
+"""
+)
 
 
 def released(version: int, layout: Layout) -> Path:

@@ -1,54 +1,71 @@
 """Parity: the losses that diffusers' unmodified ``train_dreambooth.py`` logged, step by step."""
 
-import json
-from pathlib import Path
+from itertools import islice
 from typing import Any
 
 import pytest
 import torch
-from PIL import Image
+from msgspec import structs
 
 from core.engine.train.draws import PeerOrder
+from core.engine.train.methods import Group, prepared
 from core.records.recipe import Recipe
-from tests.engine.train.runs import Full, Trial, base_of
+from tests.engine.train.bases import SUBJECT, opened
+from tests.engine.train.peer import DATA, Peer, recorded, told
+from tests.engine.train.runs import Trial
 
-DATA = Path(__file__).parents[2] / "data/parity"
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+FOLDER = DATA / "tiny-sd"
 TOLERANCE = 1e-5  # between processors; on a like one it is below 1e-6
 
 
-def pictures(folder: str, names: list[str]) -> torch.Tensor:
-    made = []
-    for name in names:
-        with Image.open(DATA / folder / name) as picture:
-            data = torch.frombuffer(bytearray(picture.convert("RGB").tobytes()), dtype=torch.uint8)
-            made.append(data.view(picture.height, picture.width, 3).permute(2, 0, 1))
-    return torch.stack(made).float() / 255 * 2 - 1
-
-
-def told() -> dict[str, Any]:
-    made: dict[str, Any] = json.loads((DATA / "peer_losses.json").read_text("utf-8"))
-    return made
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(120)
-def test_losses_are_those_of_diffusers_script() -> None:
+def ours(forwards: int, **fields: Any) -> Trial:
+    """Run on the very pictures, in the script's order, with its settings."""
     peer = told()
-    names = peer["listing_order"]
-    some = pictures("inst", names["instance"]), pictures("cls", names["class"])
-    base = base_of(DATA / "tiny-sd")
-    order = PeerOrder(peer["seed"], max(len(one) for one in some))
+    base, pictures = opened(FOLDER, "sd1"), recorded()
+    order = PeerOrder(peer["seed"], max(len(one) for one in pictures))
     recipe = Recipe(
         method="full", prior="images", prior_weight=peer["prior_loss_weight"],
         clip=peer["max_grad_norm"], precision="float32", seed=peer["seed"],
     )  # fmt: skip
+    recipe = structs.replace(recipe, **fields)
+    method = prepared(base, recipe, [SUBJECT])
+    # In the script everything decays, and all has one rate.
+    everything = [one for group in method.groups for one in group.params]
+    method.groups = [Group("unet", everything, peer["learning_rate"], True)]
     run = Trial(
-        base, recipe, len(peer["losses"]), draws=order, pictures=some, streams=(order, order),
-        prompts=(peer["instance_prompt"], peer["class_prompt"]),
-        method=Full(base, peer["learning_rate"]),
+        base, recipe, forwards // recipe.accumulate, method=method, draws=order, pictures=pictures,
+        streams=(order, order), prompts=(peer["instance_prompt"], peer["class_prompt"]),
     )  # fmt: skip
-    assert run.fit() == 18
-    apart = [
-        abs(point.loss - loss) for point, (_, loss) in zip(run.points, peer["losses"], strict=True)
-    ]
-    assert max(apart) < TOLERANCE, apart
+    assert run.fit() == forwards // recipe.accumulate
+    return run
+
+
+def theirs(forwards: int, **changes: Any) -> list[float]:
+    peer = told()
+    prompts = peer["instance_prompt"], peer["class_prompt"]
+    with torch.random.fork_rng():
+        plain = Peer(FOLDER, recorded(), prompts, lr=peer["learning_rate"], **changes)
+        return list(islice(plain.losses(peer["seed"]), forwards))
+
+
+def test_losses_are_those_that_the_script_logged() -> None:
+    wanted = [loss for _, loss in told()["losses"]]
+    assert ours(len(wanted)).losses == pytest.approx(wanted, abs=TOLERANCE, rel=0)
+
+
+def test_the_plain_loop_loses_what_the_script_logged() -> None:
+    wanted = [loss for _, loss in told()["losses"]]
+    assert theirs(len(wanted)) == pytest.approx(wanted, abs=TOLERANCE, rel=0)
+
+
+def test_a_larger_batch_with_its_text_encoder_loses_what_the_plain_loop_does() -> None:
+    made = ours(9, batch=2, train_text_encoder=True)
+    wanted = theirs(9, batch=2, text=True)
+    assert made.losses == pytest.approx(wanted, abs=TOLERANCE, rel=0)
+
+
+def test_accumulated_forwards_lose_what_the_plain_loop_does() -> None:
+    wanted = theirs(12, accumulate=2)
+    means = [(one + other) / 2 for one, other in zip(wanted[::2], wanted[1::2], strict=True)]
+    assert ours(12, accumulate=2).losses == pytest.approx(means, abs=TOLERANCE, rel=0)

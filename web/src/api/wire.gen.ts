@@ -332,7 +332,7 @@ export type JobRetried = {
   owner: string | null;
   job: string;
   batch: string;
-  reason: "asked" | "disk_full" | "engine_lost" | "server_restart";
+  reason: "asked" | "disk_full" | "engine_lost" | "memory" | "server_restart";
 };
 
 /** A job reached its terminal state; no frame of it follows. */
@@ -453,6 +453,7 @@ export type Model = {
   bytes: number;
   sha256: string | null;
   token: string | null;
+  class_word: string | null;
   trigger: string | null;
   description: string | null;
   defaults: ModelDefaults;
@@ -621,6 +622,16 @@ export type TrainingEnded = {
   model: string | null;
 };
 
+/** A training was asked for, asked to go on, renamed, published or deleted. */
+export type TrainingChanged = {
+  type: "training.changed";
+  seq: number;
+  at: string;
+  owner: string | null;
+  training: string;
+  deleted: boolean;
+};
+
 /** Pictures or captions of a dataset changed. */
 export type DatasetChanged = {
   type: "dataset.changed";
@@ -739,6 +750,7 @@ export type Fact =
   | TrainingPaused
   | TrainingWarned
   | TrainingEnded
+  | TrainingChanged
   | DatasetChanged
   | WorkflowChanged
   | PresetChanged

@@ -62,6 +62,7 @@ function fact(state: State, told: Fact): State {
     case "training.checkpoint":
     case "training.paused":
     case "training.warned":
+    case "training.changed":
     case "training.ended":
     case "dataset.changed":
     case "workflow.changed":
