@@ -19,6 +19,7 @@ from server.routes import (
     generate,
     images,
     nodes,
+    reports,
     system,
     tasks,
     trainings,
@@ -38,6 +39,7 @@ def routes() -> list[BaseRoute]:
         *tasks.routes(),
         *datasets.routes(),
         *trainings.routes(),
+        *reports.routes(),
         websocket.route(),
         *assets.routes(),
     ]

@@ -116,7 +116,7 @@ def _subject(subject: Subject, pictures: list[Taught], blobs: Blobs) -> TaughtSu
         pictures=[
             TaughtPicture(
                 path=str(blobs.path(one.sha256)), sha256=one.sha256, caption=one.caption,
-                held_out=one.held_out,
+                held_out=one.held_out, file=one.file,
             )
             for one in pictures
         ],

@@ -115,11 +115,11 @@ def add(tx: Transaction, new: NewTraining, job: str) -> None:
     )
     tx.connection.executemany(
         """
-        INSERT INTO training_pictures (training, subject, place, sha256, caption, held_out)
-        VALUES (?, ?, ?, ?, ?, ?)
+        INSERT INTO training_pictures (training, subject, place, sha256, file, caption, held_out)
+        VALUES (?, ?, ?, ?, ?, ?, ?)
         """,
         (
-            (row, subject, place, one.sha256, one.caption, int(one.held_out))
+            (row, subject, place, one.sha256, one.file, one.caption, int(one.held_out))
             for subject, some in enumerate(new.pictures)
             for place, one in enumerate(some)
         ),
