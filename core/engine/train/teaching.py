@@ -169,16 +169,10 @@ class Teaching:
     @torch.no_grad()
     def _remembered(self, batch: Batch, called: Called, count: int) -> Tensor:
         """Give what the base predicts of the class's rows at the same noise: their target."""
-<<<<<<< HEAD
-=======
-        if self.method.trains_text:  # the base was told by its own encoders
-            known = self._read(batch.told, self._base.encoders)
-            called = self._called(batch, called.sample, called.timesteps, known)
->>>>>>> tcore
         rows = called.only(range(count, len(called.sample)))
         if self.method.trains_text:  # the base was told by its own encoders
             # Of the class alone: they know no learned token.
-            known = self._language.read(batch.told.only(slice(count, None)), self._base.encoders)
+            known = self._read(batch.told.only(slice(count, None)), self._base.encoders)
             rows = self._told(rows, known)
         with self.method.base_prediction() as network:
             made = self._base.family.call(network, rows)
