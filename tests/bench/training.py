@@ -79,7 +79,8 @@ def measure(peer: Path | None = None) -> list[Row]:
             side.end()
         rows = [
             _ratio("the script's loop", ours, plain.seconds),
-            _memory("that loop", ours, plain.peak),
+            _memory("beyond its libraries", "that loop", ours.rise, plain.rise),
+            _memory("of the process", "that loop", ours.peak, plain.peak),
         ]
         if peer is not None:
             taken, peak = _script(folder, peer)

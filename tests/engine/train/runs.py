@@ -97,8 +97,9 @@ class Pictures:
             part: encoder for part, encoder in method.encoders.items()
             if encoder is not base.encoders[part]
         }  # fmt: skip
+        encoders = base.encoders  # and not the base, whose network need not stay
         self._texts = Texts(
-            language, lambda part: nullcontext(base.encoders[part]), lambda phase: nullcontext(),
+            language, lambda part: nullcontext(encoders[part]), lambda phase: nullcontext(),
             trained=trained,
         )  # fmt: skip
         self._texts.prepare(prompts, lambda code, params: None)
