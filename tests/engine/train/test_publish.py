@@ -88,6 +88,7 @@ def drawn(base: Base, folder: Path, made: MadeModel, making: Path) -> torch.Tens
     return predicted(base, denoiser, networks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "method"), [*itertools.product(bases.WRITERS, SMALL)])
 def test_a_published_lora_draws_what_was_trained(
     folders: Mapping[str, Path], tmp_path: Path, family: str, method: Method
@@ -107,6 +108,7 @@ def test_a_published_lora_draws_what_was_trained(
     assert origins.made_by(tmp_path / made.path) == "job7"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["flux", "sd3"])
 @pytest.mark.parametrize("targets", ["attention", "attention_feed_forward"])
 def test_layers_that_are_several_of_ours_are_whole_with_some_of_them_untrained(
@@ -124,6 +126,7 @@ def test_layers_that_are_several_of_ours_are_whole_with_some_of_them_untrained(
         assert torch.allclose(drawn(base, folders[family], made, tmp_path), live, **CLOSE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", bases.WRITERS)
 def test_names_are_those_that_kohyas_trainer_writes(
     folders: Mapping[str, Path], tmp_path: Path, family: str
@@ -195,6 +198,7 @@ def in_diffusers(folder: Path, family: str, file: Path) -> torch.Tensor:
         return predicted(base, getattr(pipe, base.family.parts[MODEL].folder), encoders)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["sd1", "sdxl"])
 def test_a_published_folder_draws_what_was_trained(
     folders: Mapping[str, Path], tmp_path: Path, family: str
@@ -259,6 +263,7 @@ def test_a_published_folder_becomes_the_same_single_file_each_time(
     assert found.kind == "checkpoint"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "method"), [
     ("sd1", "embedding"), ("sd1", "pivotal"), ("sdxl", "embedding"),
 ])  # fmt: skip
@@ -295,6 +300,7 @@ def test_a_published_token_is_read_as_it_was_trained(
         assert torch.allclose(ours.tokens, live.tokens, **CLOSE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["full", "lora", "pivotal"])
 def test_a_snapshot_is_published_without_the_run(
     folders: Mapping[str, Path], tmp_path: Path, method: Method
