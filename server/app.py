@@ -13,7 +13,17 @@ from core.errors import HeliographError, NotFound, RequestError
 from server import assets, documents, problems, websocket
 from server.gate import Gate
 from server.route import Route
-from server.routes import api, generate, images, nodes, system, tasks, trainings
+from server.routes import (
+    api,
+    datasets,
+    generate,
+    images,
+    nodes,
+    reports,
+    system,
+    tasks,
+    trainings,
+)
 from server.state import State
 
 
@@ -27,7 +37,9 @@ def routes() -> list[BaseRoute]:
         *nodes.routes(),
         *api.routes(),
         *tasks.routes(),
+        *datasets.routes(),
         *trainings.routes(),
+        *reports.routes(),
         websocket.route(),
         *assets.routes(),
     ]

@@ -19,6 +19,7 @@ COMMANDS = {  # name → help; the code of each is imported when it is asked for
     "serve": "start the server (the default)",
     "generate": "draw a picture and save it",
     "replay": "draw a picture again from its metadata, and say what differs",
+    "train": "teach a model a subject from a folder of pictures, and watch it learn",
     "workflows": "list saved workflows, and run one by its name",
     "models": "list, show, edit and find models",
     "token": "make, list and revoke tokens",

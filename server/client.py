@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from core.errors import HeliographError, Problem
 
 TIMEOUT = 30.0  # seconds of one request
+UPLOAD = 120.0  # seconds of one body, until it is decoded and kept
 MESSAGE = 4 * 1024 * 1024  # bytes of one event: far more than any fact
 SILENCE = 60.0  # seconds: an engine that lives is heard of every two
 
@@ -60,6 +61,22 @@ class Client:
         if answer.is_error:
             raise _error(answer)
         return answer.json() if answer.content else None
+
+    async def upload(self, path: str, data: bytes, headers: dict[str, str]) -> Any:
+        """Send a raw body; header values are ASCII.
+
+        :raises HeliographError: as of ``call``.
+        """
+        sent = {"content-type": "application/octet-stream", **headers}
+        try:
+            answer = await self._http.post(
+                f"/api/v1{path}", content=data, headers=sent, timeout=UPLOAD
+            )
+        except httpx.HTTPError as error:
+            raise HeliographError("server_gone", reason=type(error).__name__) from error
+        if answer.is_error:
+            raise _error(answer)
+        return answer.json()
 
     async def picture(self, image: str, format_: str = "png") -> bytes:
         """Fetch a picture's file: PNG, JPEG or WebP."""

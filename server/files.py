@@ -10,8 +10,9 @@ import logging
 import os
 import shutil
 import stat
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio.to_thread
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from core.media.decode import Normalised
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 # A pipe in the place of a picture must not make its reader wait for a writer.
 _READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _READ |= getattr(os, "O_BINARY", 0)
@@ -51,18 +53,41 @@ async def keep(state: State, new: NewImage, safe: "Normalised") -> None:
     :raises DiskFull: when there is no room, or less than the floor; no part of a file is left.
     :raises NotStored: when the disk fails.
     """
-    state.db.refuse_when_full()
-    floor = state.settings.disk_floor_mb << 20
 
     def write() -> None:
-        if shutil.disk_usage(state.layout.root).free < floor:
-            raise DiskFull
         failpoint.hit("upload.blob")
         Blobs(state.layout.blobs).put(safe.data)
         _write(state.layout.thumbnail(new.id), safe.thumbnail)
 
+    await _kept(state, write)
+
+
+async def keep_blobs(state: State, *contents: bytes) -> list[str]:
+    """Write blobs of a dataset, synced, before the row that names them; give their SHA-256.
+
+    :raises DiskFull: as ``keep``.
+    :raises NotStored: as ``keep``.
+    """
+
+    def write() -> list[str]:
+        failpoint.hit("dataset.blob")
+        blobs = Blobs(state.layout.blobs)
+        return [blobs.put(each) for each in contents]
+
+    return await _kept(state, write)
+
+
+async def _kept(state: State, write: Callable[[], T]) -> T:
+    state.db.refuse_when_full()
+    floor = state.settings.disk_floor_mb << 20
+
+    def checked() -> T:
+        if shutil.disk_usage(state.layout.root).free < floor:
+            raise DiskFull
+        return write()
+
     try:
-        await anyio.to_thread.run_sync(write)
+        return await anyio.to_thread.run_sync(checked)
     except OSError as error:
         raise (DiskFull() if DiskFull.caused(error) else NotStored()) from error
 

@@ -25,24 +25,33 @@ def pictures(roots: Sequence[str], folder: str) -> list[Path]:
 
     :raises Invalid: ``folder_not_allowed``, ``folder_not_found``, ``folder_too_large``.
     """
-    real = os.path.realpath(folder)
-    allowed = [os.path.realpath(root) for root in roots]
-    if not os.path.isabs(folder) or not any(_is_below(real, root) for root in allowed):
-        raise _refused("folder_not_allowed")
+    real = checked(roots, folder)
     found = []
     try:
         with os.scandir(real) as entries:
             for number, entry in enumerate(entries):
                 if number >= _ENTRIES:
-                    raise _refused("folder_too_large", limit=MAX_FILES)
+                    raise refused("folder_too_large", limit=MAX_FILES)
                 path = Path(entry.path)
                 if path.suffix.lower() in _SUFFIXES and entry.is_file(follow_symlinks=False):
                     found.append(path)
     except OSError as error:
-        raise _refused("folder_not_found") from error
+        raise refused("folder_not_found") from error
     if len(found) > MAX_FILES:
-        raise _refused("folder_too_large", limit=MAX_FILES)
-    return sorted(found, key=_order)
+        raise refused("folder_too_large", limit=MAX_FILES)
+    return sorted(found, key=order)
+
+
+def checked(roots: Sequence[str], folder: str) -> str:
+    """Give the real path of a folder that may be named.
+
+    :raises Invalid: ``folder_not_allowed``.
+    """
+    real = os.path.realpath(folder)
+    allowed = [os.path.realpath(root) for root in roots]
+    if not os.path.isabs(folder) or not any(_is_below(real, root) for root in allowed):
+        raise refused("folder_not_allowed")
+    return real
 
 
 def read(path: Path) -> bytes:
@@ -61,13 +70,15 @@ def _is_below(path: str, root: str) -> bool:
     return path == root or path.startswith(root.rstrip(os.sep) + os.sep)
 
 
-def _order(path: Path) -> list[tuple[int, str]]:
+def order(path: Path) -> list[tuple[int, str]]:
+    """Order names as people do: numbers by their size."""
     parts = re.split(r"(\d{1,18})", path.stem.casefold())
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts] + [
         (-1, path.name)
     ]
 
 
-def _refused(code: str, **params: int) -> Invalid:
+def refused(code: str, **params: int) -> Invalid:
+    """Make the refusal of a folder."""
     known: Params = dict(params)
     return Invalid(code, problems=(Problem(code=code, params=known),), **params)

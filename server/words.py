@@ -72,6 +72,7 @@ class Words:
         if problem.code == "out_of_memory" and "largest_width" in params:
             key = "errors.out_of_memory_sized"
         said = self.say(language, key, params)
+        said = said or self.say(language, f"warnings.{problem.code}", params)
         return said or problem.message or problem.code
 
     def errors(self, language: str = SOURCE) -> dict[str, str]:

@@ -56,7 +56,7 @@ class Warned(Struct, frozen=True, kw_only=True):
     message: str = ""
 
 
-class DatasetImage(Struct, frozen=True, kw_only=True):
+class DatasetImage(Struct, frozen=True, kw_only=True, tag_field="kind", tag="kept"):
     """A picture of a dataset, turned upright and decoded in full."""
 
     id: str
@@ -76,7 +76,7 @@ class DatasetImage(Struct, frozen=True, kw_only=True):
     preview_url: Annotated[str, Meta(description="What a model sees of it.")] = ""
 
 
-class Quarantined(Struct, frozen=True, kw_only=True):
+class Quarantined(Struct, frozen=True, kw_only=True, tag_field="kind", tag="quarantined"):
     """A file that is not trained on, and why."""
 
     id: str
@@ -112,6 +112,19 @@ class Dataset(Struct, frozen=True, kw_only=True):
     buckets: list[Bucket] = []
     created: str
     owner: str
+
+
+class Ingested(Struct, frozen=True, kw_only=True):
+    """What came of several files: those that are kept, also from before, and the others."""
+
+    kept: list[DatasetImage]
+    quarantined: list[Quarantined]
+    folders: Annotated[
+        list[str], Meta(description="Folders inside, which were not looked into.")
+    ] = []
+    next: Annotated[
+        str | None, Meta(description="Say it as `after` to go on; null: all are done.")
+    ] = None
 
 
 class Plan(Struct, frozen=True, kw_only=True):

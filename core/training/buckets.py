@@ -4,6 +4,7 @@ A picture is scaled until it covers its bucket, and what stands over is cropped.
 both ask here, so that what is shown before a run is what the run sees. Pure: knows no pictures.
 """
 
+import hashlib
 from bisect import bisect
 from collections import Counter
 from collections.abc import Iterable
@@ -77,6 +78,16 @@ def window(
     left = int((size[0] - bucket[0]) * across)
     top = int((size[1] - bucket[1]) * down)
     return left, top, left + bucket[0], top + bucket[1]
+
+
+def crop_at(seed: int, sha256: str, number: int) -> tuple[float, float]:
+    """Place one of a picture's random crops, the same in every run of the same seed.
+
+    :returns: across and down, as ``window`` takes them, in [0, 1).
+    """
+    told = (repr((seed, "crop", sha256, number, way)).encode() for way in ("x", "y"))
+    across, down = (int.from_bytes(hashlib.sha256(one).digest()[:8], "big") >> 1 for one in told)
+    return across / (1 << 63), down / (1 << 63)
 
 
 @lru_cache(maxsize=64)

@@ -16,6 +16,7 @@ import msgspec
 from core.records.training import Warned
 
 MAX_CAPTION = 2_000  # characters
+MAX_NAME = 200  # characters of a file's name
 MAX_BYTES = 64 << 10  # of a caption's file
 MAX_LISTED = 16 << 20  # bytes of a metadata.jsonl
 SUFFIXES = (".txt", ".caption", ".json")  # the first that is there is read
@@ -108,6 +109,15 @@ def of_header(value: str) -> Caption:
     data = value.encode("latin-1", "replace")
     extended = _EXTENDED.fullmatch(data)
     return caption(*decoded(unquote_to_bytes(extended[1] if extended else data)))
+
+
+def filename(name: str) -> str:
+    """Make the name of a file that people see: its last part, clean, of 200 characters at most.
+
+    What cannot be said in UTF-8 is left out; a name of which nothing is left is ``picture``.
+    """
+    last = cleaned(re.split(r"[/\\\\]", name)[-1].encode("utf-8", "replace").decode())
+    return last if 0 < len(last) <= MAX_NAME else last[:MAX_NAME].strip() or "picture"
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:

@@ -66,12 +66,12 @@ class TrainConfig(Recipe, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 def read(fields: Any) -> TrainConfig:
-    """Check fields that a file or a command line gave.
+    """Check fields that a file or a command line gave; numbers may be texts, as YAML's 2e-6 is.
 
     :raises Invalid: with the reason and its place.
     """
     try:
-        return msgspec.convert(fields, TrainConfig)
+        return msgspec.convert(fields, TrainConfig, strict=False)
     except msgspec.ValidationError as error:
         code, place, params = fault_of(error, TrainConfig)
         pointer = "/".join(["", *_STEP.findall(place)])

@@ -32,7 +32,7 @@ from core.store.page import Page
 from core.store.trainings import NewTraining, Taught
 from core.store.transaction import Transaction
 from core.store.work import Added, NewBatch
-from server.actions import courses
+from server.actions import courses, warned
 from server.actions.courses import Course
 from server.actions.jobs import Cursor, Id, Limit
 from server.actions.queue import Nothing
@@ -143,7 +143,7 @@ async def train(
 async def plan(state: State, principal: Principal, ask: Train) -> Plan:
     """Say what a training would do and take, without starting it; of a sweep, its first."""
     course = await courses.planned(state, principal, ask)
-    return course.lessons[0].plan
+    return warned.of(state, course.lessons[0].plan)
 
 
 async def schema(state: State, principal: Principal, ask: Nothing) -> dict[str, Any]:
@@ -227,6 +227,7 @@ async def run_of(state: State, principal: Principal, training: str) -> trainings
 def live(state: State, shown: Training) -> Training:
     """Lay over a training what the engine last said of it."""
     left = state.dispatcher.eta(shown.job) if shown.status == "running" else None
+    shown = warned.of(state, shown)
     return shown if left is None else msgspec.structs.replace(shown, eta_seconds=left)
 
 
@@ -256,7 +257,10 @@ def _new(lesson: Lesson, owner: str, sweep: str | None) -> NewTraining:
         base_model=lesson.model.id,
         subjects=lesson.subjects,
         pictures=[
-            [Taught(sha256=one.sha256, caption=one.caption, held_out=one.held_out) for one in some]
+            [
+                Taught(sha256=one.sha256, file=one.file, caption=one.caption, held_out=one.held_out)
+                for one in some
+            ]
             for some in lesson.pictures
         ],
         recipe=recipe,
