@@ -24,6 +24,7 @@ from core.engine.train.methods import Base, Trained, prepared
 from core.engine.train.publish import About, published
 from core.errors import ModelUnreadable
 from core.graph.catalogue import Resource
+from core.ipc.commands import RunTraining
 from core.library import made as origins
 from core.library import scan
 from core.records.recipe import Method, Recipe
@@ -396,6 +397,25 @@ def test_a_file_says_what_it_is_and_what_it_was_made_of(
     assert json.loads(said["heliograph.training"])["dataset"] == "pictures"
     origin = json.loads(said["heliograph"])
     assert (origin["job"], origin["sources"][0]["sha256"]) == ("job7", "ab" * 32)
+
+
+def test_a_lora_that_is_needed_beside_is_named(folders: Mapping[str, Path], tmp_path: Path) -> None:
+    asked = recipe("lokr", start_lora="first")
+    command = RunTraining(
+        job="job7", training="run", name="My dog", recipe=asked, subjects=[SUBJECT], base="base",
+        resources={"base": resource(folders["sd1"], "sd1"),
+                   "first": resource(tmp_path / "first", "sd1", "lora", "single")},
+        hashes={"first": "cd" * 32}, folder="", cache="", making="",
+    )  # fmt: skip
+    run = prepared(opened(folders["sd1"], "sd1"), asked, [SUBJECT])
+
+    (made,) = published(run.weights(), publish.about(command, 3, alone=False), tmp_path)
+
+    with safe_open(tmp_path / made.path, "pt") as opened_:
+        said = opened_.metadata()
+    assert said["modelspec.usage_hint"].endswith("Use it together with first.")
+    (_, start) = json.loads(said["heliograph"])["sources"]
+    assert (start["name"], start["sha256"], start["weight"]) == ("first", "cd" * 32, 1.0)
 
 
 @pytest.mark.parametrize(("is_folder", "format_"), [(False, "single"), (True, "kohya")])
