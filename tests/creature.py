@@ -33,7 +33,10 @@ class Look(NamedTuple):
     size: float = 1.0
 
 
-def creature(pose: Pose, background: str, side: int = 64, look: Look = Look()) -> Image.Image:
+PLAIN = Look()
+
+
+def creature(pose: Pose, background: str, side: int = 64, look: Look = PLAIN) -> Image.Image:
     """Draw the creature on a plain background, RGB (side, side)."""
     whole = side * _FINE
     picture = Image.new("RGB", (whole, whole), COLOURS[background])
