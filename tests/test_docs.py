@@ -139,3 +139,19 @@ def test_the_readme_draws_the_tree_as_it_is() -> None:
         assert f"{folder}/" in readme
     for path in re.findall(r"^\s+(\w+)/ ", readme.split("```")[-2], re.MULTILINE):
         assert any(next((ROOT / top).rglob(path), None) for top in TOPS), path
+
+
+def test_the_page_on_datasets_explains_every_reason_and_each_has_words() -> None:
+    sources = [
+        (ROOT / path).read_text("utf-8")
+        for path in (
+            "core/media/taught.py", "server/taught_folders.py", "core/store/dataset_pictures.py",
+            "core/training/captions.py",
+        )
+    ]  # fmt: skip
+    said = set(re.findall(r'"((?:picture|caption)_[a-z_]+)"', "\n".join(sources)))
+    page = (ROOT / "docs" / "datasets.md").read_text("utf-8")
+    assert len(said) > 12
+    assert {code for code in said if f"`{code}`" not in page} == set()
+    spoken = {key.partition(".")[2] for key in words("en") if key.startswith(("errors", "warn"))}
+    assert said - spoken == set()

@@ -282,6 +282,13 @@ async def test_a_body_of_another_type_is_refused(studio: Studio, kind: str) -> N
     assert (answer.status_code, answer.json()["code"]) == (415, "content_type")
 
 
+async def test_no_body_is_refused_and_an_empty_file_is_a_reason(studio: Studio) -> None:
+    dataset = await dataset_of(studio)
+    none = await studio.client.post(f"{API}/datasets/{dataset}/images")
+    assert (none.status_code, none.json()["code"]) == (415, "content_type")
+    assert (await send(studio, dataset, b""))["code"] == "picture_format"
+
+
 async def test_unknown_datasets_and_pictures_are_not_found_before_a_body_is_read(
     studio: Studio,
 ) -> None:
