@@ -59,6 +59,7 @@ CREATE TABLE training_pictures (
     subject INTEGER NOT NULL,
     place INTEGER NOT NULL,
     sha256 TEXT NOT NULL,
+    file TEXT NOT NULL DEFAULT '',
     caption TEXT,
     held_out INTEGER NOT NULL CHECK (held_out IN (0, 1)),
     PRIMARY KEY (training, subject, place)

@@ -37,9 +37,9 @@ def routes() -> list[BaseRoute]:
         *nodes.routes(),
         *api.routes(),
         *tasks.routes(),
+        *datasets.routes(),
         *trainings.routes(),
         *reports.routes(),
-        *datasets.routes(),
         websocket.route(),
         *assets.routes(),
     ]

@@ -48,15 +48,16 @@ async def answer(state: State, principal: Principal, ids: list[str], pattern: st
         "content-disposition": downloads.disposition("heliograph.zip", attachment=True),
         "cache-control": "no-store",
     }
-    return _Archive(_stream(state, found, missing, pattern), 200, held, "application/zip")
+    return Archive(_stream(state, found, missing, pattern), 200, held, "application/zip")
 
 
-class _Archive(StreamingResponse):
+class Archive(StreamingResponse):
     """An answer whose stream ends with it, also when nobody takes it any more."""
 
     body_iterator: AsyncGenerator[bytes, None]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, and let go of what the stream holds."""
         try:
             await super().__call__(scope, receive, send)
         finally:

@@ -12,6 +12,7 @@ import anyio.to_thread
 from core.blobs import GRACE, Blobs
 from core.errors import HeliographError
 from core.jobs import reconcile as sweep
+from core.jobs import run_sweep
 from core.jobs.throttle import Throttle
 from core.store import events, images, needs, putback
 from core.store.times import now
@@ -55,6 +56,7 @@ async def reconcile(state: State) -> None:
     """Make files and rows of pictures say the same again, once, beside everything else."""
     try:
         await sweep.reconcile(state.db, state.layout, state.boot)
+        await run_sweep.sweep(state.db, state.layout, state.boot)
     except (HeliographError, OSError) as error:
         log.warning("reconciling was put off to the next start: %s", error)
 

@@ -35,7 +35,7 @@ class Lying(Struct, frozen=True, kw_only=True):
     name: str
     data: bytes | None
     caption: Caption = Caption(None)
-    code: str = "picture_unreadable"
+    code: str = "picture_damaged"
 
 
 def look(path: str) -> Folder:
@@ -91,7 +91,7 @@ def read(folder: Folder, name: str, listed: dict[str, Caption]) -> Lying:
     except OSError:
         large = path.is_file() and not path.is_symlink()
         code = "picture_too_large" if large and _size(path) > folders.MAX_BYTES else ""
-        return Lying(name=shown, data=None, code=code or "picture_unreadable")
+        return Lying(name=shown, data=None, code=code or "picture_damaged")
     beside = folder.texts.get(path.stem, [])
     caption = _caption(Path(folder.path) / beside[0]) if beside else listed.get(name)
     return Lying(name=shown, data=data, caption=caption or Caption(None))

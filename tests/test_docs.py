@@ -31,19 +31,24 @@ def catalogue() -> Catalogue:
     return msgspec.json.decode(shipped("catalogue.json").read_bytes(), type=Catalogue)
 
 
-def codes() -> set[str]:
-    """Collect every code: of the tree's classes, and each one given where an error is made."""
+def codes(*, warnings: bool = False) -> set[str]:
+    """Collect every code: of the tree's classes, and each one given where an error is made.
+
+    :param warnings: those given where somebody is warned, instead.
+    """
     tree = {
         name: kind
         for name, kind in vars(errors).items()
         if isinstance(kind, type) and issubclass(kind, errors.HeliographError)
     }
-    found = {kind.code for kind in tree.values()}
+    found = set() if warnings else {kind.code for kind in tree.values()}
     for path in (*(ROOT / "core").rglob("*.py"), *(ROOT / "server").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if not isinstance(node, ast.Call):
                 continue
             name = ast.unparse(node.func).rpartition(".")[2]
+            if (name in ("Warned", "TrainingWarned")) is not warnings:
+                continue
             given = [word.value for word in node.keywords if word.arg == "code"]
             if name in tree:
                 given += node.args[:1]
@@ -69,6 +74,12 @@ def test_every_command_and_report_is_explained(kind: Any) -> None:
 def test_every_error_has_words() -> None:
     missing = {code for code in codes() if f"errors.{code}" not in words("en")}
     assert missing == set()
+
+
+def test_every_warning_has_words() -> None:
+    said = codes(warnings=True)
+    assert len(said) > 5
+    assert {code for code in said if f"warnings.{code}" not in words("en")} == set()
 
 
 @pytest.mark.parametrize("name", Settings.__struct_fields__)

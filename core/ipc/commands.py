@@ -67,6 +67,9 @@ class RunTask(Command, frozen=True, kw_only=True, tag="run_task"):
     resources: dict[str, Resource] = {}
     hashes: Annotated[dict[str, str], Meta(description="Id of a model → SHA-256, if known.")] = {}
     metadata: dict[str, str] = {}
+    training: Annotated[
+        "RunTraining | None", Meta(description="The run of a Publish or an Export.")
+    ] = None
     request_id: str = ""
     alone: bool = False
 

@@ -243,10 +243,10 @@ class Dispatcher:
             log.info("job started", extra={**_named(flight), "action": "job.started"})
 
     def _command(self, claimed: Claimed, flight: Flight, graph: Graph) -> Run:
-        if flight.training is not None:
-            return flight.training
         if flight.task is not None:
             return tasks.command(claimed, flight, self._layout.making)
+        if flight.training is not None:
+            return flight.training
         return RunGraph(
             job=claimed.job,
             graph=graph,

@@ -11,7 +11,17 @@ from core.jobs.eta import Pace
 from core.records.events import BatchEnded, JobEnded, JobRetried
 from core.records.graph import Json
 from core.records.job import ENDED
-from core.store import batches, cells, counters, images, line, models, trainings, turns
+from core.store import (
+    batches,
+    cells,
+    counters,
+    designs,
+    images,
+    line,
+    models,
+    trainings,
+    turns,
+)
 from core.store.batches import Head
 from core.store.line import Row
 from core.store.place import PACE
@@ -41,6 +51,7 @@ def finish(tx: Transaction, boot: str, finished: Finished) -> bool:
     result = dict(finished.result or {})
     if finished.models:  # the first is what was asked for
         result["model"], *_ = [models.upsert(tx, new).id for new in finished.models]
+        _note_published(tx, job, result)
     _measure(tx, job, finished)
     end(
         tx,
@@ -135,6 +146,13 @@ def back(
         turns.rest(tx, job.id) if reason == "memory" else balance(tx)
     batch = batches.head(tx.connection, job.batch)
     tx.fact(JobRetried(owner=job.owner, job=job.id, batch=batch.id, reason=reason))
+
+
+def _note_published(tx: Transaction, job: Row, result: dict[str, Json]) -> None:
+    """Tell a training of the model that a task made of one of its snapshots."""
+    recipe = designs.get(tx.connection, job.batch).recipe if job.kind == "task" else None
+    if recipe is not None and recipe.get("task") == "publish":
+        trainings.published(tx, str(recipe["training"]), str(result["model"]))
 
 
 def _end_training(

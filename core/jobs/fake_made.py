@@ -49,6 +49,20 @@ def write(command: RunTraining) -> MadeModel:
     return MadeModel(path=path.name, name=name, files=[_file("", data)])
 
 
+def export(command: RunTraining, source: Path, file: str) -> int:
+    """Copy a file of a model, or its weights' one, where exports lie; give its bytes.
+
+    :raises OSError: when it cannot be written.
+    """
+    if source.is_dir():
+        source = next(path for path in sorted(source.rglob("*.safetensors")))
+    data = source.read_bytes()
+    folder = Path(command.folder, "exports")
+    folder.mkdir(parents=True, exist_ok=True)
+    staged.write(folder / file, data)
+    return len(data)
+
+
 def safetensors(shapes: dict[str, list[int]], metadata: dict[str, str]) -> bytes:
     """Encode tensors of zeros, float16, with metadata."""
     entries: dict[str, object] = {"__metadata__": metadata}

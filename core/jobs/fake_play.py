@@ -10,14 +10,16 @@ import anyio
 import msgspec
 from anyio import to_thread
 
+from core.errors import HeliographError, ModelUnreadable, Params
 from core.graph.catalogue import Catalogue
 from core.ipc.commands import Run, RunGraph, RunTask, RunTraining, Steer
-from core.ipc.reports import JobDone
+from core.ipc.reports import JobDone, JobFailed
+from core.jobs import fake_folder, fake_made
 from core.jobs.fake_job import FakeJob, FakeScript, Host
 from core.jobs.fake_run import FakeRun
 from core.jobs.fake_task import SAME, Ended, FakeTask, drawing
 from core.jobs.fake_training import FakeTraining, TrainingEnd
-from core.records.task import Convert
+from core.records.task import Convert, Export, Publish
 
 _CACHED = 4096  # keys
 
@@ -39,6 +41,8 @@ class FakePlay:
         if isinstance(command, RunTraining):
             return await self._train(command, canceled, script)
         report: Ended
+        if isinstance(command, RunTask) and command.training is not None:
+            return await self._of_run(command, command.training)
         if isinstance(command, RunTask) and isinstance(command.task, Convert):
             report = await self._convert(command, command.task, canceled, script)
         else:
@@ -93,6 +97,24 @@ class FakePlay:
         if not isinstance(report, JobDone):
             await to_thread.run_sync(training.sweep)
         return report
+
+    async def _of_run(self, command: RunTask, run: RunTraining) -> JobDone | JobFailed:
+        """Make a model of a snapshot, or a file of a model."""
+        try:
+            if isinstance(command.task, Publish):
+                snapshot = Path(run.folder, "snapshots", command.task.snapshot)
+                step = await to_thread.run_sync(fake_folder.step_of, snapshot)
+                made = await to_thread.run_sync(fake_made.write, run)
+                return JobDone(job=command.job, made=[made], result={"step": step})
+            assert isinstance(command.task, Export)
+            source = Path(command.resources[command.task.made].path)
+            size = await to_thread.run_sync(fake_made.export, run, source, command.task.file)
+            return JobDone(job=command.job, result={"file": command.task.file, "bytes": size})
+        except HeliographError as error:
+            return JobFailed(job=command.job, code=error.name, params=error.params)
+        except OSError as error:
+            params: Params = {"reason": error.strerror or ""}
+            return JobFailed(job=command.job, code=ModelUnreadable.code, params=params)
 
     def _remember(self, keys: list[bytes]) -> None:
         for key in keys:

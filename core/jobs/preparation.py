@@ -10,7 +10,7 @@ import msgspec
 from anyio.lowlevel import checkpoint
 from msgspec import Struct
 
-from core.errors import Problem
+from core.errors import NotFound, Problem
 from core.graph import check, sweep
 from core.graph.catalogue import Catalogue, Resources
 from core.ipc.commands import RunTraining
@@ -18,7 +18,7 @@ from core.jobs import tasks, trainings
 from core.jobs.resolve import Resolver
 from core.paths import Layout
 from core.records.graph import Graph
-from core.records.task import AnyTask
+from core.records.task import AnyTask, Export, Publish
 from core.store.database import Database
 from core.store.work import Claimed
 
@@ -62,9 +62,32 @@ async def prepare(
                 made[one.job] = _trained(connection, resolver, layout, one, found[one.job])
             else:
                 made[one.job] = _resolved(connection, resolver, catalogue, found[one.job])
+                task = made[one.job].task
+                if isinstance(task, Publish | Export) and made[one.job].problem is None:
+                    made[one.job] = _of_run(connection, resolver, layout, one, made[one.job], task)
         return made
 
     return found | await database.read(read)
+
+
+def _of_run(
+    connection: sqlite3.Connection,
+    resolver: Resolver,
+    layout: Layout,
+    claimed: Claimed,
+    made: Prepared,
+    task: Publish | Export,
+) -> Prepared:
+    """Add the run that a task is about."""
+    try:
+        run = trainings.run_of(connection, task.training)
+    except NotFound:
+        return msgspec.structs.replace(made, problem=Problem(code="training_gone"))
+    command, problems = trainings.command_of(connection, resolver, layout, run, claimed.job)
+    if command is not None and isinstance(task, Publish):
+        command = msgspec.structs.replace(command, name=task.name)
+    problem = problems[0] if problems else None
+    return msgspec.structs.replace(made, training=command, problem=problem)
 
 
 def _trained(

@@ -14,7 +14,7 @@ from core.ipc.commands import RunTask
 from core.jobs.flight import Flight
 from core.jobs.imprint import imprint
 from core.jobs.resolve import Resolver
-from core.records.task import AnyTask, Convert
+from core.records.task import AnyTask, Convert, Export
 from core.store import models
 from core.store.work import Claimed
 
@@ -30,6 +30,8 @@ def read(claimed: Claimed) -> AnyTask | None:
 def named(task: AnyTask) -> dict[str, tuple[str, str]]:
     """Name the models of a task: pointer into it → (id, kind)."""
     found = {"/model": (task.model, "checkpoint")}
+    if isinstance(task, Export):
+        found["/made"] = (task.made, "")
     if isinstance(task, Convert):
         found |= {
             f"/to/loras/{place}/model": (lora.model, "lora")
@@ -46,7 +48,7 @@ def resolve(
     hashes: dict[str, str] = {}
     problems: list[Problem] = []
     for pointer, (model, kind) in named(task).items():
-        resource = resolver.model(connection, model, kind)
+        resource = resolver.model(connection, model, kind or _kind(connection, model))
         if resource is None:
             params: dict[str, str | int | float | None] = {"name": model, "kind": kind}
             problems.append(Problem(code="unknown_model", pointer=pointer, params=params))
@@ -54,6 +56,12 @@ def resolve(
         found[model] = resource
         hashes[model] = models.file(connection, resource.id).sha256 or ""
     return found, hashes, problems
+
+
+def _kind(connection: sqlite3.Connection, model: str) -> str:
+    """Read of which kind a model is; one that is gone is of any."""
+    found = models.find(connection, model)
+    return "checkpoint" if found is None else found.kind
 
 
 def command(claimed: Claimed, flight: Flight, folder: Path) -> RunTask:
@@ -67,6 +75,7 @@ def command(claimed: Claimed, flight: Flight, folder: Path) -> RunTask:
         graph=flight.graph if flight.graph.nodes else None,
         resources=flight.resources,
         hashes=flight.hashes,
+        training=flight.training,
         metadata=imprint(msgspec.structs.replace(claimed, recipe=None), flight),
         request_id=claimed.request_id,
         alone=claimed.alone,

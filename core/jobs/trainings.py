@@ -48,6 +48,14 @@ def prepare(
     return made, problems
 
 
+def run_of(connection: sqlite3.Connection, training: str) -> Run:
+    """Read a training.
+
+    :raises NotFound: for an unknown one.
+    """
+    return trainings.run(connection, training)
+
+
 def command_of(
     connection: sqlite3.Connection, resolver: Resolver, layout: Layout, run: Run, job: str
 ) -> tuple[RunTraining | None, list[Problem]]:
@@ -108,7 +116,7 @@ def _subject(subject: Subject, pictures: list[Taught], blobs: Blobs) -> TaughtSu
         pictures=[
             TaughtPicture(
                 path=str(blobs.path(one.sha256)), sha256=one.sha256, caption=one.caption,
-                held_out=one.held_out,
+                held_out=one.held_out, file=one.file,
             )
             for one in pictures
         ],

@@ -128,8 +128,12 @@ def embedding(header: Header) -> Detected | None:
     if len(names) == 1:
         (only,) = names.values()
         shape = only.shape
-    if len(shape) not in (1, 2) or shape[-1] not in families.CONTEXT_FAMILIES:
+    if len(shape) not in (1, 2):
         return None
+    if shape[-1] not in families.CONTEXT_FAMILIES:
+        # Of a width that nobody else trains for; it says itself what it is.
+        told = header.metadata.get("modelspec.architecture", "").endswith("/textual-inversion")
+        return Detected("embedding", "") if told else None
     return Detected("embedding", families.CONTEXT_FAMILIES[shape[-1]])
 
 

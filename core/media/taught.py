@@ -66,7 +66,7 @@ async def ingest(data: bytes) -> Taken | Refused:
     except TimeoutError:
         return Refused(code="picture_too_slow", params={"seconds": DEADLINE})
     except anyio.BrokenWorkerProcess:  # it died: of memory, or in a decoder
-        return Refused(code="picture_unreadable", params={"reason": "decoder"})
+        return Refused(code="picture_damaged", params={"reason": "decoder"})
 
 
 def waiting() -> bool:
@@ -89,7 +89,7 @@ def taken(data: bytes) -> Taken | Refused:
     except MemoryError:
         return Refused(code="picture_too_large", params={"reason": "memory"})
     except BROKEN:
-        return Refused(code="picture_unreadable", params={"reason": "pixels"})
+        return Refused(code="picture_damaged", params={"reason": "pixels"})
 
 
 def _work(data: bytes, memory: int) -> Taken | Refused:
@@ -196,11 +196,11 @@ def _moves(data: bytes, claim: sniff.Claim) -> bool:
 _REASONS = {
     "image_format": "picture_format",
     "image_too_large": "picture_too_large",
-    "image_corrupt": "picture_unreadable",
+    "image_corrupt": "picture_damaged",
 }
 
 
 def _refused(error: RequestError) -> Refused:
     told = ("reason", "bytes", "width", "height")
     known: Params = {key: error.params[key] for key in told if key in error.params}
-    return Refused(code=_REASONS.get(error.name, "picture_unreadable"), params=known)
+    return Refused(code=_REASONS.get(error.name, "picture_damaged"), params=known)

@@ -61,7 +61,27 @@ class Verify(Task, frozen=True, kw_only=True, tag="verify"):
     seed: int
 
 
-AnyTask = Convert | Verify
+class Publish(Task, frozen=True, kw_only=True, tag="publish"):
+    """Make a model of a training's snapshot; nothing is trained again."""
+
+    training: str  # id
+    model: str  # id of the checkpoint that was trained
+    snapshot: str  # name of its folder
+    step: int
+    name: str  # of the model
+
+
+class Export(Task, frozen=True, kw_only=True, tag="export"):
+    """Write the model that a training made as a file for other programs."""
+
+    training: str  # id
+    model: str  # id of the checkpoint that was trained
+    made: str  # id of the model that the training made
+    format: Literal["diffusers", "kohya", "single"]
+    file: str  # name of the file, inside the run's folder of exports
+
+
+AnyTask = Convert | Verify | Publish | Export
 
 
 class MadeFile(Struct, frozen=True, kw_only=True):

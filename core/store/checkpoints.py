@@ -41,7 +41,15 @@ def save(
     best: bool = False,
     removed: Sequence[str] = (),
 ) -> None:
-    """Note what a run wrote and what gave way to it; told again, it is one."""
+    """Note what a run wrote and what gave way to it; told again, it is one.
+
+    A job that was to begin at a state of long ago has one of its own now, and goes on from that.
+    """
+    if kind == "checkpoint":
+        tx.connection.execute(
+            "UPDATE training_jobs SET start = NULL WHERE job = :job AND start IS NOT NULL",
+            {"job": run.shown.job},
+        )
     gone = _drop(tx, run, kind, set(removed) - {name})
     if best:
         tx.connection.execute(

@@ -12,6 +12,7 @@ from core.errors import Params, Problem
 from core.records.events import TrainingEnded, TrainingPaused, TrainingStarted, TrainingWarned
 from core.records.training import Warned
 from core.store.training_reads import Run, get, of_job
+from core.store.training_reads import run as run_of
 from core.store.transaction import Transaction
 
 MAX_WARNINGS = 100  # of one training that are kept
@@ -116,6 +117,23 @@ def ended(
     run = found[0]
     if status == "canceled" and run.wish == "stopped":
         status = "stopped"
+    _over(tx, run, status, step=step, model=model, error=error)
+
+
+def abandoned(tx: Transaction, training: str, error: Problem) -> None:
+    """Fail a training that nobody works on any more."""
+    _over(tx, run_of(tx.connection, training), "failed", error=error)
+
+
+def _over(
+    tx: Transaction,
+    run: Run,
+    status: Ended,
+    *,
+    step: int | None = None,
+    model: str | None = None,
+    error: Problem | None = None,
+) -> None:
     step = run.shown.step if step is None else step
     tx.connection.execute(
         """
@@ -135,7 +153,7 @@ def ended(
     )
     owner, training = run.shown.owner, run.shown.id
     fact = TrainingEnded(owner=owner, training=training, step=step, status=status, model=model)
-    tx.fact(fact, job=job)
+    tx.fact(fact, job=run.shown.job)
 
 
 def warned(tx: Transaction, run: Run, step: int, code: str, params: Params) -> None:

@@ -69,6 +69,7 @@ class Taught(Struct, frozen=True, kw_only=True):
     """A picture as a run keeps it."""
 
     sha256: str
+    file: str = ""  # its name when it came
     caption: str | None = None
     held_out: bool = False
 
@@ -159,7 +160,7 @@ def pictures(connection: sqlite3.Connection, row: int) -> list[list[Taught]]:
     """Read the pictures of a run's subjects, in their order."""
     found = connection.execute(
         """
-        SELECT subject, sha256, caption, held_out
+        SELECT subject, sha256, file, caption, held_out
         FROM training_pictures
         WHERE training = :training
         ORDER BY subject, place
@@ -167,10 +168,11 @@ def pictures(connection: sqlite3.Connection, row: int) -> list[list[Taught]]:
         {"training": row},
     )
     made: list[list[Taught]] = []
-    for subject, sha256, caption, held_out in found:
+    for subject, sha256, file, caption, held_out in found:
         while len(made) <= subject:
             made.append([])
-        made[subject].append(Taught(sha256=sha256, caption=caption, held_out=bool(held_out)))
+        taught = Taught(sha256=sha256, file=file, caption=caption, held_out=bool(held_out))
+        made[subject].append(taught)
     return made
 
 
@@ -201,6 +203,20 @@ def blobs_used(connection: sqlite3.Connection, digests: Sequence[str]) -> set[st
         {"digests": msgspec.json.encode(list(digests)).decode()},
     )
     return {str(each[0]) for each in found}
+
+
+def orphans(connection: sqlite3.Connection) -> list[str]:
+    """Read ids of trainings that wait or run, though their jobs have ended or are gone."""
+    found = connection.execute(
+        """
+        SELECT trainings.id
+        FROM trainings
+        LEFT JOIN jobs ON jobs.id = trainings.job
+        WHERE trainings.status IN ('queued', 'running', 'paused')
+            AND (jobs.id IS NULL OR jobs.ended IS NOT NULL)
+        """
+    )
+    return [str(each[0]) for each in found]
 
 
 def ids(connection: sqlite3.Connection, after: int, limit: int) -> list[tuple[int, str, bool]]:

@@ -19,6 +19,7 @@ from core.records.training import Plan, Subject, Training
 from core.store.training_course import (
     MAX_WARNINGS,
     Ended,
+    abandoned,
     began,
     ended,
     is_stopping,
@@ -41,6 +42,7 @@ from core.store.training_reads import (
     known,
     needs_dataset,
     of_job,
+    orphans,
     page,
     pictures,
     run,
@@ -48,10 +50,10 @@ from core.store.training_reads import (
 from core.store.transaction import Transaction
 
 __all__ = [
-    "ACTIVE", "Begin", "Branch", "Ended", "NewTraining", "Run", "Taught", "add", "again", "began",
-    "blobs_used", "delete", "ended", "follow", "get", "ids", "is_stopping", "known",
-    "needs_dataset", "of_job", "page", "pauses", "pictures", "published", "rename", "requeued",
-    "run", "successors", "taken", "waits_again", "warned", "wish",
+    "ACTIVE", "Begin", "Branch", "Ended", "NewTraining", "Run", "Taught", "abandoned", "add",
+    "again", "began", "blobs_used", "delete", "ended", "follow", "get", "ids", "is_stopping",
+    "known", "needs_dataset", "of_job", "orphans", "page", "pauses", "pictures", "published",
+    "rename", "requeued", "run", "successors", "taken", "waits_again", "warned", "wish",
 ]  # fmt: skip
 
 _ENCODER = msgspec.json.Encoder()
@@ -113,11 +115,11 @@ def add(tx: Transaction, new: NewTraining, job: str) -> None:
     )
     tx.connection.executemany(
         """
-        INSERT INTO training_pictures (training, subject, place, sha256, caption, held_out)
-        VALUES (?, ?, ?, ?, ?, ?)
+        INSERT INTO training_pictures (training, subject, place, sha256, file, caption, held_out)
+        VALUES (?, ?, ?, ?, ?, ?, ?)
         """,
         (
-            (row, subject, place, one.sha256, one.caption, int(one.held_out))
+            (row, subject, place, one.sha256, one.file, one.caption, int(one.held_out))
             for subject, some in enumerate(new.pictures)
             for place, one in enumerate(some)
         ),

@@ -257,7 +257,10 @@ def _new(lesson: Lesson, owner: str, sweep: str | None) -> NewTraining:
         base_model=lesson.model.id,
         subjects=lesson.subjects,
         pictures=[
-            [Taught(sha256=one.sha256, caption=one.caption, held_out=one.held_out) for one in some]
+            [
+                Taught(sha256=one.sha256, file=one.file, caption=one.caption, held_out=one.held_out)
+                for one in some
+            ]
             for some in lesson.pictures
         ],
         recipe=recipe,

@@ -4,7 +4,7 @@ from typing import TypeVar
 
 import msgspec
 
-from core.errors import Params, Problem
+from core.errors import Problem
 from core.records.training import Dataset, DatasetImage, Quarantined
 from server.state import State
 
@@ -21,12 +21,13 @@ def of(state: State, found: T) -> T:
             quarantined=[of(state, each) for each in found.quarantined],
         )
 
-    def say(code: str, params: Params) -> str:
-        return state.words.explain(language, Problem(code=code, params=params))
-
     if isinstance(found, Quarantined):
-        return msgspec.structs.replace(found, message=say(found.code, found.params))
+        problem = Problem(code=found.code, params=found.params)
+        return msgspec.structs.replace(found, message=state.words.explain(language, problem))
     notes = [
-        msgspec.structs.replace(note, message=say(note.code, note.params)) for note in found.notes
+        msgspec.structs.replace(
+            note, message=state.words.say(language, f"warnings.{note.code}", note.params) or ""
+        )
+        for note in found.notes
     ]
     return msgspec.structs.replace(found, notes=notes) if notes else found

@@ -32,6 +32,7 @@ from server.actions import (
     pictured,
     regional,
     styling,
+    subjects,
     swept,
     ways,
 )
@@ -96,8 +97,9 @@ async def of_recipe(
     """
     request = await laid.out(state, principal, fields, wanted)
     request = await styling.applied(state, principal, request, pointer)
+    model, problems = await chosen.model(state, name, request.fields, pointer)
+    request = await subjects.filled(state, request, model)
     fields = request.fields
-    model, problems = await chosen.model(state, name, fields, pointer)
     problems += [*request.problems, *await enlarged.unknown(state, fields, pointer)]
     source = await chosen.picture(state, principal, fields, "init_image", pointer, problems)
     mask = await chosen.picture(state, principal, fields, "mask_image", pointer, problems)

@@ -213,6 +213,7 @@ def story(faulty: Faulty) -> None:
     )
     assert upload.status_code == 201, upload.text
     faulty.history.uploads.add(upload.json()["id"])
+    _teach(faulty)
     canceled = faulty.ask("POST", f"/api/v1/jobs/{slow[0]}/cancel")
     assert canceled.status_code in (200, 202, 409), canceled.text
     faulty.history.canceled.add(slow[0])
@@ -226,6 +227,20 @@ def story(faulty: Faulty) -> None:
     faulty.settle()
 
 
+def _teach(faulty: Faulty) -> None:
+    """Make a dataset with one picture; asked again, neither is made twice."""
+    headers = {"idempotency-key": "dataset"}
+    made = faulty.ask("POST", "/api/v1/datasets", json={"name": "Foxes"}, headers=headers)
+    assert made.status_code == 201, made.text
+    dataset = made.json()["id"]
+    taken = faulty.ask(
+        "POST", f"/api/v1/datasets/{dataset}/images", content=_picture(72),
+        headers={"content-type": "image/png", "x-filename": "fox.png", "x-caption": "a%20fox"},
+    )  # fmt: skip
+    assert taken.status_code == 201, taken.text
+    faulty.history.taught[taken.json()["id"]] = dataset
+
+
 async def _sweep(layout: Layout) -> Reconciled:
     """Do what a start does, and as fast as can be."""
     opened = Database.open(
@@ -236,7 +251,7 @@ async def _sweep(layout: Layout) -> Reconciled:
         return await reconcile(database, layout, new_id(), Throttle(share=1.0))
 
 
-def _picture() -> bytes:
+def _picture(side: int = 24) -> bytes:
     buffer = BytesIO()
-    Image.new("RGB", (24, 16), (200, 90, 20)).save(buffer, "PNG")
+    Image.new("RGB", (side, 16 * side // 24), (200, 90, 20)).save(buffer, "PNG")
     return buffer.getvalue()

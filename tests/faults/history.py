@@ -24,6 +24,7 @@ class History:
     jobs: dict[str, None] = field(default_factory=dict)  # accepted, in order
     batches: dict[str, str] = field(default_factory=dict)  # idempotency key → batch
     uploads: set[str] = field(default_factory=set)
+    taught: dict[str, str] = field(default_factory=dict)  # picture of a dataset → dataset
     deleted: set[str] = field(default_factory=set)  # pictures whose deletion was asked for
     canceled: set[str] = field(default_factory=set)  # jobs of which a cancel was accepted
 
@@ -77,7 +78,7 @@ class Listener:
 
     def _follow(self) -> None:
         while not self._over.is_set():
-            topics = "jobs,previews,gallery,models,system"
+            topics = "jobs,previews,training,gallery,models,system"
             url = f"{self._url()}/api/v1/ws?since={self.seq}&topics={topics}"
             try:
                 with connect(url, proxy=None, open_timeout=5, close_timeout=0.2) as socket:

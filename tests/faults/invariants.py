@@ -35,6 +35,7 @@ def violations(
             *_accepted(connection, history),
             *_ended_once(connection, settled=settled),
             *_pictures(connection, layout, history),
+            *_taught(connection, layout, history),
             *_numbers(connection),
             *_attempts(connection),
             *_sound(connection),
@@ -112,6 +113,28 @@ def _pictures(connection: sqlite3.Connection, layout: Layout, history: History) 
     if len(short) > gone:  # each deleted picture may be that of one of them
         yield f"I3 succeeded without a picture: {sorted(short)}, {gone} deleted"
     yield from (f"I3 {count} pictures of job {job}" for job, count in drawn.items() if count > 1)
+
+
+def _taught(connection: sqlite3.Connection, layout: Layout, history: History) -> Iterator[str]:
+    rows = connection.execute(
+        "SELECT dataset_pictures.id, datasets.id AS dataset, sha256, thumbnail,"
+        " dataset_pictures.bytes FROM dataset_pictures JOIN datasets ON datasets.row = dataset"
+    ).fetchall()
+    known = {row["id"]: row["dataset"] for row in rows}
+    for image, dataset in history.taught.items():
+        if known.get(image) != dataset:
+            yield f"I1 accepted and lost: picture {image} of dataset {dataset}"
+    for row in rows:
+        blob = layout.blobs / row["sha256"][:2] / row["sha256"]
+        yield from _whole(blob, row["bytes"], row["sha256"])
+        small = layout.blobs / row["thumbnail"][:2] / row["thumbnail"]
+        size = small.stat().st_size if small.is_file() else 0
+        yield from _whole(small, size, row["thumbnail"])
+    for row in connection.execute("SELECT id, pictures FROM datasets"):
+        if list(known.values()).count(row["id"]) != row["pictures"]:
+            yield f"I9 dataset {row['id']} has not {row['pictures']} pictures"
+    if len(known) > 1:
+        yield f"I3 one picture became {len(known)}"
 
 
 def _whole(path: Path, size: int, sha256: str) -> Iterator[str]:

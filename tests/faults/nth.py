@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-_CALLS = ("open", "fsync", "replace", "unlink", "mkdir", "scandir", "utime")
+_CALLS = ("open", "fsync", "replace", "rename", "unlink", "mkdir", "scandir", "utime")
 
 
 class Nth:

@@ -93,6 +93,18 @@ MUTANTS = {
         "if False:",
         ("tests/core/jobs/test_queue.py",),
     ),
+    "the sync of a checkpoint's folder": Mutant(
+        "core/engine/train/folders.py",
+        "sync(made)",
+        "pass",
+        ("tests/engine/train/test_state.py",),
+    ),
+    "the hashes of a checkpoint": Mutant(
+        "core/engine/train/manifest.py",
+        "if found != entry.sha256:",
+        "if False:",
+        ("tests/engine/train/test_state.py",),
+    ),
 }
 
 

@@ -175,7 +175,7 @@ async def test_a_folder_as_people_have_it_becomes_a_report(gallery: Studio, fold
     assert notes["grey clear.png"] == ["caption_unreadable"]
     refused = {each["file"]: each["code"] for each in told["quarantined"]}
     assert refused == {n: code for n, (_, code) in odd.FILES.items() if code != odd.KEPT} | {
-        "link.png": "picture_unreadable", "huge.png": "picture_too_large",
+        "link.png": "picture_damaged", "huge.png": "picture_too_large",
         "alone.txt": "caption_alone",
     }  # fmt: skip
     again = await import_all(gallery, dataset, folder)

@@ -8,7 +8,7 @@ import pytest
 from core.jobs.fake_job import FakeScript
 from core.jobs.fake_training import loss_of
 from core.records.recipe import METHODS, Recipe
-from core.store import datasets, trainings
+from core.store import datasets, training_reads, trainings
 from tests.server.studio import Opener, Studio
 from tests.server.taught import API, base, dataset, heard, look, post, refused, train
 
@@ -153,6 +153,11 @@ async def test_several_subjects_are_taught_in_one_run(studio: Studio) -> None:
     shown = await look(studio, asked["training"])
     assert [one["dataset"] for one in shown["subjects"]] == [first, second]
     assert shown["plan"]["pictures"] == 5
+    run = await studio.state.db.read(lambda c: training_reads.run(c, asked["training"]))
+    taught = await studio.state.db.read(lambda c: training_reads.pictures(c, run.row))
+    assert [[one.file for one in some] for some in taught] == [
+        ["0.png", "1.png", "2.png"], ["0.png", "1.png"],
+    ]  # fmt: skip
 
 
 async def test_an_idempotency_key_gives_the_same_training(studio: Studio) -> None:

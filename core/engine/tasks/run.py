@@ -12,7 +12,7 @@ from core.engine.runner import Runner
 from core.ipc.commands import RunTask
 from core.ipc.reports import JobProgressed
 from core.records.graph import GraphNode, Json
-from core.records.task import AnyTask, Convert, MadeModel
+from core.records.task import AnyTask, Convert, MadeModel, Verify
 
 _MIB = 1 << 20
 
@@ -67,6 +67,7 @@ class TaskRun:
         else:
             from core.engine.tasks import verify
 
+            assert isinstance(task, Verify)
             self.result = verify.verify(self, self._runner, self._command, task)
 
     def tell(self, phase: str, step: int = 0, steps: int = 0) -> None:

@@ -92,7 +92,7 @@ class Examples:
         kept: int = KEPT,
     ) -> None:
         self.instances, self.classes = list(instances), list(classes)
-        self.held_out = list(held_out)
+        self.held_out: Sequence[Example] = list(held_out)
         self.streams = streams
         self._recipe, self._lens, self._encoding = recipe, lens, encoding
         self._scaling, self._texts = scaling, texts

@@ -85,14 +85,14 @@ def guarded(
     :param attempt: takes them, at a factor of the learning rate, from the newest checkpoint if the
         second is true; gives how many are done.
     :param kept: ``extra`` of the state that the run goes on from: a run goes back once in its life.
-    :param back: gives the step of the newest checkpoint; -1 where there is none.
+    :param back: gives the step of the newest checkpoint; 0 where there is none.
     :raises NotFinite: when it does not go back.
     """
     rate = rate_of(kept)
     try:
         return attempt(rate, False)
     except NotFinite as error:
-        if recipe.on_nan != "rollback" or rate != 1.0 or (step := back()) < 0:
+        if recipe.on_nan != "rollback" or rate != 1.0 or (step := back()) <= 0:
             raise
         log.warning("The run goes back to step %d", step, exc_info=error)
         warned("training_rollback", {**error.params, "back": step})

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 CHECKPOINTS: Final = "checkpoints"
 SNAPSHOTS: Final = "snapshots"
-_SECONDS, _BEFORE = "seconds", "before"
+_SECONDS = "seconds"  # what of ``extra`` says how long the run has taken, over all its jobs
 
 
 class Saved(NamedTuple):
@@ -79,7 +79,8 @@ class Kept(Callback):  # type: ignore[misc]  # which has no types here
     ) -> None:
         self._checkpoints, self._snapshots = folder / CHECKPOINTS, folder / SNAPSHOTS
         self._recipe, self._key, self._given = recipe, key, given
-        self._before = float(start.extra.get(_SECONDS, 0.0)) if start else 0.0
+        seconds = start.extra.get(_SECONDS) if start else None
+        self._before = float(seconds) if isinstance(seconds, int | float) else 0.0
         self._writer = Writer(given.idle)
         self._asked = threading.Event()
         self._removed: list[str] = []
@@ -158,8 +159,10 @@ class Kept(Callback):  # type: ignore[misc]  # which has no types here
         self._settle()
         checkpoint = checkpoint and self._saved != self._step
         snapshot = snapshot and self._snapped != self._step
+        if not checkpoint and not snapshot:
+            return
         works: list[Callable[[], None]] = []
-        metric = self._given.metric(trainer) if checkpoint or snapshot else None
+        metric = self._given.metric(trainer)
         with self._given.working():
             if checkpoint:
                 works.append(self._checkpoint(trainer, metric))
@@ -172,16 +175,15 @@ class Kept(Callback):  # type: ignore[misc]  # which has no types here
             for work in works:
                 work()
 
-        if works:
-            self._writer.write(write)
+        self._writer.write(write)
 
     def _settle(self) -> None:
         """Wait for what is being written, and tell what could not be."""
         step = max(self._saved, self._snapped)
         try:
             self.wait()
-        except DiskFull as error:
-            self._given.warned("disk_full", dict(error.params))
+        except DiskFull:
+            self._given.warned("disk_full", {"step": step})
         except OSError as error:
             reason = error.strerror or type(error).__name__
             self._given.warned("checkpoint_unsaved", {"step": step, "reason": reason})
@@ -225,8 +227,12 @@ class Kept(Callback):  # type: ignore[misc]  # which has no types here
         whole = [path for path in folders.steps(self._checkpoints) if folders.whole(path)]
         for path in whole[self._recipe.keep_last :]:
             if path != best and not folders.held(path):
-                folders.remove(path)
-                self._removed.append(path.name)
+                try:
+                    folders.remove(path)
+                except OSError as error:  # the next one tries again, or the next run's sweep
+                    log.warning("%s stays", path.name, exc_info=error)
+                if not path.exists():
+                    self._removed.append(path.name)
 
 
 def refuse_poisoned(state: State) -> None:

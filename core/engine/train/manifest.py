@@ -5,7 +5,6 @@ over the rest, made with a secret beside the runs; a folder from another install
 fits. Knows files; nothing of what they hold.
 """
 
-import contextlib
 import hashlib
 import hmac
 import os
@@ -73,8 +72,12 @@ def secret(folder: Path) -> bytes:
                 file.write(os.urandom(32))
                 file.flush()
                 os.fsync(file.fileno())
-            with contextlib.suppress(FileExistsError):  # of another engine's, that was first
+            try:
                 os.link(made, path)
+            except FileExistsError:
+                pass  # another engine was first
+            except OSError:  # a file system without links
+                made.replace(path)
         finally:
             made.unlink(missing_ok=True)
     return path.read_bytes()

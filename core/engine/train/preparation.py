@@ -19,9 +19,9 @@ from core.engine.train.live import First, Live
 from core.engine.train.moments import Autoencoder, Encoding, Scaling, Working
 from core.engine.train.order import Order, Stream, Weighted
 from core.engine.train.pictures import Lens, Seen, View
-from core.engine.train.prior import Artist, Drawing, Moved, Wanted
+from core.engine.train.prior import Artist, Drawing, Wanted
 from core.engine.train.shelf import Shelf
-from core.engine.train.texts import KEPT, Language, Open, Tell, Texts, prompts_of
+from core.engine.train.texts import KEPT, Language, Moved, Open, Tell, Texts, prompts_of
 from core.errors import JobError
 from core.ipc.commands import TaughtPicture, TaughtSubject
 from core.records.recipe import Recipe
@@ -83,7 +83,7 @@ def prepared(recipe: Recipe, subjects: Sequence[TaughtSubject], kit: Kit) -> Exa
     )
     class_prompts = [subject.class_prompt for subject in subjects] if own else []
     spoken = [prompt for one in (*instances, *classes, *held_out) for prompt in one.prompts]
-    texts.prepare([*spoken, *class_prompts], kit.tell)
+    texts.prepare([*spoken, *class_prompts], kit.tell, kit.moved)
     repeats = min(recipe.repeats, max(1, _EPOCH // len(instances)))
     made = Examples(
         recipe, instances, classes, held_out,

@@ -23,7 +23,7 @@ from PIL import Image as Pillow
 from core.engine.train.draws import derived
 from core.engine.train.examples import Bucket
 from core.engine.train.shelf import address, stray, write
-from core.engine.train.texts import Tell
+from core.engine.train.texts import Moved, Tell
 from core.errors import DiskFull, JobError
 from core.ipc.commands import TaughtPicture
 from core.records.recipe import Recipe
@@ -39,7 +39,6 @@ _BROKEN = (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError)
 
 # prompt, seeds, steps, guidance scale, width, height → a picture for each seed
 Draw = Callable[[str, list[int], int, float, int, int], Sequence[Pillow.Image]]
-Moved = Callable[[str, int, int], None]  # phase, done, of how many; may raise to leave
 
 
 class Drawing(NamedTuple):

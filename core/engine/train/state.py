@@ -127,10 +127,12 @@ def best(folder: Path) -> Path | None:
 def chosen(folder: Path, start: str | None) -> Path | None:
     """Find the checkpoint that somebody names: ``last`` or None, ``best``, a step, or its name.
 
+    Of the last ones it is the newest whose files hold what they should.
+
     :raises JobError: ``checkpoint_missing`` when a named one is not there or not whole.
     """
     if start is None or start == "last":
-        return newest(folder)
+        return newest(folder, verify=True)
     if start == "best":
         found = best(folder)
     else:

@@ -16,7 +16,7 @@ from core.engine.models.families import Family
 from core.engine.train.draws import Draws, Place
 from core.engine.train.examples import Batch
 from core.engine.train.objective import Objective
-from core.engine.train.texts import Language
+from core.engine.train.texts import Language, Told
 from core.records.recipe import Recipe
 
 _GUIDANCE = 1.0  # scale that networks are told which were distilled with theirs: none
@@ -95,7 +95,7 @@ class Teaching:
         self._device = device
         config: Any = method.denoiser.config
         self._guidance = base.family.told(config, _GUIDANCE)
-        self._language = Language(base.family, config, method.encoders.keys())
+        self._config = config
         self._format = next(method.denoiser.parameters()).dtype
 
     def losses(self, batch: Batch, place: Place) -> Losses:
@@ -116,7 +116,7 @@ class Teaching:
         seen = self.objective.noised(latents, noise, timesteps)
         target = self.objective.target(latents, noise, timesteps).to(self._device)
         count = int((~batch.is_class).sum())
-        called = self._called(batch, seen, timesteps, self._language.read(batch.told, self._texts))
+        called = self._called(batch, seen, timesteps, self._read(batch.told, self.method.encoders))
         predicted = self._base.family.call(self._network, called)
         if self._recipe.prior == "self_distill" and count < len(seen):
             target = torch.cat([target[:count], self._remembered(batch, called, count)])
@@ -136,9 +136,10 @@ class Teaching:
         loss = instance + self._recipe.prior_weight * prior
         return Losses(loss, instance.detach(), prior.detach())
 
-    @property
-    def _texts(self) -> dict[str, nn.Module]:
-        return self.method.encoders
+    def _read(self, told: Told, encoders: dict[str, nn.Module]) -> Prompted:
+        # An encoder that read beforehand need not be there any more.
+        parts = {*told.ids, *told.made}
+        return Language(self._base.family, self._config, parts).read(told, encoders)
 
     def _called(self, batch: Batch, seen: Tensor, timesteps: Tensor, prompted: Prompted) -> Called:
         """Make what a network is told of B rows."""
@@ -171,7 +172,7 @@ class Teaching:
         rows = called.only(range(count, len(called.sample)))
         if self.method.trains_text:  # the base was told by its own encoders
             # Of the class alone: they know no learned token.
-            known = self._language.read(batch.told.only(slice(count, None)), self._base.encoders)
+            known = self._read(batch.told.only(slice(count, None)), self._base.encoders)
             rows = self._told(rows, known)
         with self.method.base_prediction() as network:
             made = self._base.family.call(network, rows)

@@ -31,6 +31,7 @@ _MOST = 20_000  # characters of a caption that are looked at
 
 Open = Callable[[str], AbstractContextManager[Any]]  # part → module that works until it ends
 Tell = Callable[[str, Params], None]  # code and parameters of a warning
+Moved = Callable[[str, int, int], None]  # phase, done, of how many; may raise to leave
 
 
 class Told(NamedTuple):
@@ -124,23 +125,30 @@ class Texts:
         self._frames: dict[str, chunks.Frame] = {}
         self._held = dict(self._trained)  # encoders that need not be opened
 
-    def prepare(self, prompts: Iterable[str], tell: Tell) -> None:
+    def prepare(
+        self,
+        prompts: Iterable[str],
+        tell: Tell,
+        moved: Moved = lambda phase, done, total: None,
+    ) -> None:
         """Read all the prompts of a run, and the empty one; tell of those that are cut."""
         wanted = dict.fromkeys(["", *prompts])
-        long: set[str] = set()
+        there = self._language.towers
+        cut: list[str] = []
         most = 0
-        for tower in self._language.towers:
+        for number, tower in enumerate(there):
             with self._encoder(tower.part) as self._held[tower.part]:
-                for prompt in wanted:
-                    ids, cut = self._cut(tower, prompt)
+                for done, prompt in enumerate(wanted, start=number * len(wanted)):
+                    moved("text", done, len(wanted) * len(there))
+                    ids, long = self._cut(tower, prompt)
                     if tower.part not in self._trained and self._taken < self._room:
                         self._encoded(tower, ids)
-                    if cut and not tower.summed:
-                        long.add(prompt)
+                    if long and not tower.summed:
+                        cut.append(prompt)
                         most = max(most, self._frames[tower.part].room)
             self._held = dict(self._trained)
-        if long:
-            tell("caption_long", {"count": len(long), "most": most})
+        if cut:
+            tell("caption_long", {"count": len(set(cut)), "most": most})
 
     @property
     def whole(self) -> bool:

@@ -26,7 +26,10 @@ _START = Place(0)  # all that is drawn is drawn there: by item
 class Held(Protocol):
     """Where held-out pictures come from: ``examples.Examples``."""
 
-    held_out: Sequence[Any]
+    @property
+    def held_out(self) -> Sequence[Any]:
+        """Give the pictures that nobody is taught."""
+        ...
 
     def of(self, examples: Sequence[Any]) -> Any:
         """Give some of them as a batch."""
@@ -77,14 +80,17 @@ class Validated(Callback):  # type: ignore[misc]  # which has no types here
         if not self._examples.held_out or not trainer.is_global_zero:
             return None
         if self._known is None or self._known[0] != step:
+            # Fetched without the device, which what is fetched may need for itself.
+            some = self._examples.held_out[:MAX_PICTURES]
+            batches = [self._examples.of([example]) for example in some]
             with self._working():
-                self._known = step, self._measure(trainer)
+                self._known = step, self._measure(trainer, batches)
             point: LossPoint | None = trainer.lightning_module.point
             if point is not None and point.step == step:
                 self._told(structs.replace(point, validation=self._known[1]))
         return self._known[1]
 
-    def _measure(self, trainer: Trainer) -> float | None:
+    def _measure(self, trainer: Trainer, batches: Sequence[Any]) -> float | None:
         module: Any = trainer.lightning_module
         networks = [module.method.denoiser, *module.method.encoders.values()]
         with ExitStack() as stack:
@@ -93,8 +99,7 @@ class Validated(Callback):  # type: ignore[misc]  # which has no types here
                 stack.enter_context(module.ema.applied())
             stack.enter_context(trainer.precision_plugin.forward_context())
             losses = [
-                self._loss(module.teaching, self._examples.of([example]), number)
-                for number, example in enumerate(self._examples.held_out[:MAX_PICTURES])
+                self._loss(module.teaching, batch, number) for number, batch in enumerate(batches)
             ]
             mean = float(torch.stack(losses).mean())
         return mean if math.isfinite(mean) else None

@@ -52,6 +52,26 @@ def test_a_made_model_goes_to_the_library_under_its_name(layout: Layout) -> None
     assert not (layout.models / placed.file).exists()
 
 
+@pytest.mark.parametrize(
+    ("kind", "shapes"),
+    [
+        ("lora", {"lora_unet_conv_in.lora_down.weight": [4, 2],
+                  "lora_unet_conv_in.lora_up.weight": [2, 4]}),
+        ("embedding", {"sks": [2, 768]}),
+    ],
+)  # fmt: skip
+def test_what_is_put_on_a_checkpoint_goes_to_the_library_too(
+    layout: Layout, kind: str, shapes: dict[str, list[int]]
+) -> None:
+    path = layout.making / "J.safetensors"
+    weights(path, shapes)
+    file = MadeFile(name="", size=path.stat().st_size, sha256="ab" * 32)
+
+    (placed,) = making.place(layout, [MadeModel(path=path.name, name="sks", files=[file])], "J")
+
+    assert (placed.file, placed.kind) == ("sks.safetensors", kind)
+
+
 def test_a_name_that_is_taken_gets_a_number_and_nothing_is_overwritten(layout: Layout) -> None:
     (layout.models / "NEW.safetensors").write_bytes(b"somebody's")
     (placed,) = making.place(layout, [single(layout, "J")], "J")

@@ -79,7 +79,7 @@ def large() -> bytes:
 
 
 FILES: dict[str, tuple[bytes, str]] = {
-    "truncated.jpg": (encoded(scene((300, 200)), "JPEG")[:-900], "picture_unreadable"),
+    "truncated.jpg": (encoded(scene((300, 200)), "JPEG")[:-900], "picture_damaged"),
     ".DS_Store": (b"\0\0\0\1Bud1\0\0\x10\0" + bytes(6000), "picture_format"),
     "Thumbs.db": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(5000), "picture_format"),
     "notes.doc": (b"a red fox", "picture_format"),

@@ -49,7 +49,7 @@ def test_each_odd_file_is_taken_or_refused_for_its_own_reason(name: str) -> None
 def test_what_is_broken_is_a_reason_and_no_error(name: str) -> None:
     found = taught.taken((BROKEN | FOREIGN)[name])
     assert isinstance(found, Refused)
-    codes = {"picture_unreadable", "picture_format", "picture_too_large", "picture_too_small"}
+    codes = {"picture_damaged", "picture_format", "picture_too_large", "picture_too_small"}
     assert found.code in codes
 
 

@@ -93,7 +93,10 @@ class Pictures:
         self.factor = self.instances.shape[-1]
         self._scaling = Scaling.of(base.vae.config)
         language = Language(base.family, base.denoiser.config, base.encoders.keys())
-        trained = method.encoders if method.trains_text else {}
+        trained = {
+            part: encoder for part, encoder in method.encoders.items()
+            if encoder is not base.encoders[part]
+        }  # fmt: skip
         self._texts = Texts(
             language, lambda part: nullcontext(base.encoders[part]), lambda phase: nullcontext(),
             trained=trained,

@@ -183,6 +183,31 @@ def test_what_is_in_ram_needs_no_device(
     assert made.whole and base.opened == base.working == []
 
 
+def test_a_second_run_opens_no_autoencoder(
+    base: Base, three: list[TaughtPicture], tmp_path: Path
+) -> None:
+    first = prepared(recipe(), [subject(three)], base.kit(tmp_path))
+    base.opened.clear()
+    again = prepared(recipe(), [subject(three)], base.kit(tmp_path))
+    assert base.opened == ["text_encoder"] and same(first.batch([1]), again.batch([1]))
+
+
+def test_whoever_is_told_how_far_it_is_may_leave(
+    base: Base, three: list[TaughtPicture], tmp_path: Path
+) -> None:
+    told: list[tuple[str, int, int]] = []
+
+    def moved(phase: str, done: int, total: int) -> None:
+        told.append((phase, done, total))
+        if phase == "latents" and done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        prepared(recipe(), [subject(three)], base.kit(tmp_path, moved=moved))
+    assert told == [("text", 0, 2), ("text", 1, 2), *(("latents", done, 3) for done in range(3))]
+    assert len(list((tmp_path / "moments").rglob("*.safetensors"))) == 2
+
+
 def test_without_a_cache_the_same_comes_of_encoding_each_time(
     base: Base, three: list[TaughtPicture], tmp_path: Path
 ) -> None:

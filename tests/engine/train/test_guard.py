@@ -110,7 +110,7 @@ def test_a_run_that_went_back_before_it_was_resumed_keeps_its_rate_and_goes_back
 def test_a_run_without_a_checkpoint_cannot_go_back() -> None:
     tried, attempt = failing(1)
     with pytest.raises(NotFinite):
-        guarded(attempt, Recipe(on_nan="rollback"), {}, lambda: -1, Told())
+        guarded(attempt, Recipe(on_nan="rollback"), {}, lambda: 0, Told())
     assert tried == [(1.0, False)]
 
 

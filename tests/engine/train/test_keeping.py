@@ -169,7 +169,7 @@ def test_a_disk_that_refuses_one_state_is_told_and_tried_again(
     assert kept(run) == [1, 3]
     assert run.names == ["step-000001", "step-000003"]
     code = {"enospc": "disk_full", "eio": "checkpoint_unsaved"}[action]
-    assert [code for code, _ in run.warnings] == [code]
+    assert [(code, params["step"]) for code, params in run.warnings] == [(code, 2)]
 
 
 @pytest.mark.parametrize("action", ["enospc", "eio"])
@@ -183,6 +183,18 @@ def test_a_disk_that_refuses_the_end_is_an_error_and_the_last_good_state_stays(
     run = Run(tmp_path, base, recipe(checkpoint_every=1), 2)
     assert run.names == ["step-000001"]
     assert kept(run.fit()) == [2]
+
+
+def test_what_cannot_be_removed_is_gone_by_name_and_swept_by_the_next_run(
+    base: Any, tmp_path: Path
+) -> None:
+    wanted = recipe(checkpoint_every=1, keep_last=1)
+    failpoint.arm("train.remove=eio@1")
+    run = Run(tmp_path, base, wanted, 3).fit()
+    told = [one.removed for one in run.saved if one.kind == "checkpoint"]
+    assert told == [[], ["step-000001"], ["step-000002"]]
+    assert len(run.names) == 2
+    assert Run(tmp_path, base, wanted, 4).fit().names == ["step-000004"]
 
 
 def test_a_disk_that_is_nearly_full_is_told(
@@ -222,7 +234,7 @@ def guarded(folder: Path, base: Any, wanted: Recipe) -> tuple[list[Run], int]:
         return run.fit().done
 
     def back() -> int:
-        return states.read(path).step if (path := states.newest(folder / "checkpoints")) else -1
+        return states.read(path).step if (path := states.newest(folder / "checkpoints")) else 0
 
     return runs, guard.guarded(attempt, wanted, {}, back, lambda *told: warned.append(told))
 

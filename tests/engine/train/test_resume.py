@@ -1,12 +1,17 @@
 """A run that is stopped and gone on with loses what one that never stopped loses: Δ = 0.0."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from msgspec import structs
 
-from core.engine.train import capture
+from core.engine.train import capture, fingerprint
 from core.engine.train.state import Loaded
+from core.errors import JobError
+from core.ipc.commands import TaughtPicture, TaughtSubject
 from core.records.recipe import Recipe
 from tests.engine.train.resumes import Run, alike, recipe
 from tests.engine.train.runs import base_of
@@ -106,3 +111,43 @@ def test_a_branch_may_count_its_steps_from_the_beginning(base: Any, tmp_path: Pa
     assert [point.step for point in branch.trial.points] == [1, 2]
     assert branch.losses[0] != first.losses[0], "weights are those of the other run"
     assert branch.last.step == 2
+
+
+SUBJECT = TaughtSubject(
+    token="sks", class_word="fox", instance_prompt="a sks fox", class_prompt="a fox",
+    pictures=[TaughtPicture(path="", sha256=one * 64) for one in "abc"],
+)  # fmt: skip
+
+
+def test_a_run_whose_pictures_changed_is_refused_in_words(base: Any, tmp_path: Path) -> None:
+    made = fingerprint.taken(recipe(), [SUBJECT], "base")
+    keeping = {"extra": lambda: {"fingerprint": fingerprint.packed(made)}}
+    run = Run(tmp_path, base, recipe(), 1, keeping=keeping).fit()
+    kept = fingerprint.unpacked(run.last.extra["fingerprint"])
+    assert fingerprint.compare(kept, made) == []
+    other = structs.replace(SUBJECT, pictures=SUBJECT.pictures[:2])
+    now = fingerprint.taken(recipe(seed=12), [other], "base")
+    with pytest.raises(JobError) as caught:
+        fingerprint.compare(kept, now)
+    assert caught.value.name == "resume_mismatch"
+    assert caught.value.params["changes"] == "seed: 11 → 12; subject 1: pictures gone: 1"
+    assert len(fingerprint.compare(kept, now, allowed=True)) == 2
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+def test_what_scales_losses_of_half_precision_survives_a_resume(base: Any, tmp_path: Path) -> None:
+    def run(folder: str, **stop: int) -> Run:
+        wanted = recipe(precision="float16", deterministic=True)
+        made = Run(tmp_path / folder, base, wanted, STEPS, **stop)
+        device = torch.device("cuda", 0)
+        made.trial.method.trainable.to(device)
+        made.trial.setup = dataclasses.replace(made.trial.setup, device=device)
+        return made.fit()
+
+    never = run("never")
+    first = run("stopped", stop=3)
+    assert first.last.extra["scaler"]["_growth_tracker"] == 3
+    second = run("stopped")
+    assert second.last.extra["scaler"] == never.last.extra["scaler"]
+    assert first.losses + second.losses == pytest.approx(never.losses, rel=1e-3)

@@ -1,6 +1,8 @@
 """A shelf: what is written is found, what is damaged is not, what is old gives way."""
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from core.engine.train.shelf import Shelf, address
 
+ROOT = Path(__file__).resolve().parents[3]
 ENTRY = {"mean": torch.arange(12.0).reshape(3, 4), "logvar": torch.zeros(3, 4, dtype=torch.float16)}
 
 
@@ -94,6 +97,34 @@ def test_what_a_killed_writer_left_is_no_entry_and_goes(tmp_path: Path) -> None:
     os.utime(old, (time.time() - 7200,) * 2)
     shelf.trim(set())
     assert not old.exists() and new.exists()
+
+
+WRITER = """
+import sys
+from pathlib import Path
+import torch
+from core.engine.train.shelf import Shelf, address
+shelf = Shelf(Path(sys.argv[1]))
+for number in range(100_000):
+    shelf.put(address(number), {"mean": torch.full((4, 64, 64), float(number))})
+    print(number, flush=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_whatever_moment_a_writer_is_killed_at_each_entry_is_whole(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        for _ in range(50):
+            child.stdout.readline()
+        child.kill()
+    shelf = Shelf(tmp_path)
+    files = list(tmp_path.rglob("*.safetensors"))
+    assert len(files) >= 50
+    assert all(shelf.get(path.stem) is not None for path in files)
 
 
 def test_a_disk_that_refuses_makes_it_slower_and_nothing_else(tmp_path: Path) -> None:

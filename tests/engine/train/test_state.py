@@ -1,9 +1,11 @@
 """The folder of a state: bit for bit, whole or not there, and never believed."""
 
+import errno
 import json
 import os
 import shutil
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from core.engine.train import folders, manifest, structure
 from core.engine.train import state as states
 from core.errors import CheckpointUnreadable, DiskFull, JobError
 from tests.engine.train.states import KEY, equal, names, net, state, step
+from tests.faults.nth import failing
 
 
 @pytest.fixture(autouse=True)
@@ -107,6 +110,42 @@ def test_a_refusal_at_any_point_leaves_the_last_good_state(
     assert found.name == ("step-000004" if point == "train.placed" else "step-000002")
 
 
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO, errno.EACCES])
+def test_whichever_call_is_refused_a_good_state_is_there(tmp_path: Path, error: int) -> None:
+    old, new = state(2), state(4)
+    states.write(tmp_path, old, KEY)
+    for number in count(1):
+        with failing(tmp_path, number, error) as nth:
+            try:
+                states.write(tmp_path, new, KEY)
+            except (DiskFull, OSError):
+                assert nth.fired
+        found = states.newest(tmp_path, verify=True)
+        assert found is not None
+        assert equal(states.read(found), new if found.name == "step-000004" else old)
+        folders.sweep(tmp_path)
+        assert names(tmp_path) <= {"step-000002", "step-000004"}
+        folders.remove(tmp_path / "step-000004")
+        if not nth.fired:
+            break
+    assert found.name == "step-000004"
+    assert number > 20, "files, folders and renames are all asked for"
+
+
+def test_all_is_synced_before_it_has_a_name_and_the_name_is_synced_then(tmp_path: Path) -> None:
+    with failing(tmp_path, 0, 0) as calls:
+        told = states.write(tmp_path, state(3), KEY)
+    order = [(call, Path(target).name) for call, target in calls.told]
+    synced = [name for call, name in order if call == "fsync"]
+    assert set(synced[:-3]) == set(told.files)
+    made = synced[-2]
+    assert made.startswith("step-000003.tmp-")
+    assert synced[-3:] == ["manifest.json", made, tmp_path.name]
+    named = order.index(("rename", made))
+    assert order.index(("fsync", made)) < named < order.index(("fsync", tmp_path.name))
+    assert order[-1] == ("fsync", tmp_path.name)
+
+
 def test_a_state_of_the_same_step_takes_the_place_of_the_older_one(tmp_path: Path) -> None:
     states.write(tmp_path, state(3, run=1), KEY)
     states.write(tmp_path, state(3, run=2), KEY)
@@ -196,13 +235,15 @@ def test_what_is_not_whole_is_passed_over(tmp_path: Path, spoil: Any) -> None:
 
 
 def test_a_flipped_bit_is_found_when_it_is_looked_for(tmp_path: Path) -> None:
+    states.write(tmp_path, state(1), KEY)
     states.write(tmp_path, state(), KEY)
     path = tmp_path / "step-000003" / "optimizer.safetensors"
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    assert states.newest(tmp_path) is not None
-    assert states.newest(tmp_path, verify=True) is None
+    assert states.newest(tmp_path) == tmp_path / "step-000003"
+    assert states.newest(tmp_path, verify=True) == tmp_path / "step-000001"
+    assert states.chosen(tmp_path, None) == tmp_path / "step-000001"
     with pytest.raises(CheckpointUnreadable, match="changed"):
         states.read(tmp_path / "step-000003")
 
@@ -261,3 +302,14 @@ def test_what_safetensors_cannot_hold_is_refused_and_leaves_nothing(tmp_path: Pa
     with pytest.raises(ValueError, match="complex"):
         states.write(tmp_path, strange, KEY)
     assert names(tmp_path) == set()
+
+
+def test_a_secret_is_made_where_there_are_no_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(source: Any, target: Any) -> None:
+        raise PermissionError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    assert len(manifest.secret(tmp_path)) == 32
+    assert names(tmp_path) == {".seal"}

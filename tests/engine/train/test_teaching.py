@@ -182,3 +182,24 @@ def test_what_is_drawn_for_a_forward_is_that_of_its_positions(base: Any) -> None
     again = teaching.drawn(trial.examples.batch([0], [0]), Place(7, 1))
     assert torch.equal(latents, again[0])
     assert torch.equal(noise, again[1])
+
+
+@pytest.mark.parametrize("family", ["sd3", "flux"])
+def test_an_encoder_that_read_beforehand_may_be_gone(
+    folders: Mapping[str, Path], family: str
+) -> None:
+    base = opened(folders[family], family)
+    made = recipe(method="lora", rank=4, train_text_encoder=True)
+    losses = []
+    for gone in (False, True):
+        method = prepared(base, made, [SUBJECT])
+        run = Trial(base, made, 1, method=method, size=64)
+        if gone:
+            for part in [
+                part for part, one in method.encoders.items() if one is base.encoders[part]
+            ]:
+                del method.encoders[part]
+            assert len(method.encoders) < len(base.family.towers)
+        run.fit()
+        losses += run.losses
+    assert losses[0] == losses[1]
