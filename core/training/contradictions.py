@@ -133,7 +133,7 @@ def _loss(recipe: Recipe, facts: Facts) -> Iterator[Problem]:
 
 
 def _machine(recipe: Recipe, facts: Facts) -> Iterator[Problem]:
-    if facts.device != "cpu" and recipe.parallel > facts.devices:
+    if recipe.parallel > facts.devices:
         yield _problem("number_too_large", "/parallel", max=facts.devices)
     needed = NEEDS.get(recipe.optimizer or "")
     if needed and facts.libraries is not None and needed not in facts.libraries:

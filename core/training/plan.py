@@ -50,7 +50,7 @@ def planned(recipe: Recipe, facts: Facts) -> Plan:
     chosen, fits = _fitted(_chosen(recipe, facts, row), recipe, facts, row, budget)
     subjects = max(1, len(facts.subjects))
     taken = memory.taken(chosen, facts, subjects)
-    shown = (chosen.max_steps or 1) * chosen.batch * chosen.accumulate
+    shown = (chosen.max_steps or 1) * chosen.batch * chosen.accumulate * chosen.parallel
     pictures = _taught(chosen, facts)
     plan = Plan(
         steps=chosen.max_steps or 1,
@@ -79,7 +79,7 @@ def _chosen(recipe: Recipe, facts: Facts, row: Defaults) -> Recipe:
     flow = facts.weighed.prediction == "flow"
     optimizer = recipe.optimizer or "adamw"
     words = [subject.class_word for subject in facts.subjects]
-    batch = recipe.batch * recipe.accumulate
+    batch = recipe.batch * recipe.accumulate * recipe.parallel
     steps = recipe.max_steps or facts.done + steps_of(row, _taught(recipe, facts), batch, words)
     rank = recipe.rank or row.rank
     learns_token = recipe.method in ("embedding", "pivotal")
@@ -171,7 +171,8 @@ def _seconds(recipe: Recipe, facts: Facts, subjects: int) -> float | None:
     if facts.measured is None:
         return None
     steps = (recipe.max_steps or 1) - facts.done
-    drawn = _class_pictures(recipe, steps * recipe.batch * recipe.accumulate, subjects)
+    each_step = recipe.batch * recipe.accumulate * recipe.parallel
+    drawn = _class_pictures(recipe, steps * each_step, subjects)
     each = facts.draw_seconds or 0.0
     return round(steps * step_seconds(recipe, facts.measured) + drawn * each, 1)
 

@@ -71,6 +71,11 @@ def test_a_larger_batch_shows_as_many_pictures() -> None:
     assert four.epochs == one.epochs
 
 
+def test_devices_that_share_a_run_show_as_many_pictures_in_fewer_steps() -> None:
+    one, two = planned(Recipe(), facts()), planned(Recipe(parallel=2), facts(devices=2))
+    assert (two.steps * 2, two.epochs) == (one.steps, one.epochs)
+
+
 @pytest.mark.parametrize(
     ("method", "unet", "te", "schedule"),
     [("full", 2e-6, 1e-6, "constant"), ("lora", 1e-4, 5e-5, "cosine")],
