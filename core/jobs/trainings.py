@@ -43,7 +43,7 @@ def prepare(
         hashes=command.hashes, folder=command.folder, cache=command.cache, making=command.making,
         start=begin.start, branch=branch, allow_changed=begin.allow_changed,
         trusted=begin.trusted, paused=run.wish == "paused", request_id=claimed.request_id,
-        alone=claimed.alone,
+        alone=claimed.alone, defaults=command.defaults,
     )  # fmt: skip
     return made, problems
 
@@ -81,6 +81,7 @@ def command_of(
         folder=str(layout.trainings / run.shown.id),
         cache=str(layout.training_cache),
         making=str(layout.making),
+        defaults=models.get(connection, run.shown.base_model).defaults,
     ), []
 
 

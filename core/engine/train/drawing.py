@@ -141,22 +141,24 @@ class Drawing:
                 Path(self._engine.options.staging, name).unlink(missing_ok=True)
 
     def _all(self, jobs: Sequence[Job], wanted: Sequence[Wanted], way: Way) -> list[SavedImage]:
+        # Made here: msgspec must not learn the fields of a request on two threads at once.
+        graphs = [self._graph(one, way) for one in wanted]
         with ThreadPoolExecutor(1 if way.exact else _TOGETHER, "drawing") as pool:
-            drawn = [
-                pool.submit(self._one, job, one, way) for job, one in zip(jobs, wanted, strict=True)
-            ]
+            pairs = zip(jobs, graphs, strict=True)
+            drawn = [pool.submit(self._one, job, graph) for job, graph in pairs]
             try:
                 return [one.result() for one in drawn]
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
-    def _one(self, job: Job, wanted: Wanted, way: Way) -> SavedImage:
+    def _one(self, job: Job, graph: Graph) -> SavedImage:
         """Draw one picture, on a thread of its own."""
         with torch.inference_mode():
             runner = Runner(self._engine, Cache(0), self._nodes, job)
-            job.tell, job.report = self._job.tell, self._job.report
-            runner.run(self._graph(wanted, way))
+            job.tell = lambda phase: self._engine.baton.moved()
+            job.report = lambda told: self._job.report(structs.replace(told, job=self._job.id))
+            runner.run(graph)
         return job.images[0]
 
     def _graph(self, wanted: Wanted, way: Way) -> Graph:
