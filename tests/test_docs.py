@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
@@ -42,22 +43,29 @@ def codes(*, warnings: bool = False) -> set[str]:
         if isinstance(kind, type) and issubclass(kind, errors.HeliographError)
     }
     found = set() if warnings else {kind.code for kind in tree.values()}
-    for path in (*(ROOT / "core").rglob("*.py"), *(ROOT / "server").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if not isinstance(node, ast.Call):
-                continue
-            name = ast.unparse(node.func).rpartition(".")[2]
-            if (name in ("Warned", "TrainingWarned")) is not warnings:
-                continue
-            given = [word.value for word in node.keywords if word.arg == "code"]
-            if name in tree:
-                given += node.args[:1]
-            found |= {
-                arg.value
-                for arg in given
-                if isinstance(arg, ast.Constant) and isinstance(arg.value, str)
-            }
+    for name, node in calls():
+        if (name in ("Warned", "TrainingWarned")) is not warnings:
+            continue
+        given = [word.value for word in node.keywords if word.arg == "code"]
+        if name in tree:
+            given += node.args[:1]
+        found |= {
+            arg.value
+            for arg in given
+            if isinstance(arg, ast.Constant) and isinstance(arg.value, str)
+        }
     return found
+
+
+@cache
+def calls() -> list[tuple[str, ast.Call]]:
+    """List every call in the sources with the last part of what is called."""
+    return [
+        (node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func), node)
+        for path in (*(ROOT / "core").rglob("*.py"), *(ROOT / "server").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+    ]
 
 
 @pytest.mark.parametrize("kind", get_args(AnyFact | AnyFrame), ids=lambda kind: kind.__name__)
@@ -139,3 +147,19 @@ def test_the_readme_draws_the_tree_as_it_is() -> None:
         assert f"{folder}/" in readme
     for path in re.findall(r"^\s+(\w+)/ ", readme.split("```")[-2], re.MULTILINE):
         assert any(next((ROOT / top).rglob(path), None) for top in TOPS), path
+
+
+def test_the_page_on_datasets_explains_every_reason_and_each_has_words() -> None:
+    sources = [
+        (ROOT / path).read_text("utf-8")
+        for path in (
+            "core/media/taught.py", "server/taught_folders.py", "core/store/dataset_pictures.py",
+            "core/training/captions.py",
+        )
+    ]  # fmt: skip
+    said = set(re.findall(r'"((?:picture|caption)_[a-z_]+)"', "\n".join(sources)))
+    page = (ROOT / "docs" / "datasets.md").read_text("utf-8")
+    assert len(said) > 12
+    assert {code for code in said if f"`{code}`" not in page} == set()
+    spoken = {key.partition(".")[2] for key in words("en") if key.startswith(("errors", "warn"))}
+    assert said - spoken == set()

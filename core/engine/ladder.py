@@ -13,6 +13,7 @@ from core.engine.device import Device
 from core.engine.faults import forget, out_of_memory, requested
 from core.errors import OutOfMemory
 
+FREE = "free_then"  # on an error: bytes that were free when it was raised
 _STEP = 8  # pixels: sides of pictures are multiples of it
 
 T = TypeVar("T")
@@ -102,7 +103,8 @@ def _attempt(
     except (RuntimeError, MemoryError) as error:
         if not out_of_memory(error):
             raise
-        free = device.free()  # while what the work had made is still there
+        # While what the work had made is still there; who lets go of it before says so.
+        free = getattr(error, FREE, None) or device.free()
         lacking = requested(error) or max(expected(), free + 1)
         forget(error)
     return [], Shortage(needed=lacking, free=free)

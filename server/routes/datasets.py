@@ -90,6 +90,8 @@ async def add(request: Request) -> Response:
     dataset = request.path_params["dataset"]
     await taking.ready(request.studio, request.principal, dataset)
     data = await codec.read_body(request, codec.IMAGE_CAP)
+    if not data and not kind:  # no body is no empty file
+        raise UnsupportedType("content_type", got="")
     named = captions.of_header(request.headers.get("x-filename", "")).text
     made = await taking.take(
         request.studio, request.principal, dataset, data, captions.filename(named or ""),

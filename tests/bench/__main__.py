@@ -24,7 +24,7 @@ SECTIONS = (
     "disk",
 )
 # Only when asked for by name:
-NAMED = ("memory", "speed", "large", "soak", "kills", "starter", "judged", "gpu")
+NAMED = ("memory", "speed", "large", "soak", "kills", "starter", "judged", "gpu", "training")
 
 
 def main(arguments: list[str]) -> None:
@@ -33,6 +33,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("names", nargs="*", choices=(*SECTIONS, *NAMED, []))
     parser.add_argument("--seconds", type=float, default=100.0, help="for gpu")
     parser.add_argument("--out", type=Path, help="for gpu: a JSON file")
+    parser.add_argument("--peer", type=Path, help="for training: diffusers' train_dreambooth.py")
     parser.add_argument("--tiny", action="store_true", help="for gpu, large: rehearse")
     asked = parser.parse_args(arguments)
     for name in asked.names or SECTIONS:
@@ -41,6 +42,8 @@ def main(arguments: list[str]) -> None:
             rows = measure(seconds=asked.seconds, out=asked.out, tiny=asked.tiny)
         elif name == "large":
             rows = measure(tiny=asked.tiny)
+        elif name == "training":
+            rows = measure(peer=asked.peer)
         else:
             rows = measure()
         sys.stdout.write(f"\n{name}\n{table(rows)}\n")

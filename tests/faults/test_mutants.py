@@ -23,7 +23,7 @@ class Mutant(NamedTuple):
     file: str
     old: str
     new: str
-    tests: tuple[str, ...]
+    tests: tuple[str, ...]  # arguments of pytest
 
 
 MUTANTS = {
@@ -97,13 +97,13 @@ MUTANTS = {
         "core/engine/train/folders.py",
         "sync(made)",
         "pass",
-        ("tests/engine/train/test_state.py",),
+        ("tests/engine/train/test_state.py", "-k", "synced"),
     ),
     "the hashes of a checkpoint": Mutant(
         "core/engine/train/manifest.py",
         "if found != entry.sha256:",
         "if False:",
-        ("tests/engine/train/test_state.py",),
+        ("tests/engine/train/test_state.py", "-k", "flipped"),
     ),
 }
 

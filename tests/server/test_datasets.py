@@ -22,6 +22,7 @@ from server import housekeeping
 from tests.core.media import odd
 from tests.core.media.conftest import encoded
 from tests.server.studio import Opener, Studio, listening
+from tests.server.taught import base, train
 from tests.server.test_access import MASTER, bearer, token
 from tests.server.test_images import upload
 from tests.server.test_socket import ask, socket
@@ -281,6 +282,13 @@ async def test_a_body_of_another_type_is_refused(studio: Studio, kind: str) -> N
     assert (answer.status_code, answer.json()["code"]) == (415, "content_type")
 
 
+async def test_no_body_is_refused_and_an_empty_file_is_a_reason(studio: Studio) -> None:
+    dataset = await dataset_of(studio)
+    none = await studio.client.post(f"{API}/datasets/{dataset}/images")
+    assert (none.status_code, none.json()["code"]) == (415, "content_type")
+    assert (await send(studio, dataset, b""))["code"] == "picture_format"
+
+
 async def test_unknown_datasets_and_pictures_are_not_found_before_a_body_is_read(
     studio: Studio,
 ) -> None:
@@ -481,3 +489,32 @@ async def test_the_socket_says_what_the_routes_do_and_hears_of_changes(studio: S
     assert [(each["type"], each.get("deleted", False)) for each in told] == [
         ("dataset.changed", False), ("dataset.changed", False), ("dataset.changed", True),
     ]  # fmt: skip
+
+
+async def test_what_a_run_needs_stays_until_it_ends_and_its_pictures_until_it_goes(
+    studio: Studio,
+) -> None:
+    dataset = await dataset_of(studio)
+    told = await send(studio, dataset, encoded(odd.scene()), said="a fox")
+    await base(studio)
+    assert (await studio.client.post(f"{API}/queue/pause")).status_code < 300
+    asked = await train(studio, dataset=dataset)
+    refused = await studio.client.delete(f"{API}/datasets/{dataset}")
+    assert (refused.status_code, refused.json()["code"]) == (409, "dataset_in_use")
+    assert asked["training"] in refused.json()["detail"]
+    assert (await whole(studio, dataset))["count"] == 1
+    gone = await studio.client.delete(f"{API}/datasets/{dataset}/images/{told['id']}")
+    assert gone.status_code == 204
+
+    async def lies() -> bool:
+        await housekeeping.sweep_blobs(studio.state, grace=-9)
+        blobs = Blobs(studio.state.layout.blobs)
+        return await anyio.to_thread.run_sync(blobs.exists, told["sha256"])
+
+    assert await lies()
+    assert (await studio.client.post(f"{API}/jobs/{asked['job']}/cancel")).status_code == 200
+    assert (await studio.client.delete(f"{API}/datasets/{dataset}")).status_code == 204
+    assert await lies()
+    ended = await studio.client.delete(f"{API}/trainings/{asked['training']}")
+    assert ended.status_code == 204, ended.text
+    assert not await lies()

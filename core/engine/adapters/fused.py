@@ -52,6 +52,17 @@ def narrowed(
     return {role: one[rows] if role in ("up", "bias") else one for role, one in tensors.items()}
 
 
+def busy(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Leave out the ranks of a layer that add nothing to it, being those of its neighbours' rows.
+
+    Its scale stays as it was. Where no rank adds anything all of them are kept.
+    """
+    adds = tensors["up"].flatten(1).any(dim=0)
+    if adds.all() or not adds.any():
+        return dict(tensors)
+    return {**tensors, "up": tensors["up"][:, adds], "down": tensors["down"][adds]}
+
+
 def _weight(module: nn.Module) -> torch.Tensor:
     weight = module.weight
     assert isinstance(weight, torch.Tensor)

@@ -50,6 +50,7 @@ class About(Struct, frozen=True, kw_only=True):
     prediction: str = ""  # what the base predicts, in diffusers' words
     resolution: int = 0  # pixels, where the recipe leaves it open
     starts: Sequence[Source] = ()  # LoRAs that it went on from
+    alone: bool = True  # false: those are needed beside what is published (``Trained.alone``)
 
     @property
     def family(self) -> str:
@@ -67,6 +68,11 @@ def about(command: RunTraining, step: int, **more: Any) -> About:
 
     :param more: further fields.
     """
+    start = command.recipe.start_lora
+    if start in command.resources:
+        found = command.resources[start]
+        hashed = command.hashes.get(start, "")
+        more.setdefault("starts", [Source(name=found.name, sha256=hashed, weight=1.0)])
     return About(
         job=command.job,
         name=command.name,
@@ -120,7 +126,7 @@ def of_file(
         "modelspec.date": datetime.now(UTC).isoformat(timespec="seconds"),
         "modelspec.hash_sha256": f"0x{digest(tensors)}",
         "modelspec.trigger_phrase": told.trigger,
-        "modelspec.usage_hint": f'Write "{told.trigger}" in a prompt.',
+        "modelspec.usage_hint": _hint(told),
         KEY: msgspec.json.encode(origin(told)).decode(),
         f"{KEY}.{TRAINED}": msgspec.json.encode(training(told)).decode(),
     }
@@ -157,6 +163,13 @@ def digest(tensors: Mapping[str, torch.Tensor]) -> str:
         for place in range(0, len(data), _CHUNK):
             made.update(data[place : place + _CHUNK])
     return made.hexdigest()
+
+
+def _hint(told: About) -> str:
+    hint = f'Write "{told.trigger}" in a prompt.'
+    if told.alone or not told.starts:
+        return hint
+    return f"{hint} Use it together with {', '.join(one.name for one in told.starts)}."
 
 
 def _kohya(told: About, title: str, side: int) -> dict[str, str]:

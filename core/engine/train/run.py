@@ -15,7 +15,8 @@ from core.engine.context import Engine, Job
 from core.engine.ladder import Rung, Shortage, climb
 from core.engine.registry import Nodes
 from core.engine.steering import Reason
-from core.engine.train import beginning
+from core.engine.train import beginning, finish
+from core.engine.train.callbacks.hold import Hold
 from core.engine.train.conduct import Conduct, Crowded
 from core.engine.train.session import Learned, Session
 from core.engine.train.voice import Voice
@@ -129,10 +130,19 @@ class TrainingRun:
             elif learned.end is not None:
                 self._park(learned.end, learned.step)
             else:
-                self._publish(learned)
+                self._publish(learned, session.hold)
+        # Not before: until here the networks are the run's, under an identity of its own.
+        if self.made:
+            with session.hold.working("publish"):
+                finish.adopt(self.engine, self._command, self._recipe, learned.method, self.made)
 
-    def _publish(self, learned: Learned) -> None:
+    def _publish(self, learned: Learned, hold: Hold) -> None:
         self.result = {"step": learned.step}
+        with hold.working("publish"):
+            finish.settle(learned.method, learned.mean)
+        self.made = finish.publish_all(
+            self._command, self._recipe, learned.method, learned.step, hold, self._voice
+        )
 
     def _park(self, reason: Reason, step: int) -> None:
         self._parked = TrainingParked(

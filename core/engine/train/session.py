@@ -4,35 +4,42 @@ Puts together what others know: parts, method, examples, steps, what is kept and
 becomes of an attempt that fails, and of what was learned, is ``run``'s knowledge.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from pytorch_lightning import Callback
 
 from core.engine.context import Engine, Job
-from core.engine.models.families import MODEL, VAE
+from core.engine.models.families import MODEL
 from core.engine.registry import Nodes
 from core.engine.reserve import Need
-from core.engine.train import asking, beginning, fingerprint, guard, loggers, preparation, prior
+from core.engine.train import (
+    asking,
+    beginning,
+    feeding,
+    fingerprint,
+    guard,
+    loggers,
+    preparation,
+)
 from core.engine.train import state as states
 from core.engine.train.callbacks.control import Control, End
 from core.engine.train.callbacks.hold import Hold
 from core.engine.train.callbacks.sampled import Sampled
 from core.engine.train.callbacks.stowing import Stowing
 from core.engine.train.conduct import Conduct
-from core.engine.train.drawing import Drawing, Wanted, Way
+from core.engine.train.drawing import Drawing, Way
 from core.engine.train.draws import Counter
 from core.engine.train.examples import Examples
 from core.engine.train.fit import Setup, fit
 from core.engine.train.keeping import CHECKPOINTS, Keeping, Kept
 from core.engine.train.methods import Base, Trained, prepared
-from core.engine.train.moments import Autoencoder
 from core.engine.train.opening import Opening
 from core.engine.train.state import Loaded
-from core.engine.train.texts import Language
 from core.engine.train.validation import Validated
 from core.engine.train.voice import Voice
 from core.ipc.commands import RunTraining
@@ -47,6 +54,17 @@ class Learned(NamedTuple):
     step: int
     end: End  # why before the last step, where it was
     method: Trained
+    mean: Mapping[str, torch.Tensor]  # of what is trained, where one was kept
+
+
+class _Mean(Callback):  # type: ignore[misc]  # no types
+    """Takes the running mean with it, of a run that ends."""
+
+    def __init__(self, loaded: Loaded | None) -> None:
+        self.known: Mapping[str, torch.Tensor] = {} if loaded is None else loaded.ema
+
+    def on_train_end(self, trainer: Any, module: Any) -> None:
+        self.known = {} if module.ema is None else module.ema.mean
 
 
 class Session:
@@ -72,9 +90,9 @@ class Session:
         self._stowing = Stowing(
             engine.device.carrier, engine.residency.make_room, recipe.accumulate
         )
-        self._hold = Hold(
+        self.hold = Hold(
             engine.baton, job.id, job.check, ready=self._ready, wait=conduct.short,
-            measured=lambda: engine.reserve.working(self._need()),
+            measured=lambda: engine.reserve.working(self._need()), free=engine.device.free,
         )  # fmt: skip
 
     @contextmanager
@@ -100,8 +118,9 @@ class Session:
             examples = self._examples(opening, base, method)
             drawing = self._drawing(base, method)
             stack.enter_context(self._hosted(drawing, method))
-            step, end = self._driven(base, method, examples, drawing, loaded)
-            yield Learned(step, end, method)
+            mean = _Mean(loaded)
+            step, end = self._driven(base, method, examples, drawing, loaded, mean)
+            yield Learned(step, end, method, mean.known)
 
     def _need(self) -> Need:
         """Name what a forward, its way back and a step take of memory."""
@@ -121,7 +140,7 @@ class Session:
         path = Path(self._command.resources[start].path) if start is not None else None
         with torch.inference_mode(False):
             method = prepared(base, self._recipe, self._command.subjects, path)
-            with self._hold.working("load"):
+            with self.hold.working("load"):
                 size = sum(one.nbytes for one in method.trainable.parameters())
                 self._engine.residency.make_room(size * 2)  # with gradients
                 method.to(self._engine.device.torch)
@@ -144,39 +163,15 @@ class Session:
         return base._replace(denoiser=method.denoiser, encoders=encoders)
 
     def _examples(self, opening: Opening, base: Base, method: Trained) -> Examples:
-        config = opening.config(MODEL)
-        kit = preparation.Kit(
-            language=Language(opening.family, config, tuple(opening.encoders)),
-            autoencoder=Autoencoder(
-                f"{opening.handle(VAE).identity}/{self._engine.device.dtype}",
-                opening.config(VAE), partial(opening.lent, VAE), self._hold.working,
-            ),
-            open=opening.lent,
-            working=self._hold.working,
-            cache=Path(self._command.cache),
-            trained={
-                part: module for part, module in method.encoders.items()
-                if module is not base.encoders.get(part)
-            },
-            drawing=self._class_drawing(),
-            tell=self._voice.warn,
-            moved=self._voice.prepares,
+        trained = {
+            part: module for part, module in method.encoders.items()
+            if module is not base.encoders.get(part)
+        }  # fmt: skip
+        kit = feeding.kit(
+            self._engine, self._command, self._recipe, opening, trained, self._drawing(None, None),
+            self.hold.working, self._voice,
         )  # fmt: skip
         return preparation.prepared(self._recipe, self._command.subjects, kit)
-
-    def _class_drawing(self) -> prior.Drawing:
-        """Draw class pictures with the base, as it is."""
-        drawing = self._drawing(None, None)
-        exact = self._engine.device.is_cpu or self._recipe.deterministic
-
-        def draw(
-            prompt: str, seeds: list[int], steps: int, guidance: float, width: int, height: int
-        ) -> list[Any]:
-            way = Way(width, height, steps, guidance, exact=exact)
-            return list(drawing.pictures([Wanted(prompt, seed) for seed in seeds], way))
-
-        sampler = self._command.defaults.sampler or "default"
-        return prior.Drawing(draw, self._source.identity, sampler)
 
     def _drawing(self, base: Base | None, method: Trained | None) -> Drawing:
         live = {}
@@ -212,6 +207,7 @@ class Session:
         examples: Examples,
         drawing: Drawing,
         loaded: Loaded | None,
+        mean: _Mean,
     ) -> tuple[int, End]:
         """Take the steps; where numbers are lost, perhaps a second time."""
         folder = Path(self._command.folder) / CHECKPOINTS
@@ -221,7 +217,7 @@ class Session:
             nonlocal control
             path = states.newest(folder) if again else None
             start = loaded if path is None else states.read(path)
-            validated = Validated(examples, self._recipe, self._voice.told.take, self._hold.working)
+            validated = Validated(examples, self._recipe, self._voice.told.take, self.hold.working)
             kept = self._kept(validated, rate, start)
             control = Control(self._job.wishes, self._conduct)
             trackers = self._trackers(start)
@@ -236,8 +232,8 @@ class Session:
                 draws=Counter(self._recipe.seed),
                 device=self._engine.device.torch,
                 callbacks=[
-                    self._voice.told, self._stowing, self._hold,
-                    validated, kept, control, sampled,
+                    self._voice.told, self._stowing, self.hold,
+                    validated, kept, control, sampled, mean,
                 ],
                 loggers=trackers,
                 start=start,
@@ -248,7 +244,7 @@ class Session:
                 told=self._voice.told.take,
                 memory=self._voice.memory,
             )  # fmt: skip
-            with self._hold.driving():
+            with self.hold.driving():
                 return fit(setup)
 
         extra = {} if loaded is None else loaded.extra
@@ -271,7 +267,7 @@ class Session:
                 extra=lambda: {beginning.FINGERPRINT: told, **guard.rated(rate)},
                 about=partial(asking.about, self._command),
                 metric=validated.metric,
-                working=self._hold.working,
+                working=self.hold.working,
                 idle=self._voice.idle,
             ),
             start,

@@ -7,16 +7,41 @@ from contextlib import closing
 import pytest
 
 from core.paths import Layout, shipped
-from core.store import boards, events, image_reads, line, migrate
+from core.store import (
+    boards,
+    dataset_pictures,
+    dataset_reads,
+    datasets,
+    events,
+    image_reads,
+    line,
+    migrate,
+    needs,
+)
+from core.store.dataset_pictures import NewPicture
 from core.store.transaction import Transaction
 
-GROWING = {"jobs", "images", "events", "batches"}
+GROWING = {
+    "jobs", "images", "events", "batches", "datasets", "dataset_pictures", "dataset_quarantine",
+}  # fmt: skip
 OF_WHAT_RUNS = {"jobs_running"}  # an index of a handful of rows
 
 
 def _with_board(connection: sqlite3.Connection) -> tuple[Transaction, str]:
     tx = Transaction(connection, 1, 0)
     return tx, boards.create(tx, "Foxes", "me").id
+
+
+def _with_picture(connection: sqlite3.Connection) -> tuple[Transaction, str]:
+    tx = Transaction(connection, 1, 0)
+    dataset = datasets.create(tx, "Foxes", "me").id
+    new = NewPicture(
+        file="a", width=9, height=9, bytes=9, sha256="00", thumbnail="00", pixels="00",
+        likeness=7, transparent=False,
+    )  # fmt: skip
+    dataset_pictures.add(tx, dataset, new)
+    dataset_pictures.refuse(tx, dataset, "b", "picture_format", {})
+    return tx, dataset
 
 
 ASKED: dict[str, Callable[[sqlite3.Connection], object]] = {
@@ -31,6 +56,11 @@ ASKED: dict[str, Callable[[sqlite3.Connection], object]] = {
     "board's pictures": lambda c: boards.empty(*_with_board(c), trash=True),
     "boards": lambda c: (_with_board(c), boards.page(c, "me")),
     "files": lambda c: image_reads.files(c, 10, 500),
+    "dataset": lambda c: datasets.delete(*_with_picture(c)),
+    "dataset's pictures": lambda c: datasets.empty(*_with_picture(c)),
+    "datasets": lambda c: (_with_picture(c), datasets.page(c, "me"), datasets.page(c)),
+    "taught": lambda c: datasets.taught(c, _with_picture(c)[1]),
+    "blobs": lambda c: needs.blobs(c, ["00"]),
 }
 
 
@@ -50,3 +80,20 @@ def test_no_table_that_grows_is_read_from_end_to_end(layout: Layout, name: str) 
         ]
     scanned = [plan for plan in plans if plan.split()[0] == "SCAN" and plan.split()[1] in GROWING]
     assert [plan for plan in scanned if plan.split()[-1] not in OF_WHAT_RUNS] == []
+
+
+def test_what_looks_alike_is_found_without_reading_the_whole_dataset(layout: Layout) -> None:
+    migrate.prepare(layout.database, backups=layout.backups, migrations=shipped("migrations"))
+    with closing(sqlite3.connect(layout.database, isolation_level=None)) as connection:
+        _with_picture(connection)
+        asked: list[str] = []
+        connection.set_trace_callback(asked.append)
+        assert dataset_reads.alike(connection, 1, 7) == [("a", 7)]
+        connection.set_trace_callback(None)
+        plans = [
+            row[3]
+            for statement in asked
+            for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}")
+        ]
+    assert len(plans) == 4
+    assert all("(dataset=? AND <expr>=?)" in plan for plan in plans), plans

@@ -5,6 +5,7 @@ for, so that a kill costs the next start milliseconds. A line of JSON asks, one 
 one its end.
 """
 
+import contextlib
 import json
 import os
 import select
@@ -27,10 +28,11 @@ class Forks:
     def __init__(self, model: Path) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.engine.train.forks", model],
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )  # fmt: skip
-        self.told(_PATIENCE)
+        self._left = b""  # what was read and is no whole line
+        self._told(_PATIENCE)
 
     def __enter__(self) -> "Forks":
         return self
@@ -48,13 +50,14 @@ class Forks:
         :param wanted: ``steps``, ``failpoints``, ``disk``, ``report``, and changes of the recipe.
         """
         assert self._process.stdin is not None
-        print(json.dumps({"folder": str(folder), **wanted}), file=self._process.stdin)
-        number = self.told(_PATIENCE)
+        self._process.stdin.write(json.dumps({"folder": str(folder), **wanted}).encode() + b"\n")
+        number = self._told(_PATIENCE)
         assert number is not None
-        ended = self.told(_PATIENCE if kill_after is None else kill_after)
+        ended = self._told(_PATIENCE if kill_after is None else kill_after)
         if ended is None:
-            os.kill(number, signal.SIGKILL)
-            ended = self.told(_PATIENCE)
+            with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
+                os.kill(number, signal.SIGKILL)
+            ended = self._told(_PATIENCE)
         assert ended is not None
         return ended
 
@@ -64,13 +67,18 @@ class Forks:
         assert self.run(folder, **wanted) == 0
         return time.monotonic() - since
 
-    def told(self, patience: float) -> int | None:
+    def _told(self, patience: float) -> int | None:
         """Read one number, if it comes in time."""
-        stream = self._process.stdout
-        assert stream is not None
-        if not select.select([stream], [], [], patience)[0]:
-            return None
-        return int(stream.readline())
+        assert self._process.stdout is not None
+        stream = self._process.stdout.fileno()
+        while b"\n" not in self._left:
+            if not select.select([stream], [], [], patience)[0]:
+                return None
+            piece = os.read(stream, 4096)
+            assert piece, "who forks has ended"
+            self._left += piece
+        line, _, self._left = self._left.partition(b"\n")
+        return int(line)
 
 
 def _run(base: Any, wanted: dict[str, Any]) -> int:

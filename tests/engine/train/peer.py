@@ -57,9 +57,10 @@ class Peer:
         from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
         from transformers import AutoTokenizer, CLIPTextModel
 
-        self.unet = UNet2DConditionModel.from_pretrained(folder / "unet").train()
-        self._vae = AutoencoderKL.from_pretrained(folder / "vae").requires_grad_(False)
-        self._text = CLIPTextModel.from_pretrained(folder / "text_encoder").requires_grad_(text)
+        self.unet = UNet2DConditionModel.from_pretrained(folder / "unet").float().train()
+        self._vae = AutoencoderKL.from_pretrained(folder / "vae").float().requires_grad_(False)
+        encoder = CLIPTextModel.from_pretrained(folder / "text_encoder").float()
+        self._text = encoder.requires_grad_(text)
         self._tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer")
         self._noising = DDPMScheduler.from_pretrained(folder / "scheduler")
         self._pictures, self._prompts = pictures, prompts

@@ -97,8 +97,9 @@ class Pictures:
             part: encoder for part, encoder in method.encoders.items()
             if encoder is not base.encoders[part]
         }  # fmt: skip
+        encoders = base.encoders  # and not the base, whose network need not stay
         self._texts = Texts(
-            language, lambda part: nullcontext(base.encoders[part]), lambda phase: nullcontext(),
+            language, lambda part: nullcontext(encoders[part]), lambda phase: nullcontext(),
             trained=trained,
         )  # fmt: skip
         self._texts.prepare(prompts, lambda code, params: None)
@@ -152,6 +153,14 @@ def random_pictures(
     return made[:count], made[count:]
 
 
+def streams(recipe: Recipe, pictures: tuple[torch.Tensor, torch.Tensor]) -> tuple[Stream, Stream]:
+    """Give the orders of a run's own."""
+    return (
+        Order(recipe.seed, len(pictures[0]), "instance"),
+        Order(recipe.seed, max(len(pictures[1]), 1), "class"),
+    )
+
+
 class Trial:
     """One run of a base, and what came out of it."""
 
@@ -162,13 +171,10 @@ class Trial:
         self.method = changes.pop("method", None) or Full(base, lr, text)
         draws = changes.pop("draws", Counter(recipe.seed))
         pictures = changes.pop("pictures", None) or random_pictures(size)
-        streams = changes.pop("streams", None) or (
-            Order(recipe.seed, len(pictures[0]), "instance"),
-            Order(recipe.seed, max(len(pictures[1]), 1), "class"),
-        )
+        order = changes.pop("streams", None) or streams(recipe, pictures)
         prompts = changes.pop("prompts", ("a photo of sks fox", "a photo of a fox"))
         self.examples = Pictures(
-            base, self.method, pictures, prompts, streams, changes.pop("masks", None)
+            base, self.method, pictures, prompts, order, changes.pop("masks", None)
         )
         self.setup = Setup(
             recipe=recipe, steps=steps, base=base, method=self.method, examples=self.examples,

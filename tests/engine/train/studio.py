@@ -114,10 +114,10 @@ def studio(folder: Path, device: Device | None = None, **options: Any) -> Iterat
             made.end()
 
 
-def graph(source: Resource, job: str, seed: int = 3) -> RunGraph:
+def graph(source: Resource, job: str, seed: int = 3, **more: Any) -> RunGraph:
     fields: dict[str, Any] = {
         "model": "m", "prompt": "a red fox", "width": 32, "height": 32, "steps": 4,
-        "guidance_scale": 2.0, "sampler": "euler", "seed": seed,
+        "guidance_scale": 2.0, "sampler": "euler", "seed": seed, **more,
     }  # fmt: skip
     made = build("txt2img", fields, ModelDefaults()).graph
     return RunGraph(job=job, graph=made, resources={"m": source}, exact=True)

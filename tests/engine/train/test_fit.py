@@ -135,6 +135,7 @@ def test_two_small_forwards_are_one_large_one(base: Any) -> None:
     assert small.losses == pytest.approx(large.losses, rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 2, 3])
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_a_run_goes_on_as_if_it_had_never_stopped(base: Any, step: int, accumulate: int) -> None:
@@ -255,6 +256,7 @@ def test_rates_follow_the_schedule_and_gradients_are_clipped(base: Any) -> None:
     assert all(point.seconds > 0 for point in run.points)
 
 
+@pytest.mark.slow
 def test_captions_are_dropped_by_position(base: Any) -> None:
     dropped: list[list[str]] = []
 

@@ -19,7 +19,6 @@ from tests.engine.train import bases
 from tests.engine.train.bases import SUBJECT, losses, opened, predicted, stepped
 
 SMALL: tuple[Method, ...] = ("lora", "dora", "lokr")
-LOADED: dict[str, Base] = {}
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +54,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "method", "text"), CASES)
 def test_a_gradient_has_what_is_trained_and_nothing_else(
     folders: Mapping[str, Path], family: str, method: Method, text: bool
@@ -75,6 +75,7 @@ def test_a_gradient_has_what_is_trained_and_nothing_else(
         assert all(one.grad is None for one in module.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", bases.WRITERS)
 @pytest.mark.parametrize("method", SMALL)
 def test_small_matrices_change_nothing_before_they_are_trained(
@@ -89,6 +90,7 @@ def test_small_matrices_change_nothing_before_they_are_trained(
     assert torch.allclose(made, before, atol=1e-5 if method == "dora" else 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", bases.WRITERS)
 @pytest.mark.parametrize("method", ["full", *SMALL])
 def test_the_base_draws_the_same_before_during_and_after_training(
@@ -158,6 +160,7 @@ def test_the_tensors_beside_small_matrices_are_the_very_ones_of_the_base(
         assert {one.data_ptr() for one in shared} == places
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["full", *SMALL, "embedding", "pivotal"])
 def test_what_is_saved_is_what_is_trained_alone(
     folders: Mapping[str, Path], method: Method
@@ -279,6 +282,7 @@ def test_a_learned_token_alone_is_not_stopped(folders: Mapping[str, Path]) -> No
     assert trained.trains_text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["full", "lora", "pivotal"])
 def test_activations_computed_twice_give_the_same_gradients(
     folders: Mapping[str, Path], method: Method

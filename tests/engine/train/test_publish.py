@@ -24,6 +24,7 @@ from core.engine.train.methods import Base, Trained, prepared
 from core.engine.train.publish import About, published
 from core.errors import ModelUnreadable
 from core.graph.catalogue import Resource
+from core.ipc.commands import RunTraining
 from core.library import made as origins
 from core.library import scan
 from core.records.recipe import Method, Recipe
@@ -88,6 +89,7 @@ def drawn(base: Base, folder: Path, made: MadeModel, making: Path) -> torch.Tens
     return predicted(base, denoiser, networks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "method"), [*itertools.product(bases.WRITERS, SMALL)])
 def test_a_published_lora_draws_what_was_trained(
     folders: Mapping[str, Path], tmp_path: Path, family: str, method: Method
@@ -107,6 +109,7 @@ def test_a_published_lora_draws_what_was_trained(
     assert origins.made_by(tmp_path / made.path) == "job7"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["flux", "sd3"])
 @pytest.mark.parametrize("targets", ["attention", "attention_feed_forward"])
 def test_layers_that_are_several_of_ours_are_whole_with_some_of_them_untrained(
@@ -124,6 +127,7 @@ def test_layers_that_are_several_of_ours_are_whole_with_some_of_them_untrained(
         assert torch.allclose(drawn(base, folders[family], made, tmp_path), live, **CLOSE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", bases.WRITERS)
 def test_names_are_those_that_kohyas_trainer_writes(
     folders: Mapping[str, Path], tmp_path: Path, family: str
@@ -195,6 +199,7 @@ def in_diffusers(folder: Path, family: str, file: Path) -> torch.Tensor:
         return predicted(base, getattr(pipe, base.family.parts[MODEL].folder), encoders)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["sd1", "sdxl"])
 def test_a_published_folder_draws_what_was_trained(
     folders: Mapping[str, Path], tmp_path: Path, family: str
@@ -259,6 +264,7 @@ def test_a_published_folder_becomes_the_same_single_file_each_time(
     assert found.kind == "checkpoint"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "method"), [
     ("sd1", "embedding"), ("sd1", "pivotal"), ("sdxl", "embedding"),
 ])  # fmt: skip
@@ -295,6 +301,7 @@ def test_a_published_token_is_read_as_it_was_trained(
         assert torch.allclose(ours.tokens, live.tokens, **CLOSE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["full", "lora", "pivotal"])
 def test_a_snapshot_is_published_without_the_run(
     folders: Mapping[str, Path], tmp_path: Path, method: Method
@@ -390,6 +397,25 @@ def test_a_file_says_what_it_is_and_what_it_was_made_of(
     assert json.loads(said["heliograph.training"])["dataset"] == "pictures"
     origin = json.loads(said["heliograph"])
     assert (origin["job"], origin["sources"][0]["sha256"]) == ("job7", "ab" * 32)
+
+
+def test_a_lora_that_is_needed_beside_is_named(folders: Mapping[str, Path], tmp_path: Path) -> None:
+    asked = recipe("lokr", start_lora="first")
+    command = RunTraining(
+        job="job7", training="run", name="My dog", recipe=asked, subjects=[SUBJECT], base="base",
+        resources={"base": resource(folders["sd1"], "sd1"),
+                   "first": resource(tmp_path / "first", "sd1", "lora", "single")},
+        hashes={"first": "cd" * 32}, folder="", cache="", making="",
+    )  # fmt: skip
+    run = prepared(opened(folders["sd1"], "sd1"), asked, [SUBJECT])
+
+    (made,) = published(run.weights(), publish.about(command, 3, alone=False), tmp_path)
+
+    with safe_open(tmp_path / made.path, "pt") as opened_:
+        said = opened_.metadata()
+    assert said["modelspec.usage_hint"].endswith("Use it together with first.")
+    (_, start) = json.loads(said["heliograph"])["sources"]
+    assert (start["name"], start["sha256"], start["weight"]) == ("first", "cd" * 32, 1.0)
 
 
 @pytest.mark.parametrize(("is_folder", "format_"), [(False, "single"), (True, "kohya")])

@@ -3,25 +3,36 @@
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy
 import pytest
 import torch
+from msgspec import structs
+from PIL import Image as Pillow
 from safetensors.torch import load_file
 
+from core.engine.baton import Baton
+from core.engine.train.callbacks.hold import PRIORITY
+from core.graph.catalogue import Resource
 from core.ipc.commands import Cancel
 from core.ipc.reports import (
     JobCanceled,
     JobDone,
     JobFailed,
     TrainingBegan,
+    TrainingLosses,
     TrainingParked,
     TrainingPauses,
     TrainingSampled,
     TrainingSaved,
+    TrainingWarned,
 )
+from core.library import made as origin
+from tests.engine.budget import BudgetDevice
 from tests.engine.tiny import Tiny
 from tests.engine.train.running import base, command
-from tests.engine.train.studio import Studio, studio
+from tests.engine.train.studio import Studio, graph, studio
 
 pytestmark = [
     pytest.mark.slow,
@@ -210,3 +221,132 @@ def test_what_cannot_be_read_fails_with_its_code(
     engine.send(given)
     failed = engine.wait(JobFailed, "unread")
     assert failed.code == "picture_gone"
+
+
+def test_a_published_checkpoint_is_drawn_with_before_it_is_read_and_alike_afterwards(
+    engine: Studio, tiny: Tiny, tmp_path: Path
+) -> None:
+    given = {"method": "full", "train_text_encoder": True, "ema": 0.5, "lr_unet": 1e-2}
+    engine.send(command(tiny.folder, tmp_path, "full", max_steps=2, **given))
+    (made,) = engine.wait(JobDone, "full").made
+    identity = origin.digest(made.files)
+    assert identity in engine.engine.residency.identities()
+    published = structs.replace(
+        base(tmp_path / "making" / made.path), identity=identity, name=made.name
+    )
+    engine.picture(published, "first")
+    first = engine.wait(JobDone, "first").images[0].sha256
+    engine.engine.residency.unload(identity)
+    assert identity not in engine.engine.residency.identities()
+    engine.picture(published, "read")
+    assert engine.wait(JobDone, "read").images[0].sha256 == first
+    engine.picture(base(tiny.folder), "base")
+    assert engine.wait(JobDone, "base").images[0].sha256 != first
+
+
+def test_a_published_lora_draws_what_the_last_sample_showed(
+    engine: Studio, tiny: Tiny, tmp_path: Path
+) -> None:
+    engine.send(
+        command(tiny.folder, tmp_path, "lora", max_steps=3, lr_unet=0.1, sample_every=3,
+                sample_prompts=["{subject}"])
+    )  # fmt: skip
+    (made,) = engine.wait(JobDone, "lora").made
+    (sample,) = engine.told(TrainingSampled, "lora")
+    lora = Resource(
+        id="l", kind="lora", path=str(tmp_path / "making" / made.path), family="sd1", name="toys",
+        identity=made.files[0].sha256, format="single",
+    )  # fmt: skip
+    asked = graph(base(tiny.folder), "with", sample.seed, steps=2, prompt=sample.prompt,
+                  loras=[{"model": "l", "weight": 1.0}])  # fmt: skip
+    engine.send(structs.replace(asked, resources=asked.resources | {"l": lora}))
+    drawn = engine.wait(JobDone, "with").images[0]
+    ours, theirs = (
+        torch.from_numpy(numpy.asarray(Pillow.open(engine.staging / one.path)).astype(int))
+        for one in (drawn, sample.image)
+    )
+    assert int((ours - theirs).abs().max()) <= 1
+    engine.picture(base(tiny.folder), "without", sample.seed)
+    plain = engine.wait(JobDone, "without").images[0]
+    assert plain.sha256 not in (drawn.sha256, sample.image.sha256)
+
+
+def test_a_picture_waits_for_no_two_forwards_of_a_run(
+    engine: Studio, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grants: list[int] = []  # priorities, in order
+    waits: list[int] = []  # holds of the run while a picture waited, of each hold of a picture
+    take = Baton._take
+
+    def watched(self: Baton, ticket: Any, check: Any) -> None:
+        before = len(grants)
+        take(self, ticket, check)
+        if ticket.priority == 0:
+            waits.append(grants[before:].count(PRIORITY))
+        grants.append(ticket.priority)
+
+    monkeypatch.setattr(Baton, "_take", watched)
+    engine.send(command(tiny.folder, tmp_path, "shared", max_steps=500))
+    while not engine.told(TrainingLosses, "shared"):
+        engine.wait(object, None)
+    first = len(grants)
+    for number in range(3):
+        engine.picture(base(tiny.folder), f"shared {number}", 10 + number)
+    while not all(engine.told(JobDone, f"shared {number}") for number in range(3)):
+        engine.wait(object, None)
+    assert not engine.told(JobDone, "shared")
+    engine.send(Cancel(job="shared"))
+    engine.wait(JobCanceled, "shared")
+    assert max(waits) <= 1
+    assert grants[first:].count(PRIORITY) >= 3  # and the run was not starved
+
+
+def test_memory_that_is_lacking_at_the_first_step_is_told_and_nothing_is_left(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    device = BudgetDevice(1 << 40)
+    with studio(tmp_path / "roomy", device) as engine:
+        engine.send(command(tiny.folder, tmp_path / "roomy run", max_steps=1))
+        engine.wait(JobDone)
+    weights_of, highest = engine.engine.residency.figures()[0], device.budget.highest
+    tight = BudgetDevice(weights_of + (highest - weights_of) // 20)
+    with studio(tmp_path / "tight", tight) as engine:
+        engine.send(command(tiny.folder, tmp_path / "run", max_steps=2, batch=2))
+        failed = engine.wait(JobFailed)
+        assert failed.code == "out_of_memory"
+        needed, free = failed.params["needed"], failed.params["free"]
+        assert isinstance(needed, int)
+        assert isinstance(free, int)
+        assert needed > free >= 0
+        assert "grad_checkpoint" in failed.degraded
+        assert "narrow_batch" in failed.degraded
+        assert checkpoints(tmp_path / "run") == []
+        warned = [one.params["rung"] for one in engine.told(TrainingWarned)
+                  if one.code == "training_degraded"]  # fmt: skip
+        assert warned == ["narrow_batch"]
+        tight.budget.limit = 1 << 40
+        engine.send(command(tiny.folder, tmp_path / "run", "again", max_steps=2, batch=2))
+        engine.wait(JobDone, "again")
+
+
+def test_activations_are_computed_twice_where_that_is_enough_and_no_loss_changes(
+    tiny: Tiny, tmp_path: Path, plain: Losses
+) -> None:
+    peaks = []
+    for checkpointed in (False, True):
+        device = BudgetDevice(1 << 40)
+        with studio(tmp_path / f"roomy {checkpointed}", device) as engine:
+            engine.send(
+                command(tiny.folder, tmp_path / f"run {checkpointed}", max_steps=1, batch=4,
+                        grad_checkpoint=checkpointed)
+            )  # fmt: skip
+            engine.wait(JobDone)
+        peaks.append(device.budget.highest)
+    assert peaks[1] < peaks[0]
+    tight = BudgetDevice(sum(peaks) // 2)
+    with studio(tmp_path / "tight", tight) as engine:
+        engine.send(command(tiny.folder, tmp_path / "run", max_steps=2, batch=4))
+        done = engine.wait(JobDone)
+        assert "grad_checkpoint" in done.degraded
+        assert "narrow_batch" not in done.degraded
+        assert not [one for one in engine.told(TrainingWarned) if one.code == "training_degraded"]

@@ -19,6 +19,8 @@ from core.errors import CheckpointUnreadable, DiskFull, JobError
 from tests.engine.train.states import KEY, equal, names, net, state, step
 from tests.faults.nth import failing
 
+pytestmark = pytest.mark.timeout(120)  # the first test brings torch and transformers
+
 
 @pytest.fixture(autouse=True)
 def disarmed() -> Iterator[None]:

@@ -105,6 +105,7 @@ def test_a_base_that_was_not_trained_yet_forgets_nothing(base: Any) -> None:
     assert made.instance > 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["full", "lora"])
 def test_a_run_that_distills_itself_keeps_near_its_base(base: Any, method: Any) -> None:
     fields: dict[str, Any] = {"method": method, "prior": "self_distill", "lr_unet": 1e-3, "seed": 3}
@@ -119,6 +120,7 @@ def test_a_run_that_distills_itself_keeps_near_its_base(base: Any, method: Any) 
     assert moved[1] < 0.8 * moved[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_is_taught_by_its_own_call(folders: Mapping[str, Path], family: str) -> None:
     base = opened(folders[family], family)
@@ -133,6 +135,7 @@ def test_every_family_is_taught_by_its_own_call(folders: Mapping[str, Path], fam
     assert all(one.grad is None for one in base.denoiser.parameters())
 
 
+@pytest.mark.slow
 def test_a_picture_can_be_learned(base: Any) -> None:
     made = recipe(prior="off", batch=4, timesteps="logit_normal")
     run = Trial(base, made, 40, lr=3e-3, pictures=random_pictures(32, 1, 1))
@@ -184,6 +187,7 @@ def test_what_is_drawn_for_a_forward_is_that_of_its_positions(base: Any) -> None
     assert torch.equal(noise, again[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["sd3", "flux"])
 def test_an_encoder_that_read_beforehand_may_be_gone(
     folders: Mapping[str, Path], family: str

@@ -12,6 +12,7 @@ from typing import Any
 from pytorch_lightning import Callback
 
 from core.engine.baton import Baton
+from core.engine.ladder import FREE
 
 PRIORITY = -1
 PHASE = "train"
@@ -27,6 +28,7 @@ class Hold(Callback):  # type: ignore[misc]  # no types
     :param ready: says under the baton whether a batch may begin; else the device is let go of.
     :param wait: called without it then, before it is asked for again; may raise to leave.
     :param measured: what a batch is done within, so that room is made for it.
+    :param free: gives the bytes that are free on the device.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Hold(Callback):  # type: ignore[misc]  # no types
         ready: Callable[[], bool] = lambda: True,
         wait: Callable[[], None] = lambda: None,
         measured: Callable[[], AbstractContextManager[None]] = nullcontext,
+        free: Callable[[], int] = lambda: 0,
     ) -> None:
         self._baton = baton
         self._job = job
@@ -44,6 +47,7 @@ class Hold(Callback):  # type: ignore[misc]  # no types
         self._ready = ready
         self._wait = wait
         self._measured = measured
+        self._free = free
         self._held = ExitStack()
         self.count = 0  # holds so far
 
@@ -83,6 +87,7 @@ class Hold(Callback):  # type: ignore[misc]  # no types
 
     def on_exception(self, trainer: Any, module: Any, exception: BaseException) -> None:
         """Let go of it, whatever happened."""
+        exception.__dict__[FREE] = self._free()  # before the trainer lets go of its tensors
         self._held.__exit__(type(exception), exception, exception.__traceback__)
 
     def _take(self) -> None:

@@ -12,11 +12,14 @@ import torch
 from torch import nn
 
 from core.engine.adapters import dialects
-from core.engine.models.families import MODEL, TEXT_ENCODER, TEXT_ENCODER_2
+from core.engine.models.families import MODEL, TEXT_ENCODER, TEXT_ENCODER_2, TEXT_ENCODER_3
 from core.engine.tasks.originals import ORIGINALS
 
 _ADAPTER = "default"
-_ONE, _TWO = {TEXT_ENCODER: "lora_te_"}, {TEXT_ENCODER: "lora_te1_", TEXT_ENCODER_2: "lora_te2_"}
+_ONE = {TEXT_ENCODER: "lora_te_"}
+_MORE = {
+    TEXT_ENCODER: "lora_te1_", TEXT_ENCODER_2: "lora_te2_", TEXT_ENCODER_3: "lora_te3_",
+}  # fmt: skip
 _TEXTS: Mapping[str, Mapping[str, str]] = {"sd1": _ONE, "sd2": _ONE}  # all others: numbered
 _LOKR = ("lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b", "lokr_t2")
 
@@ -31,16 +34,26 @@ class Matrices(NamedTuple):
     scale: float
 
 
-def matrices(family: str, part: str, network: nn.Module, layers: Mapping[str, Any]) -> Tensors:
+def matrices(
+    family: str,
+    part: str,
+    network: nn.Module,
+    layers: Mapping[str, Any],
+    carried: Mapping[str, Matrices] | None = None,
+) -> Tensors:
     """Give all tensors of a part in kohya's names.
 
     :param network: the part without matrices.
     :param layers: peft's, by the name of what they change.
+    :param carried: what was added to the part before, and belongs to what comes out.
     """
     own = {name: of_layer(layer) for name, layer in layers.items()}
+    for name, more in (carried or {}).items():
+        own[name] = _both(own[name], more) if name in own else more
     start = prefix(family, part)
     if part != MODEL:
-        return _named(own, start, lambda name: _text(name).replace(".", "_"))
+        clip = type(network).__name__.startswith("CLIPText")
+        return _named(own, start, lambda name: _text(name, clip).replace(".", "_"))
     if (naming := _NAMINGS.get(family)) is not None:
         names = naming(network)
         return _named(own, start, lambda name: names[name].replace(".", "_"))
@@ -60,7 +73,7 @@ def matrices(family: str, part: str, network: nn.Module, layers: Mapping[str, An
 
 def prefix(family: str, part: str) -> str:
     """Give what kohya's names of a part begin with."""
-    return "lora_unet_" if part == MODEL else _TEXTS.get(family, _TWO)[part]
+    return "lora_unet_" if part == MODEL else _TEXTS.get(family, _MORE)[part]
 
 
 def sgm(network: nn.Module) -> dict[str, str]:
@@ -100,6 +113,18 @@ def of_layer(layer: Any) -> Matrices:
     return Matrices(made, rank, scale)
 
 
+def _both(one: Matrices, more: Matrices) -> Matrices:
+    """Lay two changes of one layer into one, of both ranks."""
+    if "lora_down" not in one.tensors:
+        return one  # of no low rank; what it was trained on top of is needed beside it
+    down, up = one.tensors["lora_down"], one.tensors["lora_up"]
+    first = more.tensors["lora_down"].to(down.device).reshape(-1, *down.shape[1:])
+    second = more.tensors["lora_up"].to(up.device) * (more.scale / one.scale)
+    second = second.reshape(up.shape[0], -1, *up.shape[2:])
+    joined = {"lora_down": torch.cat([down, first]), "lora_up": torch.cat([up, second], dim=1)}
+    return Matrices(one.tensors | joined, one.rank + more.rank, one.scale)
+
+
 def _joined(
     present: Mapping[str, Matrices], place: dialects.Place, modules: Mapping[str, nn.Module]
 ) -> Matrices:
@@ -117,7 +142,8 @@ def _joined(
             for role, one in only.tensors.items()
         }
         return only._replace(tensors=turned)
-    some = next(iter(present.values()))
+    scale = next(iter(present.values())).scale
+    long = any("dora_scale" in one.tensors for one in present.values())
     rank = sum(one.rank for one in present.values())
     ups, lengths, before = [], [], 0
     for name in place.names:
@@ -126,17 +152,28 @@ def _joined(
         up = torch.zeros(weight.shape[0], rank, device=weight.device)
         if name in present:
             own = present[name]
-            up[:, before : before + own.rank] = own.tensors["lora_up"]
+            up[:, before : before + own.rank] = own.tensors["lora_up"] * (own.scale / scale)
             before += own.rank
-            lengths.append(own.tensors.get("dora_scale"))
-        elif "dora_scale" in some.tensors:
-            lengths.append(weight.detach().float().norm(dim=1, keepdim=True))
+        if long:
+            lengths.append(_length(weight, present.get(name)))
         ups.append(up)
     downs = [present[name].tensors["lora_down"] for name in place.names if name in present]
     made = {"lora_down": torch.cat(downs), "lora_up": torch.cat(ups)}
-    if "dora_scale" in some.tensors:
-        made["dora_scale"] = torch.cat([one for one in lengths if one is not None])
-    return Matrices(made, rank, some.scale)
+    if long:
+        made["dora_scale"] = torch.cat(lengths)
+    return Matrices(made, rank, scale)
+
+
+def _length(weight: torch.Tensor, one: Matrices | None) -> torch.Tensor:
+    """Give the length of each row of a weight (out, in): the one that was learned, or its own."""
+    if one is not None and "dora_scale" in one.tensors:
+        return one.tensors["dora_scale"]
+    whole = weight.detach().float()
+    if one is not None:
+        added = one.tensors["lora_up"] @ one.tensors["lora_down"]
+        whole = whole + added.to(whole.device) * one.scale
+    length: torch.Tensor = torch.linalg.vector_norm(whole, dim=1, keepdim=True)
+    return length
 
 
 def _named(own: Mapping[str, Matrices], start: str, called: Any) -> Tensors:
@@ -155,8 +192,8 @@ def _stored(name: str, one: Matrices) -> Tensors:
     return made
 
 
-def _text(name: str) -> str:
-    return name if name.startswith("text_model.") else f"text_model.{name}"
+def _text(name: str, clip: bool) -> str:
+    return f"text_model.{name}" if clip and not name.startswith("text_model.") else name
 
 
 def _mixed(network: nn.Module) -> bool:

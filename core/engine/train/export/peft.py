@@ -108,9 +108,7 @@ def _narrowed(
     made = fused.narrowed(plain, rows, sum(counts))
     if made is None:
         return None
-    adds = made["up"].flatten(1).any(dim=0)
-    if adds.any() and not adds.all():
-        made |= {"up": made["up"][:, adds], "down": made["down"][adds]}
+    made = fused.busy(made)
     if length is not None:
         made["dora_scale"] = length[rows]
     return {role: one.contiguous() for role, one in made.items()}

@@ -1,6 +1,6 @@
 """Preparing: from a base and a recipe to what is trained."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ from core.engine.models.families import MODEL
 from core.engine.train.export import kohya
 from core.engine.train.methods import adapted as small
 from core.engine.train.methods import full, named, targets, tokens
+from core.engine.train.methods.started import File, Start, begin
 from core.engine.train.methods.trained import Base, Group, Trained, Weights, tree
 from core.errors import ModelUnreadable
 from core.ipc.commands import TaughtSubject
-from core.records.recipe import Recipe
+from core.records.recipe import Recipe, Targets
 
 _LEARNED = frozenset({"embedding", "pivotal"})
 _FULL_RATE, _SMALL_RATE, _TOKEN_RATE = 1e-6, 1e-4, 1e-3  # where a recipe leaves it open
@@ -37,27 +38,30 @@ def prepared(
     :raises ModelUnreadable: family_unsupported, where the method is none for such a network;
         training_packed, where weights of few bits cannot be trained; or as the LoRA's file.
     """
-    making = _Making(base, recipe)
+    making = _Making(base, recipe, start_lora)
     if recipe.method in _LEARNED:
         making.learn(subjects)
     if recipe.method == "full":
         making.whole()
-    elif recipe.method != "embedding":
-        making.small(start_lora)
+    elif recipe.method == "embedding":
+        making.merge({})
+    else:
+        making.small()
     return making.done()
 
 
 class _Making:
     """A base on its way."""
 
-    def __init__(self, base: Base, recipe: Recipe) -> None:
+    def __init__(self, base: Base, recipe: Recipe, start: Path | None) -> None:
         self._base, self._recipe = base, recipe
+        self._file = None if start is None else File(start, base.name)
+        self._starts: dict[str, Start] = {}
         self._denoiser = base.denoiser
         self._encoders = dict(base.encoders)
         self._parts: dict[str, dict[str, nn.Parameter]] = {}  # part → trained parameters
         self._tokens: list[tokens.Learned] = []
         self._named: list[Callable[[], Weights]] = []
-        self._started = ""
 
     def learn(self, subjects: Sequence[TaughtSubject]) -> None:
         """Teach each text encoder the words of the subjects."""
@@ -84,6 +88,7 @@ class _Making:
 
     def whole(self) -> None:
         """Train every weight of the chosen networks."""
+        self.merge({})
         for part, module in self._chosen():
             made = full.copied(module)
             if part == MODEL:
@@ -97,21 +102,52 @@ class _Making:
             self._named.append(partial(named.network, made, folder))
             self._put(part, made)
 
-    def small(self, start: Path | None) -> None:
+    def small(self) -> None:
         """Put small matrices beside layers of the chosen networks."""
-        found: list[tuple[str, nn.Module, small.Adapted]] = []
-        family = self._base.name
+        wanted = self._recipe.targets or "attention"
+        names = {part: self._layers(part, module, wanted) for part, module in self._chosen()}
+        before = self.merge(names)
+        found: dict[str, Mapping[str, Any]] = {}
         for part, module in self._chosen():
-            unread = None
-            if part != MODEL:
-                unread = targets.unread(self._base.family, part, module)
-            wanted = self._recipe.targets or "attention"
-            names = targets.layers(module, wanted, unread)
-            made = small.adapted(module, part, self._recipe, names)
+            made = small.adapted(module, part, self._recipe, names[part])
+            if part in self._starts:
+                self._begin(made.layers, self._starts[part])
             self._parts[part] = made.params
             self._put(part, made.module)
-            found.append((part, module, made))
-        self._named.append(lambda: {"lora": _matrices(family, found)})
+            found[part] = made.layers
+        self._named.append(partial(_matrices, self._base.name, before, found, self._starts))
+
+    def _begin(self, layers: Mapping[str, Any], start: Start) -> None:
+        try:
+            begin(layers, start.taken)
+        except ValueError as error:
+            assert self._file is not None
+            raise ModelUnreadable(
+                "adapter_misfit", model=self._file.name, family=self._base.name, reason=str(error)
+            ) from error
+
+    def _layers(self, part: str, module: nn.Module, wanted: Targets) -> list[str]:
+        unread = None if part == MODEL else targets.unread(self._base.family, part, module)
+        return targets.layers(module, wanted, unread)
+
+    def merge(self, names: Mapping[str, Sequence[str]]) -> dict[str, nn.Module]:
+        """Merge what a LoRA to go on from has, but for what matrices can begin as.
+
+        :param names: layers that will have matrices, by part.
+        :returns: the networks without any of it.
+        """
+        before = {MODEL: self._denoiser, **self._encoders}
+        if self._file is None:
+            return before
+        takes = self._recipe.method == "lora" or self._recipe.method == "pivotal"
+        rank, _ = small.rank_of(self._recipe)
+        for part, module in before.items():
+            fitting = frozenset(names.get(part, ()) if takes else ())
+            start = self._file.of(part, module, fitting, rank)
+            self._starts[part] = start
+            if start.changes:
+                self._put(part, twin(module, start.changes).module)
+        return before
 
     def done(self) -> Trained:
         """Put together what was made."""
@@ -133,9 +169,15 @@ class _Making:
             named=lambda: {k: v for one in self._named for k, v in one().items()},
             frozen=self._base.denoiser if keeps else None,
             tokens=self._tokens,
-            started=self._started,
+            started=_how([*self._starts.values()]),
+            alone=recipe.method == "full" or self._alone(),
             stops=frozenset({"te", "emb"} if recipe.method == "pivotal" else {"te"}),
         )
+
+    def _alone(self) -> bool:
+        merged = any(one.changes for one in self._starts.values())
+        low = self._recipe.method in ("lora", "dora", "pivotal")
+        return not merged or (low and all(one.whole for one in self._starts.values()))
 
     def _chosen(self) -> list[tuple[str, nn.Module]]:
         chosen = [(MODEL, self._denoiser)] if self._recipe.train_denoiser else []
@@ -188,12 +230,24 @@ class _Making:
 
 
 def _matrices(
-    family: str, found: Sequence[tuple[str, nn.Module, small.Adapted]]
-) -> dict[str, torch.Tensor]:
+    family: str,
+    before: Mapping[str, nn.Module],
+    found: Mapping[str, Mapping[str, Any]],
+    starts: Mapping[str, Start],
+) -> dict[str, dict[str, torch.Tensor]]:
     made: dict[str, torch.Tensor] = {}
-    for part, network, one in found:
-        made |= kohya.matrices(family, part, network, one.layers)
-    return made
+    for part, network in before.items():
+        carried = starts[part].carried if part in starts else {}
+        if part in found or carried:
+            made |= kohya.matrices(family, part, network, found.get(part, {}), carried)
+    return {"lora": made}
+
+
+def _how(starts: Sequence[Start]) -> str:
+    taken = any(one.taken for one in starts)
+    if any(one.changes for one in starts):
+        return "partly" if taken else "merged"
+    return "taken" if taken else ""
 
 
 def _carry(old: nn.Module, new: nn.Module, name: str) -> None:

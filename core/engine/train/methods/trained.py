@@ -57,7 +57,8 @@ class Trained:
     named: Callable[[], Weights]  # all that is trained, float32, as it is published
     frozen: nn.Module | None  # the base's denoiser, where it is there
     tokens: Sequence[Learned] = ()
-    started: str = ""  # how a LoRA was gone on from: "taken", "merged" or not at all
+    started: str = ""  # how a LoRA was gone on from: "taken", "merged", "partly" or not at all
+    alone: bool = True  # what is published needs no LoRA beside it that was gone on from
     stops: frozenset[str] = field(default_factory=lambda: frozenset({"te"}))
 
     @contextmanager
