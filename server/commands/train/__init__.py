@@ -48,8 +48,9 @@ async def _train(parsed: argparse.Namespace, config: Config, recipe: TrainConfig
                 dataset = await teaching.uploaded(client, folder, quiet=parsed.quiet)
                 subjects.append(shown.subject(subject, dataset))
             body = _body(recipe, subjects, parsed.dataset)
+            await watching.ready(client)
             plan = await client.call("POST", "/trainings/plan", body)
-            shown.planned(plan)
+            shown.planned(plan, await _buckets(client, subjects, plan["recipe"]))
             made = None if parsed.plan else await client.call("POST", "/trainings", body)
         except BaseException:
             await teaching.forgotten(client, subjects)
@@ -81,6 +82,19 @@ def _body(
     if len(subjects) == 1:
         return {**body, **subjects[0]}
     return {**body, "subjects": subjects}
+
+
+async def _buckets(
+    client: Client, subjects: list[dict[str, Any]], recipe: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Ask in which sizes the pictures will be trained."""
+    if not recipe["buckets"]:
+        return []
+    query = f"resolution={recipe['resolution']}&step={recipe['bucket_step']}"
+    found = [
+        await client.call("GET", f"/datasets/{subject['dataset']}?{query}") for subject in subjects
+    ]
+    return [bucket for dataset in found for bucket in dataset["buckets"]]
 
 
 async def _told(client: Client, training: dict[str, Any]) -> int:

@@ -18,15 +18,19 @@ def subject(taught: TaughtFolder, dataset: str) -> dict[str, Any]:
     return {**said, "dataset": dataset}
 
 
-def planned(plan: dict[str, Any]) -> None:
-    """Print a plan, and what is worth knowing."""
+def planned(plan: dict[str, Any], buckets: list[dict[str, Any]]) -> None:
+    """Print a plan, and what is worth knowing.
+
+    :param buckets: sizes that pictures are trained in, and how many in each.
+    """
     recipe = plan["recipe"]
+    sizes = ", ".join(f"{one['count']} × {one['width']}×{one['height']}" for one in buckets)
     seconds = plan["seconds"]
     rows = {
         "method": recipe["method"] + (" and text encoder" if recipe["train_text_encoder"] else ""),
         "steps": f"{plan['steps']} ({plan['epochs']:g} times over {plan['pictures']} pictures)",
         "class pictures": f"{plan['class_pictures']} ({recipe['prior']})",
-        "resolution": recipe["resolution"],
+        "resolution": f"{recipe['resolution']}: {sizes}" if sizes else recipe["resolution"],
         "rate": f"{recipe['lr_unet']:g}, {recipe['schedule']}",
         "memory": f"{plan['peak_bytes'] / _GIGA:.1f} GB"
         + (f" of {plan['budget_bytes'] / _GIGA:.1f}" if plan["budget_bytes"] else ""),
@@ -51,8 +55,10 @@ def made(model: dict[str, Any], training: dict[str, Any]) -> None:
 
 
 def stopped(training: dict[str, Any]) -> None:
-    """Print where a run stands that goes on when it is asked to."""
+    """Print where a run stands that made no model, and how it goes on."""
     cli.say(f"stopped at step {training['step']} of {training['steps']}: everything is kept")
+    if training["status"] == "succeeded":
+        return
     cli.say(f"go on: POST /api/v1/trainings/{training['id']}/resume")
 
 

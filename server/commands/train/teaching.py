@@ -70,9 +70,7 @@ async def _sent(client: Client, dataset: str, lying: Lying) -> dict[str, Any] | 
 
 def _report(found: dict[str, Any], refused: list[tuple[str, str]], folder: Folder) -> str:
     captioned = sum(one["caption"] is not None for one in found["kept"])
-    sizes = [f"{one['count']} × {one['width']}×{one['height']}" for one in found["buckets"]]
     lines = [f"{found['count']} pictures, {captioned} with captions"]
-    lines += [f"  in buckets: {', '.join(sizes)}"] if sizes else []
     lines += [f"  left out: {name}: {reason}" for name, reason in refused[:_SHOWN]]
     if len(refused) > _SHOWN:
         lines.append(f"  left out: {len(refused) - _SHOWN} more")

@@ -17,6 +17,20 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 _TOPICS = "jobs,training,system"
+_START = 120.0  # seconds that an engine takes at most until it is ready
+
+
+async def ready(client: Client) -> None:
+    """Wait until the engine has said what its device has; a plan without that knows no memory."""
+    async with client.events("system") as events:
+        await anext(events)  # hello
+        found = await client.call("GET", "/system")
+        if found["engine"]["state"] not in ("starting", "restarting"):
+            return
+        with anyio.move_on_after(_START):
+            async for event in events:
+                if event["type"] == "engine.state" and event["state"] != "starting":
+                    return
 
 
 async def watched(
