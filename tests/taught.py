@@ -138,16 +138,17 @@ def draw(
 
 def ended(server: RunningServer, jobs: Sequence[str]) -> list[str]:
     """Wait for jobs; give the picture of each."""
-    found = []
-    for job in jobs:
-        while True:
-            state = server.client.get(f"{API}/jobs/{job}").raise_for_status().json()
-            if state["ended"] is not None:
-                break
-            time.sleep(0.1)
-        assert state["status"] == "succeeded", state["error"]
-        found.append(state["images"][0])
-    return found
+    return [wait_job(server, job)["images"][0] for job in jobs]
+
+
+def wait_job(server: RunningServer, job: str) -> dict[str, Any]:
+    """Wait until a job has succeeded; give it."""
+    while True:
+        found: dict[str, Any] = server.client.get(f"{API}/jobs/{job}").raise_for_status().json()
+        if found["ended"] is not None:
+            assert found["status"] == "succeeded", found["error"]
+            return found
+        time.sleep(0.05)
 
 
 def picture(server: RunningServer, image: str) -> Image.Image:

@@ -1,6 +1,7 @@
 """Everything about a training by the API alone, on the starter, as a person would go about it."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.running import RunningServer, running
-from tests.taught import API, CLASS, TOKEN, Watcher, make_dataset, wait_ended
+from tests.taught import API, CLASS, TOKEN, Watcher, make_dataset, wait_ended, wait_job
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 STEPS = 120
@@ -86,7 +87,7 @@ def test_a_snapshot_is_tried_and_published_before_the_end_is_chosen(server: Runn
         .raise_for_status()
         .json()["job"]
     )
-    server.wait_job(job)
+    assert wait_job(server, job)["result"]["model"]
     names = {one["name"] for one in client.get(f"{API}/models?kind=lora").json()["items"]}
     assert "early" in names
 
@@ -114,7 +115,5 @@ def test_the_server_may_die_in_the_middle_and_the_run_goes_on_to_the_same_end(
 
 
 def wait_step(server: RunningServer, training: str, step: int) -> None:
-    import time
-
     while server.client.get(f"{API}/trainings/{training}").json()["step"] < step:
         time.sleep(0.05)
