@@ -98,6 +98,7 @@ def test_the_server_may_die_in_the_middle_and_the_run_goes_on_to_the_same_end(
     fields = {"max_steps": 24, "checkpoint_every": 6, "sample_every": 0, "prior": "off"}
     ends = []
     for name in ("whole", "killed"):
+        (tmp_path / name).mkdir()
         with running(tmp_path / name, threads="1") as server:
             dataset = make_dataset(server)
             made = server.client.post(f"{API}/trainings", json=asked(dataset, **fields)).json()
