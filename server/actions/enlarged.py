@@ -63,6 +63,21 @@ def room(
     return [too_many] if too_many else []
 
 
+def beyond(
+    state: State,
+    name: str,
+    built: recipes.Built,
+    source: tuple[int, int] | None,
+    pointer: str,
+) -> list[Problem]:
+    """Say that a built recipe makes more pixels than the server does, on its way or in the end."""
+    return [
+        *named.too_large(state, built.graph, f"{pointer}/width"),
+        *room(state, built.fields, source, pointer),
+        *too_large(state, name, built.fields, source, pointer),
+    ]
+
+
 async def too_large_in(
     state: State,
     principal: Principal,

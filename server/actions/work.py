@@ -127,7 +127,7 @@ async def of_recipe(
             problems += await _of_names(state, name, given, error.problems, pointer)
         raise Invalid(problems=request.pointed([*error.problems, *problems], pointer)) from error
     problems += [one for one in await _of_built(state, built, pointer) if one not in problems]
-    problems += _too_large(state, name, built, source, pointer)
+    problems += enlarged.beyond(state, name, built, source, pointer)
     if problems:
         raise Invalid(problems=request.pointed(problems, pointer))
     axes, cells = await _grid(state, principal, request, runs, built, model, pointer)
@@ -217,21 +217,6 @@ async def of_graph(
     placed = flat.placed(await pictured.resolved(state, principal, wanted)) if wanted else []
     axes, cells = await swept.expand(state, principal, graph, placed, runs, bindings or {})
     return Work(graph=graph, axes=axes, cells=cells, cost=_cost(graph))
-
-
-def _too_large(
-    state: State,
-    name: str,
-    built: recipes.Built,
-    source: tuple[int, int] | None,
-    pointer: str,
-) -> list[Problem]:
-    """Say that a built recipe makes more pixels than the server does, on its way or in the end."""
-    return [
-        *named.too_large(state, built.graph, f"{pointer}/width"),
-        *enlarged.room(state, built.fields, source, pointer),
-        *enlarged.too_large(state, name, built.fields, source, pointer),
-    ]
 
 
 async def _of_built(state: State, built: recipes.Built, pointer: str) -> list[Problem]:
