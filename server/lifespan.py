@@ -26,6 +26,7 @@ from core.paths import Layout, shipped
 from core.records.events import Numbered
 from core.store import events, roots
 from core.store.database import Database
+from core.structs import learn
 from server import catalogue, exposure, housekeeping, library, lock
 from server.catalogue import Keeper
 from server.installer import Installer
@@ -50,6 +51,7 @@ async def opened(
     :param scan: whether the model folders are looked through at once, or only when asked.
     :raises StartError: when the directory is in use, or its database cannot be opened.
     """
+    learn()  # before the database has threads that decode
     settings, layout = config.settings, Layout(config.settings.data_dir)
     ring = LogRing()
     meters = Meters()

@@ -23,6 +23,7 @@ from core.engine import extras
 from core.engine.node import Node, NodeRefused, spec_of
 from core.errors import Problem
 from core.graph.catalogue import Catalogue, NodeSpec
+from core.structs import learn
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class Registry:
                     _collect(found, classes, specs, problems)
             catalogue = structs.replace(self._shipped.catalogue, nodes=specs, problems=problems)
             differs = catalogue != self.nodes.catalogue
+            learn()  # jobs bind nodes on threads of their own
             self.nodes = Nodes(classes=classes, catalogue=catalogue)
             return differs
 
