@@ -6,6 +6,7 @@ Knows the folders of a run and what its command asks for; loads no network.
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import torch
 
 from core.engine.train import capture, fingerprint, folders, manifest, state
@@ -17,6 +18,8 @@ from core.ipc.commands import RunTraining
 from core.records.recipe import Recipe
 
 FINGERPRINT = "fingerprint"  # where it stands among what is kept with a state
+_OF_MEMORY = ("batch", "accumulate", "optimizer", "grad_checkpoint")
+_NARROWED = "narrowed.json"  # in the folder of a run that lacked memory: two recipes
 
 
 def secret_of(command: RunTraining) -> bytes:
@@ -29,6 +32,34 @@ def print_of(command: RunTraining, recipe: Recipe) -> Fingerprint:
     base = command.resources[command.base]
     known = command.hashes.get(command.base) or base.identity
     return fingerprint.taken(recipe, command.subjects, known)
+
+
+def narrowed(command: RunTraining) -> Recipe:
+    """Give the recipe that a run goes on with: as asked, or as it was narrowed before.
+
+    Losses depend on it, so a run that once lacked memory stays as it became.
+    """
+    path = Path(command.folder) / _NARROWED
+    if command.fresh or not newest_step(command) or not path.exists():
+        return command.recipe
+    try:
+        asked, taken = msgspec.json.decode(path.read_bytes(), type=tuple[Recipe, Recipe])
+    except (OSError, msgspec.DecodeError):  # as if it had never lacked any
+        return command.recipe
+    same = {name: getattr(command.recipe, name) for name in _OF_MEMORY}
+    if same != {name: getattr(asked, name) for name in _OF_MEMORY}:
+        return command.recipe  # somebody chose anew
+    change = {name: getattr(taken, name) for name in _OF_MEMORY}
+    return msgspec.structs.replace(command.recipe, **change)
+
+
+def narrow(command: RunTraining, recipe: Recipe) -> None:
+    """Note what became of a recipe for want of memory."""
+    path = Path(command.folder) / _NARROWED
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_bytes(msgspec.json.encode((command.recipe, recipe)))
+    part.replace(path)
 
 
 def newest_step(command: RunTraining) -> int:

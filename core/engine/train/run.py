@@ -41,7 +41,7 @@ class TrainingRun:
         self.result: dict[str, Json] | None = None
         self._nodes = nodes
         self._command = command
-        self._recipe = command.recipe
+        self._recipe = beginning.narrowed(command)
         self._voice = Voice(engine, job, command)
         self._conduct = Conduct(job, command, self._voice)
         self._parked: TrainingParked | None = None
@@ -170,7 +170,10 @@ class TrainingRun:
 
     def _anew(self, change: Callable[[Recipe], Recipe | None]) -> bool:
         """Change what losses depend on: only before anything was kept that depends on it."""
-        return not beginning.newest_step(self._command) and self._with(change)
+        if beginning.newest_step(self._command) or not self._with(change):
+            return False
+        beginning.narrow(self._command, self._recipe)
+        return True
 
     def _degrade(self, rung: str, shortage: Shortage) -> None:
         self.job.degrade(rung, shortage)

@@ -330,6 +330,29 @@ def test_memory_that_is_lacking_at_the_first_step_is_told_and_nothing_is_left(
         engine.wait(JobDone, "again")
 
 
+def test_a_run_that_was_narrowed_for_want_of_memory_goes_on_as_it_became(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    peaks = []
+    for batch in (1, 4):
+        device = BudgetDevice(1 << 40)
+        with studio(tmp_path / f"roomy {batch}", device) as engine:
+            engine.send(
+                command(tiny.folder, tmp_path / f"run {batch}", max_steps=1, batch=batch,
+                        grad_checkpoint=True)
+            )  # fmt: skip
+            engine.wait(JobDone)
+        peaks.append(device.budget.highest)
+    tight = BudgetDevice((3 * peaks[0] + peaks[1]) // 4)
+    with studio(tmp_path / "tight", tight) as engine:
+        engine.send(command(tiny.folder, tmp_path / "run", "first", max_steps=2, batch=4))
+        assert "narrow_batch" in engine.wait(JobDone, "first").degraded
+        tight.budget.limit = 1 << 40
+        engine.send(command(tiny.folder, tmp_path / "run", "second", max_steps=3, batch=4))
+        assert engine.wait(JobDone, "second").result == {"step": 3}
+        assert [step for step, *_ in engine.losses("second")] == [3]
+
+
 def test_activations_are_computed_twice_where_that_is_enough_and_no_loss_changes(
     tiny: Tiny, tmp_path: Path, plain: Losses
 ) -> None:
