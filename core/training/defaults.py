@@ -50,11 +50,11 @@ _PIVOTAL = Defaults(overfit=400, lr_emb=1e-3)
 _TINY = {"text": True, "text_bytes": 0}
 
 DEFAULTS: dict[tuple[Method, Size], Defaults] = {
-    ("full", "tiny"): structs.replace(_FULL, lr_unet=1e-4, lr_te=1e-4, **_TINY),
+    ("full", "tiny"): structs.replace(_FULL, lr_unet=1e-4, lr_te=2e-5, **_TINY),
     ("full", "small"): _FULL,
     ("full", "large"): structs.replace(_FULL, text=False),
     ("full", "huge"): structs.replace(_FULL, text=False, prior="off"),
-    ("lora", "tiny"): structs.replace(_LORA, lr_unet=2e-3, lr_te=1e-3, targets="all", **_TINY),
+    ("lora", "tiny"): structs.replace(_LORA, lr_unet=1e-3, lr_te=5e-4, targets="all", **_TINY),
     ("lora", "small"): _LORA,
     ("lora", "large"): _LORA,
     ("lora", "huge"): structs.replace(_LORA, prior="self_distill"),

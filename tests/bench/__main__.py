@@ -24,7 +24,18 @@ SECTIONS = (
     "disk",
 )
 # Only when asked for by name:
-NAMED = ("memory", "speed", "large", "soak", "kills", "starter", "judged", "gpu", "training")
+NAMED = (
+    "memory",
+    "speed",
+    "large",
+    "soak",
+    "kills",
+    "starter",
+    "judged",
+    "gpu",
+    "training",
+    "taught",
+)
 
 
 def main(arguments: list[str]) -> None:

@@ -14,6 +14,8 @@ _TITLES = {
     "large": "A model of 4 GB",
     "ways": "Adapters, control, regions, tiles",
     "judged": "Editing, judged",
+    "taught": "DreamBooth, judged",
+    "training": "A step of training",
 }
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 
