@@ -78,6 +78,12 @@ class Device:
             return torch.cuda.get_device_name(self.torch)
         return _processor()
 
+    def count(self) -> int:
+        """Count the devices of its kind that a training may share: of CPUs the cores."""
+        if self.torch.type == "cuda":
+            return torch.cuda.device_count()
+        return _cores() if self.is_cpu else 1
+
     def total(self) -> int:
         """Count the bytes this process may use: the device's, the machine's for CPU and mps."""
         if self.torch.type == "cuda":
@@ -180,13 +186,18 @@ def set_threads(count: int) -> None:
     """
     if not count and os.environ.get("OMP_NUM_THREADS"):
         return  # torch has read it
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    wanted = count or cores or 1
+    wanted = count or _cores()
     # Never said again what holds already: once it is called, every other thread's operations
     # take twice as long on two cores (its own OpenMP team beside this thread's; 0.65 s a picture
     # against 0.30 s).
     if wanted != torch.get_num_threads():
         torch.set_num_threads(wanted)
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class _Measure:

@@ -244,6 +244,7 @@ class Loop:
             memory_total=device.total(),
             torch=f"{torch.__version__} on Python {platform.python_version()}",
             catalogue=self._registry.nodes.catalogue,
+            devices=device.count(),
         )
 
     def _figures(self) -> Heartbeat:

@@ -43,6 +43,7 @@ class Hello(Report, frozen=True, kw_only=True, tag="hello"):
     memory_total: int  # bytes of the device (of the machine for cpu)
     torch: str
     catalogue: Catalogue
+    devices: int = 1  # of its kind that a training may share; on the CPU processes, a core each
 
 
 class CatalogueChanged(Report, frozen=True, kw_only=True, tag="catalogue_changed"):

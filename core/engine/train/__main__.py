@@ -24,7 +24,8 @@ def main(arguments: list[str]) -> int:
     rank = int(os.environ["LOCAL_RANK"])
     out = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
-    threading.Thread(target=_follow_parent, daemon=True, name="parent").start()
+    ending = threading.Event()
+    threading.Thread(target=_follow_parent, args=(ending,), daemon=True, name="parent").start()
     lock = threading.Lock()
 
     def send(report: AnyReport) -> None:
@@ -35,7 +36,7 @@ def main(arguments: list[str]) -> int:
 
     job = launch.command.job
     try:
-        step = member.train(launch, rank, send)
+        step = member.train(launch, rank, send, ending)
     except HeliographError as error:
         if rank == 0:
             send(JobFailed(job=job, code=error.name, params=error.params,
@@ -46,10 +47,10 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _follow_parent() -> None:
-    """End with whoever started this, however deep torch waits for the others."""
+def _follow_parent(ending: threading.Event) -> None:
+    """Hear that the run is to end; end with whoever started this, however deep torch waits."""
     while os.read(0, 1024):  # unbuffered, so that nobody waits for a lock of it at the end
-        pass
+        ending.set()
     os._exit(1)
 
 

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, BinaryIO, cast
@@ -24,6 +24,7 @@ from core.ipc.commands import RunTraining
 from core.ipc.frames import FrameError
 from core.ipc.reports import AnyReport, JobDone, JobFailed
 
+END = b"end\n"  # what asks a process to end after its step
 _GRACE = 10.0  # seconds that the others have once one has ended
 _TRIES = 3  # starts in a row of which none got beyond the last checkpoint
 
@@ -42,12 +43,14 @@ def run(
     told: Callable[[AnyReport], None],
     newest: Callable[[], int],
     started: Callable[[list[int]], None] = lambda pids: None,
+    wanted: Callable[[], bool] = lambda: False,
 ) -> int:
     """Train to the last step, whatever becomes of single processes; give the steps done.
 
     :param told: takes the reports of the first process, but for how it ended.
     :param newest: gives the step of the newest whole checkpoint.
     :param started: is told the processes, each time.
+    :param wanted: asked at each report whether the run is to end after the step it takes.
     :raises JobError: as the run failed; ``processes_lost`` where they die and get no further.
     """
     with tempfile.TemporaryDirectory(prefix="heliograph-") as folder:
@@ -55,7 +58,7 @@ def run(
         file.write_bytes(msgspec.json.encode(launch))
         tries, reached = 0, newest()
         while tries < _TRIES:
-            last = _once(launch, file, told, started)
+            last = _once(launch, file, told, started, wanted)
             if isinstance(last, JobDone):
                 return int(str((last.result or {}).get("step", 0)))
             if isinstance(last, JobFailed):
@@ -71,12 +74,13 @@ def _once(
     file: Path,
     told: Callable[[AnyReport], None],
     started: Callable[[list[int]], None],
+    wanted: Callable[[], bool],
 ) -> JobDone | JobFailed | None:
     """Start the processes and follow the first; ``None`` where they were lost."""
     processes = [_start(launch, file, rank, port) for port in [_port()] for rank in _ranks(launch)]
     try:
         started([process.pid for process in processes])
-        return _followed(processes[0], told)
+        return _followed(processes, told, wanted)
     finally:
         for process in processes:
             if process.stdin is not None:
@@ -86,16 +90,30 @@ def _once(
 
 
 def _followed(
-    first: "subprocess.Popen[bytes]", told: Callable[[AnyReport], None]
+    processes: "Sequence[subprocess.Popen[bytes]]",
+    told: Callable[[AnyReport], None],
+    wanted: Callable[[], bool],
 ) -> JobDone | JobFailed | None:
-    assert first.stdout is not None
-    stream = cast(BinaryIO, first.stdout)
+    stream = cast(BinaryIO, processes[0].stdout)
+    asked = False
     with suppress(FrameError):
         while (report := frames.read_report(stream)) is not None:
             if isinstance(report, JobDone | JobFailed):
                 return report
             told(report)
+            if not asked and wanted():
+                asked = True
+                for process in processes:
+                    _ask(process)
     return None
+
+
+def _ask(process: "subprocess.Popen[bytes]") -> None:
+    """Ask a process to end after this step; one that is gone was lost."""
+    assert process.stdin is not None
+    with suppress(OSError):
+        process.stdin.write(END)
+        process.stdin.flush()
 
 
 def _start(launch: Launch, file: Path, rank: int, port: int) -> "subprocess.Popen[bytes]":

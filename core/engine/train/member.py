@@ -6,10 +6,12 @@ process keeps checkpoints and tells. Class pictures were drawn before, since nob
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import torch
 from PIL import Image as Pillow
+from pytorch_lightning import Callback, Trainer
 
 from core.engine.models import load
 from core.engine.models.families import MODEL, VAE, family_of
@@ -37,10 +39,26 @@ Send = Callable[[AnyReport], None]
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def train(launch: Launch, rank: int, send: Send) -> int:
+class _Ending(Callback):  # type: ignore[misc]  # it has no types
+    """Ends the run after a step, in all processes after the same one, where one was asked to."""
+
+    def __init__(self, asked: Event) -> None:
+        self._asked = asked
+        self._step = -1
+
+    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        if trainer.global_step == self._step:  # amid what is accumulated
+            return
+        self._step = trainer.global_step
+        if trainer.strategy.reduce_boolean_decision(self._asked.is_set(), all=False):
+            trainer.should_stop = True
+
+
+def train(launch: Launch, rank: int, send: Send, ending: Event) -> int:
     """Take this process's share of every step; give the steps done.
 
     :param send: of the first process; others' is not called.
+    :param ending: set when the run is to end after the step that it takes.
     :raises HeliographError: when it cannot be done.
     """
     command, recipe = launch.command, launch.command.recipe
@@ -70,7 +88,7 @@ def train(launch: Launch, rank: int, send: Send) -> int:
             examples=_examples(base, method, command),
             draws=Counter(recipe.seed),
             device=device,
-            callbacks=[kept],
+            callbacks=[_Ending(ending), kept],
             start=loaded,
             devices=launch.count,
             judge=guard.Guard(voice.warn, scaled=recipe.precision == "float16"),

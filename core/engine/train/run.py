@@ -16,9 +16,11 @@ from core.engine.ladder import Rung, Shortage, climb
 from core.engine.registry import Nodes
 from core.engine.steering import Reason
 from core.engine.train import beginning, finish
+from core.engine.train.callbacks.control import End
 from core.engine.train.callbacks.hold import Hold
 from core.engine.train.conduct import Conduct, Crowded
 from core.engine.train.session import Learned, Session
+from core.engine.train.shared import Shared
 from core.engine.train.voice import Voice
 from core.ipc.commands import RunTraining
 from core.ipc.reports import Fatal, JobCanceled, JobDone, JobFailed, TrainingParked
@@ -124,17 +126,32 @@ class TrainingRun:
             self.engine, self._nodes, self.job, self._command, self._recipe, self._conduct,
             self._voice,
         )  # fmt: skip
+        if self._recipe.parallel > 1 and (end := self._shared(session)) is not None:
+            self._ended(end, beginning.newest_step(self._command))
+            return
         with session.learned() as learned:
-            if learned.end == "stopped":
-                self.result = {"step": learned.step, "stopped": True}
-            elif learned.end is not None:
-                self._park(learned.end, learned.step)
+            if learned.end is not None:
+                self._ended(learned.end, learned.step)
             else:
                 self._publish(learned, session.hold)
         # Not before: until here the networks are the run's, under an identity of its own.
         if self.made:
             with session.hold.working("publish"):
                 finish.adopt(self.engine, self._command, self._recipe, learned.method, self.made)
+
+    def _shared(self, session: Session) -> End:
+        """Let processes take the steps; what follows their last one is this job's own."""
+        shared = Shared(self.engine, self.job, self._command, self._recipe, self._voice)
+        if shared.left:
+            session.prepare()
+        return shared.drive()
+
+    def _ended(self, end: End, step: int) -> None:
+        """Note why a run ended before its last step."""
+        if end == "stopped":
+            self.result = {"step": step, "stopped": True}
+        elif end is not None:
+            self._park(end, step)
 
     def _publish(self, learned: Learned, hold: Hold) -> None:
         self.result = {"step": learned.step}

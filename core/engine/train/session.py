@@ -95,6 +95,16 @@ class Session:
             measured=lambda: engine.reserve.working(self._need()), free=engine.device.free,
         )  # fmt: skip
 
+    def prepare(self) -> None:
+        """Draw and encode what the steps are fed with, into the cache; nothing stays in memory.
+
+        :raises HeliographError: when it cannot be done.
+        """
+        with self._opening().opened() as opening:
+            base = opening.base()
+            method = self._made(base)
+            self._examples(opening, self._slim(opening, base, method), method)
+
     @contextmanager
     def learned(self) -> Iterator[Learned]:
         """Train; what was learned is there, on the device, until the block ends.
@@ -103,10 +113,7 @@ class Session:
         :raises HeliographError: when it cannot be done.
         """
         with ExitStack() as stack:
-            opening = Opening(
-                self._engine, self._job, self._source, precise=self._recipe.method == "full"
-            )
-            stack.enter_context(opening.opened())
+            opening = stack.enter_context(self._opening().opened())
             loaded, changed = beginning.begun(self._command, self._recipe)
             for line in changed:
                 self._voice.warn("resume_changed", {"change": line})
@@ -121,6 +128,10 @@ class Session:
             mean = _Mean(loaded)
             step, end = self._driven(base, method, examples, drawing, loaded, mean)
             yield Learned(step, end, method, mean.known)
+
+    def _opening(self) -> Opening:
+        precise = self._recipe.method == "full"
+        return Opening(self._engine, self._job, self._source, precise=precise)
 
     def _need(self) -> Need:
         """Name what a forward, its way back and a step take of memory."""
