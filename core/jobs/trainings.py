@@ -11,6 +11,7 @@ from core.graph.catalogue import Resources
 from core.ipc.commands import RunTraining, TaughtPicture, TaughtSubject
 from core.jobs.resolve import Resolver
 from core.paths import Layout
+from core.records.model import ModelDefaults
 from core.records.recipe import Recipe
 from core.records.training import Subject
 from core.store import models, trainings
@@ -66,6 +67,7 @@ def command_of(
     taught = trainings.pictures(connection, run.row)
     taught += [[] for _ in run.shown.subjects[len(taught) :]]
     blobs = Blobs(layout.blobs)
+    base = models.find(connection, run.shown.base_model, "checkpoint")
     return RunTraining(
         job=job,
         training=run.shown.id,
@@ -81,7 +83,7 @@ def command_of(
         folder=str(layout.trainings / run.shown.id),
         cache=str(layout.training_cache),
         making=str(layout.making),
-        defaults=models.get(connection, run.shown.base_model).defaults,
+        defaults=ModelDefaults() if base is None else base.defaults,
     ), []
 
 

@@ -16,7 +16,7 @@ _ADAPTER = re.compile(
 )
 _ONLY = (  # names that only one family has, the most telling first
     (re.compile(r"single_transformer_blocks[._]|double_blocks[._]|single_blocks[._]"), "flux"),
-    (re.compile(r"joint_blocks[._]"), "sd3"),
+    (re.compile(r"joint_blocks[._]|^lycoris_transformer_blocks_\d+_attn"), "sd3"),
     (re.compile(r"lora_te2_|text_encoder_2\.|add_embedding|label_emb"), "sdxl"),
 )  # fmt: skip
 _STREAMS = re.compile(

@@ -127,6 +127,18 @@ def test_layers_that_are_several_of_ours_are_whole_with_some_of_them_untrained(
         assert torch.allclose(drawn(base, folders[family], made, tmp_path), live, **CLOSE)
 
 
+def whole(known: Mapping[str, Any]) -> dict[str, Any]:
+    """Name what a list of the matrices of queries, keys and values leaves out of each attention."""
+    modules = {name.partition(".")[0] for name in known}
+    beside = {module.replace("_qkv", "_proj"): module for module in modules}
+    parts = {"lora_down.weight": (0, 0), "lora_up.weight": (0, 0), "alpha": ()}
+    added = {
+        f"{module}.{part}": shape
+        for module in modules | beside.keys() for part, shape in parts.items()
+    }  # fmt: skip
+    return {**added, **known}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("family", bases.WRITERS)
 def test_names_are_those_that_kohyas_trainer_writes(
@@ -138,7 +150,7 @@ def test_names_are_those_that_kohyas_trainer_writes(
         "sd1": keys.shapes("sd15-lora-kohya-text") | keys.shapes("sd15-lora-kohya"),
         "sdxl": keys.shapes("sdxl-lora-kohya"),
         "flux": json.loads((FLUX / "flux_lora_kohya_with_te1.json").read_text("utf-8")),
-        "sd3": keys.shapes("sd3-lora-kohya"),
+        "sd3": whole(keys.shapes("sd3-lora-kohya")),
     }[family]
 
     (made,) = published(run.weights(), about(folders[family], family, asked), tmp_path)
