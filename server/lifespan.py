@@ -51,7 +51,6 @@ async def opened(
     :param scan: whether the model folders are looked through at once, or only when asked.
     :raises StartError: when the directory is in use, or its database cannot be opened.
     """
-    learn()  # before the database has threads that decode
     settings, layout = config.settings, Layout(config.settings.data_dir)
     ring = LogRing()
     meters = Meters()
@@ -106,6 +105,7 @@ async def opened(
 @asynccontextmanager
 async def _claimed(layout: Layout) -> AsyncIterator[None]:
     """Make a data directory ours: its folders, its lock, and an empty staging."""
+    learn()  # before the database has threads that decode
     with contextlib.ExitStack() as stack:
         with _used(layout):
             layout.make()
