@@ -78,12 +78,6 @@ class Device:
             return torch.cuda.get_device_name(self.torch)
         return _processor()
 
-    def count(self) -> int:
-        """Count the devices of its kind that a training may share: of CPUs the cores."""
-        if self.torch.type == "cuda":
-            return torch.cuda.device_count()
-        return _cores() if self.is_cpu else 1
-
     def total(self) -> int:
         """Count the bytes this process may use: the device's, the machine's for CPU and mps."""
         if self.torch.type == "cuda":
@@ -172,6 +166,13 @@ def give_back(device: Device) -> None:
     if device.torch.type == "cuda":
         torch._C._host_emptyCache()  # what was pinned
     trim()
+
+
+def count(device: Device) -> int:
+    """Count the devices of one's kind that a training may share: of CPUs the cores."""
+    if device.torch.type == "cuda":
+        return torch.cuda.device_count()
+    return _cores() if device.is_cpu else 1
 
 
 def has_bfloat16() -> bool:

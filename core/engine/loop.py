@@ -18,7 +18,7 @@ from core import failpoint
 from core.engine.baton import Baton
 from core.engine.cache import Cache
 from core.engine.context import Engine, Job
-from core.engine.device import Device, give_back, set_threads
+from core.engine.device import Device, count, give_back, set_threads
 from core.engine.diffusion.sampler import SamplingLoop
 from core.engine.heart import Heart
 from core.engine.inbox import Inbox
@@ -244,7 +244,7 @@ class Loop:
             memory_total=device.total(),
             torch=f"{torch.__version__} on Python {platform.python_version()}",
             catalogue=self._registry.nodes.catalogue,
-            devices=device.count(),
+            devices=count(device),
         )
 
     def _figures(self) -> Heartbeat:
