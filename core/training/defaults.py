@@ -1,7 +1,8 @@
 """What the plan chooses where a recipe says nothing: one row for each method and size of model.
 
-The rows of large models are what published runs agree on; that of tiny ones (the starter) was
-tried here, since a model of nine million weights learns nothing at 2e-6. Tune here, nowhere else.
+The rows of large models are what published runs agree on. Those of tiny ones (the starter, of
+fourteen million weights, learns nothing at 2e-6) were tried for LoRA and full, as the bench's
+section ``taught`` shows; for learned tokens they are guesses. Tune here, nowhere else.
 """
 
 from typing import Literal
