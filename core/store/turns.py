@@ -45,12 +45,12 @@ def hold_trainings(tx: Transaction) -> list[int]:
 
 
 def acquit(tx: Transaction, job: str) -> bool:
-    """Clear a running job of what it was suspected of; False when it was not."""
+    """Clear a running job of what it was suspected of, and of crashes; False when of neither."""
     changed = tx.connection.execute(
         """
         UPDATE jobs
-        SET suspect = 0
-        WHERE id = :id AND status = 'running' AND suspect = 1
+        SET suspect = 0, crashes = 0
+        WHERE id = :id AND status = 'running' AND (suspect = 1 OR crashes > 0)
         """,
         {"id": job},
     ).rowcount
