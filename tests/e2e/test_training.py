@@ -13,7 +13,7 @@ from tests.running import RunningServer, running
 from tests.taught import API, CLASS, TOKEN, Watcher, make_dataset, wait_ended, wait_job
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-STEPS = 120
+STEPS = 180
 
 
 @pytest.fixture(scope="module")

@@ -141,6 +141,17 @@ class Kept(Callback):  # type: ignore[misc]  # which has no types here
             self._saved = self._snapped = -1
             raise
 
+    def settle(self) -> None:
+        """Wait for what is being written, and tell what could not be."""
+        step = max(self._saved, self._snapped)
+        try:
+            self.wait()
+        except DiskFull:
+            self._given.warned("disk_full", {"step": step})
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            self._given.warned("checkpoint_unsaved", {"step": step, "reason": reason})
+
     def on_train_end(self, trainer: Trainer, *_: Any) -> None:
         """Keep the end, and see that it is on the disk."""
         self._step = trainer.global_step
@@ -156,7 +167,7 @@ class Kept(Callback):  # type: ignore[misc]  # which has no types here
         if trainer is None or not trainer.is_global_zero:
             return
         self._asked.clear()
-        self._settle()
+        self.settle()
         checkpoint = checkpoint and self._saved != self._step
         snapshot = snapshot and self._snapped != self._step
         if not checkpoint and not snapshot:
@@ -176,17 +187,6 @@ class Kept(Callback):  # type: ignore[misc]  # which has no types here
                 work()
 
         self._writer.write(write)
-
-    def _settle(self) -> None:
-        """Wait for what is being written, and tell what could not be."""
-        step = max(self._saved, self._snapped)
-        try:
-            self.wait()
-        except DiskFull:
-            self._given.warned("disk_full", {"step": step})
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            self._given.warned("checkpoint_unsaved", {"step": step, "reason": reason})
 
     def _checkpoint(self, trainer: Trainer, metric: float | None) -> Callable[[], None]:
         seconds = self._before + self._given.clock() - self._since

@@ -103,6 +103,7 @@ def _run(base: Any, wanted: dict[str, Any]) -> int:
 def _starving(told: dict[str, Any] | None) -> Any:
     from pytorch_lightning import Callback, Trainer
 
+    from core.engine.train.keeping import Kept
     from tests.disks import Limited, SmallDisk
 
     class Starve(Callback):  # type: ignore[misc]
@@ -111,6 +112,9 @@ def _starving(told: dict[str, Any] | None) -> Any:
         def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
             if told is None:
                 return
+            if trainer.global_step in (told["fill"], told["free"]):
+                # what was begun before ends with the room that there was before
+                next(one for one in trainer.callbacks if isinstance(one, Kept)).settle()
             disk = (SmallDisk if told["kind"] == "tmpfs" else Limited)(Path(told["folder"]))
             if trainer.global_step == told["fill"]:
                 disk.fill(os.getpid(), leave=told["leave"])
