@@ -12,13 +12,33 @@ from typing import Any, get_args
 
 from msgspec import NODEFAULT, Struct, inspect
 
+from core.graph.catalogue import Catalogue
 from core.graph.recipes import Generate
 from core.records import events
+from core.records.board import Board
+from core.records.install import Install
+from core.records.preset import Preset
+from core.records.training import Checkpoint, Dataset, DatasetImage, Plan, Sample, Training
+from core.records.workflow import Workflow, WorkflowHead
 from core.store.work import QueueState
+from server.actions.batches import BatchCells
 from server.actions.capabilities import Capabilities
-from server.actions.images import MadeBy
-from server.actions.jobs import Generated
-from server.actions.system import SystemInfo
+from server.actions.graphs import Checked, CheckGraph
+from server.actions.images import Link, MadeBy
+from server.actions.installs import InstallModel
+from server.actions.jobs import Enqueue, Enqueued, Generated
+from server.actions.logs import LogPage
+from server.actions.memory import MemoryInfo
+from server.actions.models import RecommendedModels
+from server.actions.presets import Imported, NewPreset
+from server.actions.sampled import Possible
+from server.actions.selection import Done, ImagesAction
+from server.actions.shelves import Roots
+from server.actions.system import ConfigInfo, NewToken, SystemInfo, TokenList
+from server.actions.tasks import Asked
+from server.actions.taught import Train
+from server.actions.trainings import AskedTraining, Losses
+from server.actions.workflows import NewWorkflow
 from server.problems import ProblemDocument
 
 log = logging.getLogger(__name__)
@@ -43,9 +63,17 @@ export type Hello = {
 """
 FACTS: tuple[type[Struct], ...] = get_args(events.AnyFact)
 FRAMES: tuple[type[Struct], ...] = get_args(events.AnyFrame)
-SENT: tuple[type[Struct], ...] = (Generate,)  # requests: what has a default may lack
+# Requests: what has a default may lack.
+SENT: tuple[type[Struct], ...] = (
+    Generate, Enqueue, CheckGraph, NewWorkflow, NewPreset, ImagesAction, InstallModel, Train,
+)  # fmt: skip
 READ: tuple[type[Struct], ...] = (
-    Generated, MadeBy, QueueState, Capabilities, SystemInfo, ProblemDocument,
+    Generated, Enqueued, BatchCells, MadeBy, Link, Possible, Board, Done, QueueState,
+    Catalogue, Checked, Workflow, WorkflowHead, Preset, Imported,
+    Install, RecommendedModels, Roots, Asked,
+    Dataset, DatasetImage, Training, AskedTraining, Plan, Losses, Sample, Checkpoint,
+    Capabilities, SystemInfo, MemoryInfo, ConfigInfo, TokenList, NewToken, LogPage,
+    ProblemDocument,
 )  # fmt: skip
 # The bytes of a preview follow its header.
 NOT_ON_THE_WIRE: dict[type[Struct], set[str]] = {events.JobPreview: {"data"}}
@@ -72,6 +100,7 @@ class _Writer:
 
     def __init__(self) -> None:
         self.blocks: dict[str, str] = {}
+        self._kinds: dict[str, type[Struct]] = {}
 
     def name(self, info: inspect.Type) -> str:
         """Spell a type; a struct is written down once and called by its name."""
@@ -95,6 +124,8 @@ class _Writer:
 
     def _struct(self, info: inspect.StructType) -> None:
         kind = info.cls
+        if self._kinds.setdefault(kind.__name__, kind) is not kind:
+            raise TypeError(f"two structs are called {kind.__name__}")
         if kind.__name__ in self.blocks:
             return
         self.blocks[kind.__name__] = ""  # its place, before those it names

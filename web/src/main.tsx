@@ -13,6 +13,7 @@ import { goLive } from "./state/live";
 import { reduce } from "./state/reducer";
 import { keep, restored, storage } from "./state/saved";
 import { createStore, StudioContext } from "./state/store";
+import { createTools } from "./state/tools";
 
 /** Open the page: what was left here, the words, then the line to the server. */
 async function open(): Promise<void> {
@@ -22,12 +23,9 @@ async function open(): Promise<void> {
   const chosen = firstLanguage(store.get().preferences.language, navigator.languages);
   const words = await createWords(chosen);
   let live: Connection | null = null;
-  const actions = createActions(
-    store,
-    createHttp(() => words.language),
-    (key, params) => words.t(key, params ?? {}),
-    connect,
-  );
+  const http = createHttp(() => words.language);
+  const tools = createTools(store, http, (key, params) => words.t(key, params ?? {}));
+  const actions = createActions(tools, connect);
 
   function connect(): void {
     live?.close();
@@ -52,7 +50,7 @@ async function open(): Promise<void> {
   createRoot(root).render(
     <StrictMode>
       <I18nextProvider i18n={words}>
-        <StudioContext value={{ store, actions }}>
+        <StudioContext value={{ store, tools, actions }}>
           <Root />
         </StudioContext>
       </I18nextProvider>

@@ -30,7 +30,7 @@ export type Connection = {
   close: () => void;
 };
 
-export const TOPICS = "jobs,previews,gallery,models,system";
+export const TOPICS = "jobs,previews,training,gallery,models,system";
 const DELAYS = [500, 1000, 2000, 4000, 8000, 10_000]; // milliseconds
 const PING = 20_000;
 const SILENCE = 45_000; // a line that says nothing for so long is dead

@@ -96,6 +96,210 @@ export type ImagePromptUse = {
   end: number;
 };
 
+/** Jobs from a graph or a recipe, and how they vary. */
+export type Enqueue = {
+  graph?: Graph | null;
+  recipe?: Record<string, unknown> | null;
+  sweep?: Sweep | null;
+  runs?: number;
+  priority?: number;
+  board?: string | null;
+  exact?: boolean;
+  max_rows?: number | null;
+};
+
+/** A directed acyclic graph of nodes; sinks are its results. */
+export type Graph = {
+  nodes: GraphNode[];
+  format: number;
+};
+
+/** One node: its type, its settings, and what is wired into its input ports. */
+export type GraphNode = {
+  id: string;
+  type: string;
+  version: number;
+  settings: Record<string, unknown>;
+  inputs: Record<string, [string, string]>;
+};
+
+/** Axes and how they combine. */
+export type Sweep = {
+  axes: Axis[];
+  mode: "product" | "zip";
+};
+
+/** One swept setting and its values; or, with ``zip`` alone, axes that advance together. */
+export type Axis = {
+  setting: string;
+  node: string | null;
+  values: unknown[] | Span;
+  replace: string | null;
+  zip: Axis[];
+};
+
+/** Values by rule: a run of numbers, seeds drawn by chance, pictures of a board or a folder. */
+export type Span = {
+  start: number | null;
+  count: number | null;
+  stop: number | null;
+  step: number;
+  random: number | null;
+  board: string | null;
+  folder: string | null;
+};
+
+/** A graph as it would be sent. */
+export type CheckGraph = {
+  graph: Graph;
+};
+
+/** A workflow as it is saved; its graph need not be one that runs. */
+export type NewWorkflow = {
+  name: string;
+  description?: string;
+  graph: Graph;
+  inputs?: WorkflowInput[];
+  outputs?: WorkflowOutput[];
+  layout?: Record<string, unknown>;
+  tags?: string[];
+};
+
+/** A setting that a run may fill; entries of one name are one input that fills several. */
+export type WorkflowInput = {
+  name: string;
+  node: string;
+  setting: string;
+  label: string;
+};
+
+/** A result that has a name. */
+export type WorkflowOutput = {
+  name: string;
+  node: string;
+  port: string;
+};
+
+/** A preset as it is saved: words around a prompt, settings, or both. */
+export type NewPreset = {
+  name: string;
+  prompt?: string;
+  negative_prompt?: string;
+  settings?: Record<string, unknown>;
+};
+
+/** One action on many pictures. */
+export type ImagesAction = {
+  ids: string[];
+  action: "delete" | "delete_forever" | "move" | "restore" | "star" | "unstar";
+  board?: string | null;
+};
+
+/** Where a model is to come from. */
+export type InstallModel = {
+  source: string;
+  name?: string | null;
+  in_place?: boolean;
+  sha256?: string | null;
+};
+
+/** A training: what is taught, to which model, and the fields of its recipe. */
+export type Train = {
+  method?: "dora" | "embedding" | "full" | "lokr" | "lora" | "pivotal";
+  rank?: number | null;
+  alpha?: number | null;
+  targets?: "all" | "attention" | "attention_feed_forward" | null;
+  start_lora?: string | null;
+  token_vectors?: number;
+  token_start?: string | null;
+  train_denoiser?: boolean;
+  train_text_encoder?: boolean | null;
+  te_stop_fraction?: number | null;
+  optimizer?: "adafactor" | "adamw" | "adamw8bit" | "came" | "prodigy" | null;
+  lr_unet?: number | null;
+  lr_te?: number | null;
+  lr_emb?: number | null;
+  weight_decay?: number;
+  betas?: [number, number];
+  eps?: number;
+  clip?: number;
+  schedule?: "constant" | "cosine" | "cosine_restarts" | "linear" | "polynomial" | null;
+  warmup?: number | null;
+  ema?: number | null;
+  max_steps?: number | null;
+  batch?: number;
+  class_per_instance?: number;
+  accumulate?: number;
+  prior?: "images" | "live" | "off" | "self_distill" | null;
+  prior_weight?: number;
+  num_class_images?: number;
+  prior_steps?: number;
+  prior_guidance?: number;
+  captions?: "auto" | "json" | "off" | "text";
+  caption_dropout?: number | null;
+  templates?: string[];
+  repeats?: number;
+  resolution?: number | null;
+  buckets?: boolean;
+  bucket_step?: number;
+  crop?: "center" | "random";
+  crop_variants?: number;
+  flip?: boolean;
+  transparency?: "black" | "gray" | "mask" | "random" | "white";
+  mask_background?: number;
+  held_out?: number;
+  snr_gamma?: number | null;
+  noise_offset?: number;
+  ztsnr?: boolean;
+  huber?: number;
+  timesteps?: "logit_normal" | "uniform" | null;
+  precision?: "bfloat16" | "float16" | "float32" | null;
+  grad_checkpoint?: boolean | null;
+  quantize?: "fp8" | "int8" | "nf4" | "none" | null;
+  compile?: boolean;
+  cache_latents?: boolean;
+  cache_text?: boolean;
+  seed?: number;
+  deterministic?: boolean;
+  checkpoint_every?: number;
+  checkpoint_minutes?: number;
+  keep_last?: number;
+  snapshot_every?: number;
+  sample_every?: number;
+  sample_prompts?: string[];
+  validate_every?: number;
+  trackers?: ("csv" | "tensorboard" | "wandb")[];
+  on_nan?: "rollback" | "stop";
+  parallel?: number;
+  name?: string | null;
+  dataset?: string | null;
+  token?: string;
+  class_word?: string;
+  subjects?: Subject[];
+  instance_prompt?: string | null;
+  class_prompt?: string | null;
+  base_model?: string;
+  sweep?: Sweep | null;
+  branch_from?: BranchFrom | null;
+  priority?: number;
+};
+
+/** One thing that a run teaches: which pictures show it, and what it is called. */
+export type Subject = {
+  dataset: string;
+  token: string;
+  class_word: string;
+  instance_prompt: string | null;
+  class_prompt: string | null;
+};
+
+/** Another run's state to begin with. */
+export type BranchFrom = {
+  training: string;
+  checkpoint: string | number;
+  trust: boolean;
+};
+
 /** The jobs of one request; with its pictures where the caller waited for them. */
 export type Generated = {
   batch: string;
@@ -170,25 +374,62 @@ export type Image = {
   thumbnail_url: string;
 };
 
+/** What came of it: the first 200 ids; the rest is found by the batch. */
+export type Enqueued = {
+  batch: string;
+  count: number;
+  jobs: string[];
+};
+
+/** A batch with a page of its cells, in the order of its axes: the last turns fastest. */
+export type BatchCells = {
+  id: string;
+  count: number;
+  counts: Record<string, number>;
+  retried: number;
+  max_rows: number | null;
+  axes: Axis[];
+  recipe: Record<string, unknown> | null;
+  graph: Graph;
+  created: string;
+  ended: string | null;
+  eta_seconds: number | null;
+  owner: string;
+  cells: Job[];
+  next: string | null;
+};
+
 /** How to make a picture again: the fields of its recipe if it has one, and its graph. */
 export type MadeBy = {
   recipe: Record<string, unknown> | null;
   graph: Graph;
 };
 
-/** A directed acyclic graph of nodes; sinks are its results. */
-export type Graph = {
-  nodes: GraphNode[];
-  format: number;
+/** A link that works without a token until it expires. */
+export type Link = {
+  url: string;
 };
 
-/** One node: its type, its settings, and what is wired into its input ports. */
-export type GraphNode = {
+/** How models of a family can be sampled. */
+export type Possible = {
+  samplers: string[];
+  schedules: string[];
+  seamless: boolean;
+};
+
+/** One board. */
+export type Board = {
   id: string;
-  type: string;
-  version: number;
-  settings: Record<string, unknown>;
-  inputs: Record<string, [string, string]>;
+  name: string;
+  count: number;
+  cover: string | null;
+  created: string;
+  owner: string;
+};
+
+/** Which pictures it worked for; the others are gone, or not yours. */
+export type Done = {
+  done: string[];
 };
 
 /** The queue at a glance. */
@@ -197,6 +438,386 @@ export type QueueState = {
   paused: boolean;
   reason: string | null;
   eta_seconds: number | null;
+};
+
+/** Every node type, the samplers, and what is wrong with users' files. */
+export type Catalogue = {
+  nodes: Record<string, NodeSpec>;
+  samplers: string[];
+  schedules: string[];
+  problems: Problem[];
+  lacking: string[];
+};
+
+/** All that anybody but the engine knows of a node type. */
+export type NodeSpec = {
+  type: string;
+  version: number;
+  title: string;
+  category: string;
+  doc: string;
+  pure: boolean;
+  sink: boolean;
+  settings: Record<string, unknown>;
+  inputs: Port[];
+  outputs: Port[];
+  source: string;
+};
+
+/** One input or output of a node. */
+export type Port = {
+  name: string;
+  types: string[];
+  required: boolean;
+  doc: string;
+};
+
+/** Everything that keeps it from running; empty when nothing does. */
+export type Checked = {
+  problems: Problem[];
+};
+
+/** One saved graph, with names for what goes in and what comes out. */
+export type Workflow = {
+  id: string;
+  name: string;
+  description: string;
+  version: number;
+  inputs: WorkflowInput[];
+  outputs: WorkflowOutput[];
+  tags: string[];
+  created: string;
+  changed: string;
+  owner: string;
+  graph: Graph;
+  layout: Record<string, unknown>;
+};
+
+/** What a list tells of a workflow: all but the graph. */
+export type WorkflowHead = {
+  id: string;
+  name: string;
+  description: string;
+  version: number;
+  inputs: WorkflowInput[];
+  outputs: WorkflowOutput[];
+  tags: string[];
+  created: string;
+  changed: string;
+  owner: string;
+};
+
+/** One prompt style, with or without saved settings. */
+export type Preset = {
+  id: string;
+  name: string;
+  prompt: string;
+  negative_prompt: string;
+  settings: Record<string, unknown>;
+  created: string;
+  changed: string;
+  owner: string;
+};
+
+/** What became of a file's styles. */
+export type Imported = {
+  items: Preset[];
+  skipped: Skipped[];
+};
+
+/** A style that was not taken in, and why. */
+export type Skipped = {
+  name: string;
+  code: string;
+};
+
+/** One install: where the model comes from, how far it is, what came of it. */
+export type Install = {
+  id: string;
+  source: string;
+  status: "canceled" | "done" | "downloading" | "failed" | "paused" | "queued" | "resolving" | "verifying";
+  reason: "asked" | "disk_full" | null;
+  name: string | null;
+  in_place: boolean;
+  revision: string | null;
+  files: InstallFile[];
+  bytes: number;
+  total: number | null;
+  per_second: number;
+  eta_seconds: number | null;
+  error: Problem | null;
+  model: string | null;
+  owner: string;
+  created: string;
+  started: string | null;
+  ended: string | null;
+};
+
+/** One file of an install. */
+export type InstallFile = {
+  name: string;
+  bytes: number | null;
+  sha256: string | null;
+};
+
+/** Models to begin with. */
+export type RecommendedModels = {
+  items: Recommended[];
+};
+
+/** One model that is worth to begin with. */
+export type Recommended = {
+  name: string;
+  family: string;
+  kind: "checkpoint" | "clip_vision" | "controlnet" | "embedding" | "ip_adapter" | "lora" | "other" | "restorer" | "text_encoder" | "upscaler" | "vae";
+  source: string;
+  about_bytes: number;
+  licence: string;
+  licence_link: string;
+  gated: boolean | null;
+  memory: number | null;
+  about: string;
+};
+
+/** The folders that were added by hand. */
+export type Roots = {
+  items: ModelRoot[];
+};
+
+/** A folder of models that was added by hand; its files are used in place. */
+export type ModelRoot = {
+  id: string;
+  path: string;
+  created: string;
+};
+
+/** The job that does it; `result` of it says what came of it. */
+export type Asked = {
+  batch: string;
+  job: string;
+};
+
+/** Pictures of a subject. */
+export type Dataset = {
+  id: string;
+  name: string;
+  count: number;
+  kept: DatasetImage[];
+  next: string | null;
+  quarantined: Quarantined[];
+  quarantined_count: number;
+  bytes: number;
+  buckets: Bucket[];
+  created: string;
+  owner: string;
+};
+
+/** A picture of a dataset, turned upright and decoded in full. */
+export type DatasetImage = {
+  kind: "kept";
+  id: string;
+  file: string;
+  width: number;
+  height: number;
+  bytes: number;
+  sha256: string;
+  caption: string | null;
+  transparent: boolean;
+  held_out: boolean;
+  notes: Warned[];
+  url: string;
+  thumbnail_url: string;
+  preview_url: string;
+};
+
+/** Something that is worth knowing before a run, or during it; words are those of `code`. */
+export type Warned = {
+  code: string;
+  params: Record<string, string | number | null>;
+  message: string;
+};
+
+/** A file that is not trained on, and why. */
+export type Quarantined = {
+  kind: "quarantined";
+  id: string;
+  file: string;
+  code: string;
+  params: Record<string, string | number | null>;
+  message: string;
+};
+
+/** A size that pictures are trained in. */
+export type Bucket = {
+  width: number;
+  height: number;
+  count: number;
+};
+
+/** A run, over all the jobs that it took. */
+export type Training = {
+  id: string;
+  name: string;
+  job: string;
+  status: "canceled" | "failed" | "paused" | "queued" | "running" | "stopped" | "succeeded";
+  base_model: string;
+  dataset: string;
+  subjects: Subject[];
+  token: string;
+  class_word: string;
+  method: "dora" | "embedding" | "full" | "lokr" | "lora" | "pivotal";
+  recipe: Recipe;
+  plan: Plan | null;
+  step: number;
+  steps: number;
+  loss: number | null;
+  eta_seconds: number | null;
+  model: string | null;
+  parent: string | null;
+  sweep: string | null;
+  warnings: Warned[];
+  error: Problem | null;
+  created: string;
+  ended: string | null;
+  owner: string;
+};
+
+/** What a run does; null is chosen by the plan. */
+export type Recipe = {
+  method: "dora" | "embedding" | "full" | "lokr" | "lora" | "pivotal";
+  rank: number | null;
+  alpha: number | null;
+  targets: "all" | "attention" | "attention_feed_forward" | null;
+  start_lora: string | null;
+  token_vectors: number;
+  token_start: string | null;
+  train_denoiser: boolean;
+  train_text_encoder: boolean | null;
+  te_stop_fraction: number | null;
+  optimizer: "adafactor" | "adamw" | "adamw8bit" | "came" | "prodigy" | null;
+  lr_unet: number | null;
+  lr_te: number | null;
+  lr_emb: number | null;
+  weight_decay: number;
+  betas: [number, number];
+  eps: number;
+  clip: number;
+  schedule: "constant" | "cosine" | "cosine_restarts" | "linear" | "polynomial" | null;
+  warmup: number | null;
+  ema: number | null;
+  max_steps: number | null;
+  batch: number;
+  class_per_instance: number;
+  accumulate: number;
+  prior: "images" | "live" | "off" | "self_distill" | null;
+  prior_weight: number;
+  num_class_images: number;
+  prior_steps: number;
+  prior_guidance: number;
+  captions: "auto" | "json" | "off" | "text";
+  caption_dropout: number | null;
+  templates: string[];
+  repeats: number;
+  resolution: number | null;
+  buckets: boolean;
+  bucket_step: number;
+  crop: "center" | "random";
+  crop_variants: number;
+  flip: boolean;
+  transparency: "black" | "gray" | "mask" | "random" | "white";
+  mask_background: number;
+  held_out: number;
+  snr_gamma: number | null;
+  noise_offset: number;
+  ztsnr: boolean;
+  huber: number;
+  timesteps: "logit_normal" | "uniform" | null;
+  precision: "bfloat16" | "float16" | "float32" | null;
+  grad_checkpoint: boolean | null;
+  quantize: "fp8" | "int8" | "nf4" | "none" | null;
+  compile: boolean;
+  cache_latents: boolean;
+  cache_text: boolean;
+  seed: number;
+  deterministic: boolean;
+  checkpoint_every: number;
+  checkpoint_minutes: number;
+  keep_last: number;
+  snapshot_every: number;
+  sample_every: number;
+  sample_prompts: string[];
+  validate_every: number;
+  trackers: ("csv" | "tensorboard" | "wandb")[];
+  on_nan: "rollback" | "stop";
+  parallel: number;
+};
+
+/** What a run will do and take, before it does. */
+export type Plan = {
+  steps: number;
+  epochs: number;
+  pictures: number;
+  class_pictures: number;
+  recipe: Recipe;
+  peak_bytes: number;
+  budget_bytes: number;
+  checkpoint_bytes: number;
+  seconds: number | null;
+  yields: "park" | "stay";
+  warnings: Warned[];
+};
+
+/** The training and its job; of a sweep all of them, and what they share. */
+export type AskedTraining = {
+  training: string;
+  job: string;
+  batch: string;
+  trainings?: string[];
+  jobs?: string[];
+  sweep?: string | null;
+};
+
+/** A part of the curve, in order of the steps. */
+export type Losses = {
+  items: LossPoint[];
+  next: number | null;
+};
+
+/** The losses of one optimizer step. */
+export type LossPoint = {
+  step: number;
+  loss: number;
+  loss_instance: number;
+  loss_prior: number | null;
+  lr: number;
+  grad_norm: number | null;
+  seconds: number;
+  validation: number | null;
+  rates: Record<string, number>;
+  norms: Record<string, number>;
+  memory_bytes: number;
+};
+
+/** A picture that a run drew of what it knew. */
+export type Sample = {
+  training: string;
+  step: number;
+  image: string;
+  prompt: string;
+  seed: number;
+  role: "asked" | "context" | "drift" | "subject";
+};
+
+/** Resumable state (checkpoint) or usable weights (snapshot) of a run. */
+export type Checkpoint = {
+  id: string;
+  training: string;
+  step: number;
+  kind: "checkpoint" | "snapshot";
+  bytes: number;
+  created: string;
+  metric: number | null;
+  best: boolean;
 };
 
 /** All that a client may offer; it hard-codes none of it. */
@@ -216,13 +837,6 @@ export type Capabilities = {
   language: string;
   topics: string[];
   scopes: string[];
-};
-
-/** How models of a family can be sampled. */
-export type Possible = {
-  samplers: string[];
-  schedules: string[];
-  seamless: boolean;
 };
 
 /** One recipe and the JSON Schema of its fields. */
@@ -267,6 +881,60 @@ export type MemoryInfo = {
   vram_budget: number;
   ram_budget: number;
   models: string[];
+};
+
+/** Every setting; secrets are masked. */
+export type ConfigInfo = {
+  settings: SettingInfo[];
+};
+
+/** One setting: what it is, where its value came from. */
+export type SettingInfo = {
+  name: string;
+  value: unknown;
+  default: unknown;
+  source: "default" | "environment" | "file" | "flag" | "runtime";
+  description: string;
+  live: boolean;
+  schema: Record<string, unknown>;
+};
+
+/** Every token, newest first; never their secrets. */
+export type TokenList = {
+  items: Token[];
+  next: null;
+};
+
+/** A token as it is listed: everything but its secret. */
+export type Token = {
+  id: string;
+  name: string;
+  scopes: ("admin" | "generate" | "read" | "train")[];
+  created: string;
+  last_used: string | null;
+};
+
+/** A token as it is made: its text is shown this once. */
+export type NewToken = {
+  token: Token;
+  text: string;
+};
+
+/** Lines of the log, oldest first. */
+export type LogPage = {
+  items: LogLine[];
+  next: number;
+  boot: string;
+};
+
+/** One line of the log. */
+export type LogLine = {
+  seq: number;
+  at: string;
+  level: string;
+  logger: string;
+  message: string;
+  extra: Record<string, string | number | boolean | null>;
 };
 
 /** An error answer (RFC 9457). */
@@ -538,21 +1206,6 @@ export type TrainingLoss = {
   points: LossPoint[];
 };
 
-/** The losses of one optimizer step. */
-export type LossPoint = {
-  step: number;
-  loss: number;
-  loss_instance: number;
-  loss_prior: number | null;
-  lr: number;
-  grad_norm: number | null;
-  seconds: number;
-  validation: number | null;
-  rates: Record<string, number>;
-  norms: Record<string, number>;
-  memory_bytes: number;
-};
-
 /** A training drew a picture of what it knows so far. */
 export type TrainingSample = {
   type: "training.sample";
@@ -601,13 +1254,6 @@ export type TrainingWarned = {
   training: string;
   step: number;
   warning: Warned;
-};
-
-/** Something that is worth knowing before a run, or during it; words are those of `code`. */
-export type Warned = {
-  code: string;
-  params: Record<string, string | number | null>;
-  message: string;
 };
 
 /** A training ended, and with it the job. */

@@ -5,13 +5,20 @@ import { useSelect } from "../state/store";
 import { Connection } from "./Connection";
 import { useKeys } from "./keys";
 import { Nav } from "./Nav";
-import { useRoute, type Route } from "./route";
+import { pictureOf, useRoute, type Route } from "./route";
 import { Toasts } from "./Toasts";
 
 const GalleryPage = lazy(async () => ({
   default: (await import("../gallery/GalleryPage")).GalleryPage,
 }));
 const FullView = lazy(async () => ({ default: (await import("../gallery/FullView")).FullView }));
+const CanvasPage = lazy(async () => ({ default: (await import("../canvas/CanvasPage")).CanvasPage }));
+const WorkflowPage = lazy(async () => ({
+  default: (await import("../workflow/WorkflowPage")).WorkflowPage,
+}));
+const TrainingPage = lazy(async () => ({
+  default: (await import("../training/TrainingPage")).TrainingPage,
+}));
 const ModelsPage = lazy(async () => ({ default: (await import("../models/ModelsPage")).ModelsPage }));
 const SettingsPage = lazy(async () => ({
   default: (await import("../settings/SettingsPage")).SettingsPage,
@@ -23,6 +30,7 @@ const Shortcuts = lazy(async () => ({ default: (await import("./Shortcuts")).Sho
 export function App(): ReactNode {
   const { t } = useTranslation();
   const route = useRoute();
+  const picture = pictureOf(route);
   const signedOut = useSelect((state) => state.signedOut);
   const [help, setHelp] = useState(false);
   const keys = useMemo(() => ({ "?": () => setHelp(true) }), []);
@@ -43,7 +51,7 @@ export function App(): ReactNode {
         </Suspense>
       </main>
       <Suspense fallback={null}>
-        {route.image && <FullView page={route.page} id={route.image} />}
+        {picture !== null && <FullView page={route.page} id={picture} />}
         {help && <Shortcuts onClose={() => setHelp(false)} />}
         {signedOut && <SignIn />}
       </Suspense>
@@ -53,11 +61,18 @@ export function App(): ReactNode {
 }
 
 function Shown({ route }: { route: Route }): ReactNode {
+  const covered = pictureOf(route) !== null;
   switch (route.page) {
     case "generate":
-      return <GeneratePage covered={route.image !== null} />;
+      return <GeneratePage covered={covered} />;
     case "gallery":
-      return <GalleryPage covered={route.image !== null} />;
+      return <GalleryPage covered={covered} />;
+    case "canvas":
+      return <CanvasPage />;
+    case "workflow":
+      return <WorkflowPage rest={route.rest} />;
+    case "training":
+      return <TrainingPage rest={route.rest} />;
     case "models":
       return <ModelsPage />;
     case "settings":

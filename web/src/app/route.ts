@@ -1,12 +1,12 @@
 import { useSyncExternalStore } from "react";
 
-export const PAGES = ["generate", "gallery", "models", "settings"] as const;
+export const PAGES = ["generate", "canvas", "workflow", "gallery", "training", "models", "settings"] as const;
 export type Page = (typeof PAGES)[number];
-export type Route = { page: Page; image: string | null };
+export type Route = { page: Page; rest: string[] }; // `#/training/<id>/loss` has the rest of two
 
 export function parseRoute(hash: string): Route {
-  const [page, image] = hash.replace(/^#\/?/, "").split("/");
-  return { page: PAGES.find((name) => name === page) ?? "generate", image: image || null };
+  const [page, ...rest] = hash.replace(/^#\/?/, "").split("/").filter(Boolean);
+  return { page: PAGES.find((name) => name === page) ?? "generate", rest };
 }
 
 function subscribe(listener: () => void): () => void {
@@ -19,11 +19,20 @@ export function useRoute(): Route {
   return parseRoute(hash);
 }
 
-export function go(page: Page, image: string | null = null): void {
-  window.location.hash = image ? `/${page}/${image}` : `/${page}`;
+/** Say which picture lies on top of a page that shows pictures. */
+export function pictureOf({ page, rest }: Route): string | null {
+  return page === "generate" || page === "gallery" ? (rest[0] ?? null) : null;
 }
 
-/** Show another picture without another step in the browser's history. */
-export function turn(page: Page, image: string): void {
-  window.location.replace(`#/${page}/${image}`);
+export function hashOf(page: Page, ...rest: string[]): string {
+  return `#/${[page, ...rest].join("/")}`;
+}
+
+export function go(page: Page, ...rest: string[]): void {
+  window.location.hash = hashOf(page, ...rest);
+}
+
+/** Show another part of a page without another step in the browser's history. */
+export function turn(page: Page, ...rest: string[]): void {
+  window.location.replace(hashOf(page, ...rest));
 }

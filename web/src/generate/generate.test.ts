@@ -73,7 +73,7 @@ describe("the keyboard", () => {
 });
 
 it("an address names a page and a picture", () => {
-  expect(parseRoute("#/gallery/01X")).toEqual({ page: "gallery", image: "01X" });
-  expect(parseRoute("")).toEqual({ page: "generate", image: null });
-  expect(parseRoute("#/nowhere")).toEqual({ page: "generate", image: null });
+  expect(parseRoute("#/gallery/01X")).toEqual({ page: "gallery", rest: ["01X"] });
+  expect(parseRoute("")).toEqual({ page: "generate", rest: [] });
+  expect(parseRoute("#/nowhere")).toEqual({ page: "generate", rest: [] });
 });

@@ -1,4 +1,4 @@
-import { idempotencyKey, ProblemError, type Http } from "../api/http";
+import { idempotencyKey } from "../api/http";
 import type {
   Capabilities,
   Generated,
@@ -12,44 +12,16 @@ import type {
 } from "../api/wire.gen";
 import { choice, chosenModel, drawSeed, fromRecipe, request } from "./choices";
 import { ended, type Draft, type Filter, type Preferences } from "./model";
-import type { Store } from "./store";
+import { problemsOf, type Tools } from "./tools";
 
-export type Words = (key: string, params?: Record<string, unknown>) => string;
 export type Actions = ReturnType<typeof createActions>;
 
 const PAGE = 60;
-const TOAST = 6000; // milliseconds; an undo stays twice as long
 
-/** Everything that the page can do: each asks the server, then tells the reducer. */
-export function createActions(store: Store, http: Http, t: Words, onSignedIn: () => void) {
-  let toasts = 0;
+/** Everything that more than one page does: each asks the server, then tells the reducer. */
+export function createActions(tools: Tools, onSignedIn: () => void) {
+  const { store, http, t, toast, untoast, fail, run } = tools;
   let listing: AbortController | null = null;
-
-  function untoast(id: number): void {
-    store.send({ type: "local.untoast", id });
-  }
-
-  function toast(text: string, undo: (() => void) | null = null, tone: "plain" | "error" = "plain") {
-    const id = (toasts += 1);
-    store.send({ type: "local.toast", toast: { id, tone, text, undo } });
-    window.setTimeout(() => untoast(id), undo || tone === "error" ? TOAST * 2 : TOAST);
-  }
-
-  function fail(error: unknown): void {
-    if (error instanceof DOMException && error.name === "AbortError") return;
-    if (!(error instanceof ProblemError)) {
-      toast(t("ui.unreachable"), null, "error");
-    } else if (error.problem.status === 401) {
-      store.send({ type: "local.signed_out", value: true });
-    } else {
-      toast(error.message, null, "error");
-    }
-  }
-
-  /** Run something whose failure is shown and not thrown. */
-  function run(work: () => Promise<void>): void {
-    work().catch(fail);
-  }
 
   async function loadQueue(): Promise<void> {
     store.send({ type: "local.queue", queue: await http<QueueState>("/queue") });
@@ -113,9 +85,9 @@ export function createActions(store: Store, http: Http, t: Words, onSignedIn: ()
       const generated = await http<Generated>("/generate", { method: "POST", json, headers });
       store.send({ type: "local.accepted", generated, width, height });
     } catch (error) {
-      if (!(error instanceof ProblemError) || error.problem.status !== 422) throw error;
-      const told = error.problem.errors.map((item) => [item.pointer.split("/")[1] ?? "", item.message]);
-      store.send({ type: "local.problems", problems: Object.fromEntries(told) as Record<string, string> });
+      const told = Object.entries(problemsOf(error) ?? {});
+      const problems = told.map(([pointer, words]) => [pointer.split("/")[1] ?? "", words]);
+      store.send({ type: "local.problems", problems: Object.fromEntries(problems) as Record<string, string> });
       throw error;
     } finally {
       store.send({ type: "local.sending", value: false });

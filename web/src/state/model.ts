@@ -14,6 +14,7 @@ import type {
   QueueState,
   SystemInfo,
 } from "../api/wire.gen";
+import type { SliceLocal, Slices } from "./slices";
 
 export type Status = Job["status"];
 
@@ -70,7 +71,10 @@ export type Theme = "dark" | "light" | "auto";
 
 export type Preferences = { language: string | null; theme: Theme; model: string | null };
 
-export type State = {
+export type State = Core & Slices;
+
+/** What every page shares. */
+export type Core = {
   seq: number | null;
   line: LineState;
   signedOut: boolean;
@@ -118,7 +122,7 @@ export type Local =
   | { type: "local.toast"; toast: Toast }
   | { type: "local.untoast"; id: number };
 
-export type Message = Fact | Frame | Local;
+export type Message = Fact | Frame | Local | SliceLocal;
 
 export const EMPTY_DRAFT: Draft = {
   prompt: "",
@@ -136,33 +140,6 @@ export const EMPTY_DRAFT: Draft = {
   count: 4,
   init: null,
   strength: 0.75,
-};
-
-export const EMPTY_STATE: State = {
-  seq: null,
-  line: "connecting",
-  signedOut: false,
-  loaded: false,
-  capabilities: null,
-  system: null,
-  engine: null,
-  queue: { counts: {}, paused: false, reason: null, eta_seconds: null },
-  tiles: {},
-  groups: [],
-  images: {},
-  models: null,
-  gallery: {
-    filter: { q: "", starred: false, model: "" },
-    ids: [],
-    next: null,
-    state: "idle",
-  },
-  draft: EMPTY_DRAFT,
-  preferences: { language: null, theme: "dark", model: null },
-  sending: false,
-  problems: {},
-  toasts: [],
-  memory: null,
 };
 
 export function ended(status: Status): boolean {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Fact, Image, Job } from "../api/wire.gen";
-import { EMPTY_STATE, type Message, type State } from "./model";
+import { EMPTY_STATE } from "./first";
+import type { Message, State } from "./model";
 import { reduce } from "./reducer";
 
 const BASE = { at: "2026-01-01T00:00:00Z", owner: null };

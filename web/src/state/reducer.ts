@@ -1,14 +1,20 @@
 import type { Fact, Frame, Image, Model } from "../api/wire.gen";
 import { ended, type Local, type Message, type State } from "./model";
 import { drop, extend, hold } from "./pictures";
+import { inSlices } from "./slices";
 import { accept, change, forget, giveBack, isCut, placeJobs, touch } from "./tiles";
 
 /** The one place where what the server said becomes what the page shows. */
 export function reduce(state: State, message: Message): State {
   if ("seq" in message) {
     if (state.seq !== null && message.seq <= state.seq) return state; // replayed
-    return fact({ ...state, seq: message.seq }, message);
+    return inSlices(fact({ ...state, seq: message.seq }, message), message);
   }
+  return inSlices(shared(state, message), message);
+}
+
+function shared(state: State, message: Exclude<Message, Fact>): State {
+  if (message.type.startsWith("slice.")) return state;
   return message.type.startsWith("local.")
     ? local(state, message as Local)
     : frame(state, message as Frame);
@@ -68,7 +74,7 @@ function fact(state: State, told: Fact): State {
     case "workflow.changed":
     case "preset.changed":
     case "config.changed":
-      return state; // their pages are not here yet
+      return state; // what only one page shows is in its slice
     default:
       told satisfies never;
       return state; // a newer server's word

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { EMPTY_STATE } from "./model";
+import { EMPTY_STATE } from "./first";
 import { reduce } from "./reducer";
 import { keep, restored } from "./saved";
 import { createStore } from "./store";

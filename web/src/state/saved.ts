@@ -1,4 +1,5 @@
-import { EMPTY_DRAFT, EMPTY_STATE, type Draft, type Preferences, type State } from "./model";
+import { EMPTY_STATE } from "./first";
+import { EMPTY_DRAFT, type Draft, type Preferences, type State } from "./model";
 import type { Store } from "./store";
 
 type Box = Pick<Storage, "getItem" | "setItem">;

@@ -1,6 +1,7 @@
 import { createContext, use, useSyncExternalStore } from "react";
 import type { Actions } from "./actions";
 import type { Message, State } from "./model";
+import type { Tools } from "./tools";
 
 export type Store = {
   get: () => State;
@@ -27,9 +28,11 @@ export function createStore(reduce: (state: State, message: Message) => State, f
   };
 }
 
-export const StudioContext = createContext<{ store: Store; actions: Actions } | null>(null);
+export type Studio = { store: Store; tools: Tools; actions: Actions };
 
-function useStudio(): { store: Store; actions: Actions } {
+export const StudioContext = createContext<Studio | null>(null);
+
+function useStudio(): Studio {
   const studio = use(StudioContext);
   if (!studio) throw new TypeError("StudioContext is missing");
   return studio;
@@ -43,4 +46,20 @@ export function useSelect<T>(select: (state: State) => T): T {
 
 export function useActions(): Actions {
   return useStudio().actions;
+}
+
+/** Give what actions are made of. */
+export function useTools(): Tools {
+  return useStudio().tools;
+}
+
+const features = new WeakMap<Tools, Map<unknown, unknown>>();
+
+/** Make a page's own actions, once: `create` is a function of the page's module. */
+export function useFeature<T>(create: (tools: Tools) => T): T {
+  const { tools } = useStudio();
+  const made = features.get(tools) ?? new Map<unknown, unknown>();
+  features.set(tools, made);
+  if (!made.has(create)) made.set(create, create(tools));
+  return made.get(create) as T;
 }

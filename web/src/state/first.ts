@@ -1,0 +1,32 @@
+import { EMPTY_DRAFT, type Core, type State } from "./model";
+import { firstSlices } from "./slices";
+
+const CORE: Core = {
+  seq: null,
+  line: "connecting",
+  signedOut: false,
+  loaded: false,
+  capabilities: null,
+  system: null,
+  engine: null,
+  queue: { counts: {}, paused: false, reason: null, eta_seconds: null },
+  tiles: {},
+  groups: [],
+  images: {},
+  models: null,
+  gallery: {
+    filter: { q: "", starred: false, model: "" },
+    ids: [],
+    next: null,
+    state: "idle",
+  },
+  draft: EMPTY_DRAFT,
+  preferences: { language: null, theme: "dark", model: null },
+  sending: false,
+  problems: {},
+  toasts: [],
+  memory: null,
+};
+
+/** The state before anything was said. */
+export const EMPTY_STATE: State = { ...CORE, ...firstSlices() };

@@ -1,0 +1,28 @@
+import type { Message, State } from "./model";
+import type { Slice } from "./slice";
+
+/** The parts of the state that pages own, each in the folder of its page. */
+const SLICES = {} as const;
+
+type Table = typeof SLICES;
+export type Slices = { [Name in keyof Table]: Table[Name] extends Slice<infer Held> ? Held : never };
+
+/** What pages tell their own parts: each message is called `slice.<part>.<what>`. */
+export type SliceLocal = { type: "slice.none" };
+
+/** Begin each part. */
+export function firstSlices(): Slices {
+  const first = Object.entries<Slice<unknown>>(SLICES).map(([name, slice]) => [name, slice.first]);
+  return Object.fromEntries(first) as Slices;
+}
+
+/** Tell every part; the same state where none of them changed. */
+export function inSlices(state: State, told: Message): State {
+  let next = state;
+  for (const [name, slice] of Object.entries<Slice<unknown>>(SLICES)) {
+    const held = (next as Record<string, unknown>)[name];
+    const made = slice.reduce(held, told, next);
+    if (made !== held) next = { ...next, [name]: made };
+  }
+  return next;
+}
