@@ -77,6 +77,7 @@ READ: tuple[type[Struct], ...] = (
 )  # fmt: skip
 # The bytes of a preview follow its header.
 NOT_ON_THE_WIRE: dict[type[Struct], set[str]] = {events.JobPreview: {"data"}}
+_WIDTH = 96  # letters of a line, if one field is not wider
 _STAMP = {"seq": "number", "at": "string"}  # what every fact is given when it is stored
 
 
@@ -130,17 +131,17 @@ class _Writer:
             return
         self.blocks[kind.__name__] = ""  # its place, before those it names
         optional = kind in SENT or kind.__struct_config__.omit_defaults
-        lines = self._head(info)
+        fields = self._head(info)
         for field in info.fields:
             if field.encode_name in NOT_ON_THE_WIRE.get(kind, ()):
                 continue
             mark = "?" if _may_lack(field, optional) else ""
-            lines.append(f"  {field.encode_name}{mark}: {self.name(field.type)};")
+            fields.append(f"{field.encode_name}{mark}: {self.name(field.type)};")
         doc = (kind.__doc__ or "").strip().partition("\n")[0]
-        body = "\n".join(lines)
-        self.blocks[kind.__name__] = (
-            f"/** {doc} */\nexport type {kind.__name__} = {{\n{body}\n}};\n"
-        )
+        body = _filled(fields)
+        shape = body if "\n" in body else body[1:] + " "  # in a line of its own
+        whole = f"export type {kind.__name__} = {{{shape}}};"
+        self.blocks[kind.__name__] = f"/** {doc} */\n{whole}\n"
 
     def _head(self, info: inspect.StructType) -> list[str]:
         fields: Mapping[str, str] = {}
@@ -148,7 +149,18 @@ class _Writer:
             fields = {info.tag_field: json.dumps(info.tag)}
         if info.cls in FACTS:
             fields = {**fields, **_STAMP}
-        return [f"  {name}: {kind};" for name, kind in fields.items()]
+        return [f"{name}: {kind};" for name, kind in fields.items()]
+
+
+def _filled(fields: Iterable[str]) -> str:
+    """Set fields one after the other, as many to a line as there is room."""
+    lines = [""]
+    for field in fields:
+        if lines[-1] and len(lines[-1]) + len(field) > _WIDTH:
+            lines.append("")
+        lines[-1] += f" {field}" if lines[-1] else f"  {field}"
+    text = "\n".join(lines)
+    return text if len(lines) == 1 and len(text) < _WIDTH - 24 else f"\n{text}\n"
 
 
 def _may_lack(field: inspect.Field, optional: bool) -> bool:
