@@ -24,7 +24,9 @@ export function JobRow({ job, top, place, last, held, over, onGrab }: Props): Re
   const { move, cancel, retry, dismiss } = useFeature(queueActions);
   const head = useSelect((state) => state.queueList.heads[job.batch]);
   const preview = useSelect((state) => state.tiles[job.id]?.preview ?? null);
-  const title = job.kind === "graph" ? (head?.prompt ?? t("ui.queue.graph")) : t(`ui.queue.${job.kind}`);
+  const own = job.overrides.prompt;
+  const drawn = typeof own === "string" ? own : (head?.prompt ?? t("ui.queue.graph"));
+  const title = job.kind === "graph" ? drawn : t(`ui.queue.${job.kind}`);
   const broken = job.status === "failed" || job.status === "quarantined";
 
   function press(event: KeyboardEvent): void {
@@ -85,7 +87,8 @@ type DetailProps = { job: Job; place: number | null; broken: boolean };
 function Detail({ job, place, broken }: DetailProps): ReactNode {
   const { t } = useTranslation();
   const format = useFormat();
-  const cell = Object.entries(job.overrides).map(([name, value]) => `${name} ${String(value)}`);
+  const varied = Object.entries(job.overrides).filter(([name]) => name !== "prompt"); // which is the title
+  const cell = varied.map(([name, value]) => `${name} ${String(value)}`);
   if (broken) return <span className="queue-detail refused">{reasonOf(t, job.error) || t(`ui.status.${job.status}`)}</span>;
   const { step, steps } = job.progress;
   const done = steps > 0 ? t("ui.step_of", { step: format.number(step), steps: format.number(steps) }) : t("ui.phase.start");

@@ -111,10 +111,8 @@ export function PromptField(props: Props): ReactNode {
         value={value}
         error={props.error}
         dir="auto"
-        role="combobox"
-        aria-multiline="true"
         aria-autocomplete="list"
-        aria-expanded={offers.length > 0}
+        aria-haspopup="listbox"
         aria-controls={`${id}-offers`}
         aria-activedescendant={offers.length > 0 ? `${id}-offer-${at}` : undefined}
         onChange={(event) => onChange(event.currentTarget.value)}
