@@ -100,7 +100,7 @@ function Numbers({ axis, onChange }: PartProps): ReactNode {
       )}
       {axis.by === "random" && (
         <NumberField
-          label={t("ui.grid.how_many")}
+          label={t("ui.grid.random_count")}
           value={axis.from}
           min={1}
           max={10_000}

@@ -32,7 +32,7 @@ export function Send(): ReactNode {
     : t("ui.generate_in", { count: format.number(count), time: format.span(seconds) });
   return (
     <div className="send">
-      {many && <p className="refused">{t("ui.grid.too_many", { most: format.number(most) })}</p>}
+      {many && <p className="refused">{t("ui.grid.over", { most: format.number(most) })}</p>}
       <NumberField
         label={t(draft.grid.axes.length > 0 ? "ui.count_each" : "ui.count")}
         hidden

@@ -92,7 +92,7 @@ export function Settings(): ReactNode {
         <Loras taken={ways.takes("loras")} />
         <Controls taken={ways.takes("control")} />
         <ImagePrompts taken={ways.takes("image_prompts")} />
-        <HiresPass taken={ways.takes("hires_factor") || draft.hires === null} />
+        <HiresPass taken={ways.hires} />
         <Variation taken={ways.takes("variation_strength")} />
         <More ways={ways} />
         <GridBuilder ways={ways} />

@@ -6,6 +6,7 @@ export type Ways = {
   samplers: string[];
   schedules: string[];
   seamless: boolean;
+  hires: boolean; // a second pass
   /** Say whether what is asked for, drawn by this model, has a field. */
   takes: (field: string) => boolean;
 };
@@ -26,6 +27,7 @@ export function waysOf(capabilities: Capabilities | null, model: Model | null, d
     samplers: others(known?.samplers ?? capabilities?.samplers),
     schedules: others(known?.schedules ?? capabilities?.schedules),
     seamless: known?.seamless ?? true,
+    hires: recipes.length === 0 || recipes.some(({ name }) => name === "hires"),
     takes: (field) => fields === null || fields.has(field),
   };
 }

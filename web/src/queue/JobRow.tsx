@@ -61,7 +61,7 @@ export function JobRow({ job, top, place, last, held, over, onGrab }: Props): Re
         <span className="queue-sight">{preview ? <img src={preview} alt="" /> : <span className="live-dot" data-on={!broken} />}</span>
       )}
       <span className="queue-words">
-        <span className="queue-title" dir="auto">{title}</span>
+        <span className="queue-title"><bdi>{title}</bdi></span>
         <Detail job={job} place={place} broken={broken} />
       </span>
       {broken ? (

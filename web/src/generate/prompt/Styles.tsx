@@ -65,7 +65,7 @@ function Row({ preset }: { preset: Preset }): ReactNode {
   const settings = Object.keys(preset.settings).length;
   return (
     <li className="style">
-      <button type="button" aria-pressed={on} onClick={() => toggle(preset)}>
+      <button type="button" className="style-choice" aria-pressed={on} onClick={() => toggle(preset)}>
         <strong><bdi>{preset.name}</bdi></strong>
         <span dir="auto">{preset.prompt}</span>
         {settings > 0 && <small>{t("ui.styles.with_settings", { count: settings })}</small>}
