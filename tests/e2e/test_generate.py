@@ -129,7 +129,7 @@ def test_what_does_not_go_together_is_said_at_its_field(page: Page, server: Runn
 def test_the_queue_is_reordered_by_keys_and_by_hand_and_a_job_canceled(
     page: Page, server: RunningServer
 ) -> None:
-    fox, owl, frog = waiting(server)
+    fox, owl, _ = waiting(server)
     page.goto(server.url)
     page.get_by_role("button", name="Show the queue").click()
     panel = page.get_by_role("region", name="Queue")
