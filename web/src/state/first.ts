@@ -14,12 +14,6 @@ const CORE: Core = {
   groups: [],
   images: {},
   models: null,
-  gallery: {
-    filter: { q: "", starred: false, model: "" },
-    ids: [],
-    next: null,
-    state: "idle",
-  },
   draft: EMPTY_DRAFT,
   preferences: { language: null, theme: "dark", model: null },
   sending: false,

@@ -9,7 +9,6 @@ import type {
   Image,
   Job,
   Model,
-  Page,
   Problem,
   QueueState,
   SystemInfo,
@@ -56,16 +55,7 @@ export type Draft = {
   strength: number;
 };
 
-export type Filter = { q: string; starred: boolean; model: string };
-
 export type Toast = { id: number; tone: "plain" | "error"; text: string; undo: (() => void) | null };
-
-export type Gallery = {
-  filter: Filter;
-  ids: string[];
-  next: string | null;
-  state: "idle" | "loading" | "ready" | "failed";
-};
 
 export type Theme = "dark" | "light" | "auto";
 
@@ -87,7 +77,6 @@ export type Core = {
   groups: Group[]; // newest first
   images: Record<string, Image>;
   models: Model[] | null;
-  gallery: Gallery;
   draft: Draft;
   preferences: Preferences;
   sending: boolean;
@@ -113,10 +102,6 @@ export type Local =
   | { type: "local.preview"; job: string; step: number; steps: number; url: string }
   | { type: "local.shown"; job: string }
   | { type: "local.image"; image: Image }
-  | { type: "local.filter"; filter: Filter }
-  | { type: "local.gallery_loading" }
-  | { type: "local.gallery_failed" }
-  | { type: "local.gallery"; page: Page<Image>; first: boolean }
   | { type: "local.draft"; change: Partial<Draft> }
   | { type: "local.preferences"; change: Partial<Preferences> }
   | { type: "local.toast"; toast: Toast }

@@ -1,14 +1,27 @@
+import { boards, type BoardsLocal } from "../gallery/boards";
+import { gallery, type GalleryLocal } from "../gallery/slice";
+import { uploads, type UploadsLocal } from "../gallery/uploads";
+import { table, type TableLocal } from "../gallery/table";
 import type { Message, State } from "./model";
 import type { Slice } from "./slice";
 
 /** The parts of the state that pages own, each in the folder of its page. */
-const SLICES = {} as const;
+const SLICES = {
+  gallery,
+  boards,
+  table,
+  uploads,
+} as const;
 
 type Table = typeof SLICES;
 export type Slices = { [Name in keyof Table]: Table[Name] extends Slice<infer Held> ? Held : never };
 
 /** What pages tell their own parts: each message is called `slice.<part>.<what>`. */
-export type SliceLocal = { type: "slice.none" };
+export type SliceLocal =
+  | GalleryLocal
+  | BoardsLocal
+  | TableLocal
+  | UploadsLocal;
 
 /** Begin each part. */
 export function firstSlices(): Slices {
