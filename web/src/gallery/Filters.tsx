@@ -144,7 +144,7 @@ function More({ filter, active }: { filter: Filter; active: boolean }): ReactNod
     return [...new Set([...all.map(({ name }) => name), ...(chosen ? [chosen] : [])])];
   };
   return (
-    <Popover position="bottom-end" trapFocus withinPortal width={320} transitionProps={{ duration: 0 }}>
+    <Popover position="bottom-end" trapFocus withinPortal width={344} transitionProps={{ duration: 0 }}>
       <Popover.Target>
         <Button variant="default" data-active={active || undefined} leftSection={<Icon name="filter" />}>{t("ui.gallery.filter")}</Button>
       </Popover.Target>

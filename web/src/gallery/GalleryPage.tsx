@@ -67,7 +67,7 @@ function Pictures({ covered }: { covered: boolean }): ReactNode {
     } else if (verb === "board") {
       setMoving(ids);
     } else if (verb === "star") {
-      star(ids, true);
+      star(ids);
     } else if (!gone) {
       trash(ids);
       select([]);
@@ -77,7 +77,9 @@ function Pictures({ covered }: { covered: boolean }): ReactNode {
   return (
     <DropZone className="page gallery" onInspect={setReading}>
       <h1 className="hidden">{t("ui.nav.gallery")}</h1>
-      <div className="gallery-body" data-boards={liking.boards || undefined} data-drawer={drawer || undefined}>
+      <div className="gallery-body" data-boards={liking.boards || undefined} data-drawer={drawer || undefined} onKeyDown={(event) => {
+        if (drawer && event.key === "Escape") setDrawer(false);
+      }}>
         {(liking.boards || drawer) && <BoardsPanel onChosen={() => setDrawer(false)} />}
         {drawer && <button type="button" className="drawer-veil" aria-label={t("ui.close")} onClick={() => setDrawer(false)} />}
         <div className="gallery-main">

@@ -27,12 +27,6 @@ export function Reuse({ image }: { image: Image }): ReactNode {
         {image.prompt !== null && <Button variant="default" onClick={() => takePrompt(image)}>{t("ui.gallery.use_prompt")}</Button>}
         {image.seed !== null && <Button variant="default" onClick={() => takeSeed(image)}>{t("ui.use_seed")}</Button>}
         <Button variant="default" onClick={() => takeSize(image)}>{t("ui.gallery.use_size")}</Button>
-        <Button variant="default" leftSection={<Icon name="image" />} onClick={() => {
-          beginWith(image);
-          go("generate");
-        }}>
-          {t("ui.use_init")}
-        </Button>
         {image.seed !== null && drawn && (
           <Button variant="default" leftSection={<Icon name="variations" />} onClick={() => vary(image)}>{t("ui.gallery.vary")}</Button>
         )}
@@ -44,6 +38,12 @@ export function Reuse({ image }: { image: Image }): ReactNode {
         {image.batch !== null && (
           <Button variant="default" leftSection={<Icon name="table" />} component="a" href={`#/gallery/batch/${image.batch}`}>{t("ui.gallery.to_batch")}</Button>
         )}
+        <Button className="wide" variant="default" leftSection={<Icon name="image" />} onClick={() => {
+          beginWith(image);
+          go("generate");
+        }}>
+          {t("ui.use_init")}
+        </Button>
       </div>
     </div>
   );

@@ -6,6 +6,7 @@ import { Icon, type IconName } from "../ui/icons";
 import { galleryActions } from "./actions";
 import { pictureActions } from "./pictureActions";
 import type { Verb } from "./Grid";
+import type { Stretch } from "./stretches";
 
 /** What to do with the selected pictures; it lies over the end of the grid, so nothing moves. */
 export function SelectionBar({ onVerb }: { onVerb: (verb: Verb, ids: string[]) => void }): ReactNode {
@@ -14,6 +15,7 @@ export function SelectionBar({ onVerb }: { onVerb: (verb: Verb, ids: string[]) =
   const { zip } = useFeature(pictureActions);
   const selected = useSelect((state) => state.gallery.selected);
   const gone = useSelect((state) => state.gallery.filter.trash);
+  const starred = useSelect(({ gallery: { selected: some, stretches } }) => allStarred(some, stretches));
   const [asking, setAsking] = useState(false);
   if (selected.size === 0) return null;
   const ids = [...selected];
@@ -29,26 +31,31 @@ export function SelectionBar({ onVerb }: { onVerb: (verb: Verb, ids: string[]) =
         </>
       ) : (
         <>
-          <Act icon="star" words={t("ui.star")} onClick={() => onVerb("star", ids)} />
-          <Act icon="close" words={t("ui.unstar")} onClick={() => star(ids, false)} />
+          <Act icon="star" filled={starred} words={t(starred ? "ui.unstar" : "ui.star")} onClick={() => star(ids, !starred)} />
           <Act icon="board" words={t("ui.gallery.to_board")} onClick={() => onVerb("board", ids)} />
           <Act icon="compare" words={t("ui.compare")} disabled={ids.length !== 2} onClick={() => onVerb("compare", ids)} />
           <Act icon="download" words={t("ui.gallery.zip")} disabled={ids.length > 1000} onClick={() => zip(ids)} />
           <Act icon="trash" words={t("ui.delete")} onClick={() => onVerb("trash", ids)} />
         </>
       )}
-      <Act icon="check" words={t("ui.gallery.select_none")} onClick={() => select([])} />
+      <Act icon="close" words={t("ui.gallery.select_none")} onClick={() => select([])} />
       {asking && <Forever ids={ids} onClose={() => setAsking(false)} />}
     </div>
   );
 }
 
-type ActProps = { icon: IconName; words: string; disabled?: boolean; onClick: () => void };
+/** Say whether every selected picture that is held has a star; those far away are not asked for. */
+function allStarred(selected: ReadonlySet<string>, stretches: readonly Stretch[]): boolean {
+  const held = stretches.flatMap(({ images }) => images ?? []).filter(({ id }) => selected.has(id));
+  return held.length > 0 && held.every(({ starred }) => starred);
+}
 
-function Act({ icon, words, disabled = false, onClick }: ActProps): ReactNode {
+type ActProps = { icon: IconName; words: string; filled?: boolean; disabled?: boolean; onClick: () => void };
+
+function Act({ icon, words, filled = false, disabled = false, onClick }: ActProps): ReactNode {
   return (
     <ActionIcon variant="default" size="lg" aria-label={words} title={words} disabled={disabled} onClick={onClick}>
-      <Icon name={icon} />
+      <Icon name={icon} filled={filled} />
     </ActionIcon>
   );
 }

@@ -31,6 +31,8 @@ export function XyTable({ id }: { id: string }): ReactNode {
   const placed = useMemo(() => place(sides, cells, x, y), [sides, cells, x, y]);
   const page: [Side, unknown[]][] = placed.pages.map((one) => [one, one.places[turned[one.names.join()] ?? 0] ?? []]);
   const names = sides.map((one) => one.names.join());
+  const title = useTitle();
+  const options = useOptions();
 
   if (batch === null) {
     return (
@@ -66,7 +68,7 @@ export function XyTable({ id }: { id: string }): ReactNode {
           {placed.pages.map((one) => (
             <NativeSelect
               key={one.names.join()}
-              label={one.names.join(" · ")}
+              label={title(one)}
               value={String(turned[one.names.join()] ?? 0)}
               data={one.places.map((values, at) => ({ value: String(at), label: worded(values) }))}
               onChange={(event) => setTurned({ ...turned, [one.names.join()]: Number(event.currentTarget.value) })}
@@ -79,12 +81,31 @@ export function XyTable({ id }: { id: string }): ReactNode {
   );
 }
 
-function options(sides: Side[]): { value: string; label: string }[] {
-  return sides.map(({ names }) => ({ value: names.join(), label: names.join(" · ") }));
+function useOptions(): (sides: Side[]) => { value: string; label: string }[] {
+  const title = useTitle();
+  return (sides) => sides.map((side) => ({ value: side.names.join(), label: title(side) }));
+}
+
+const FIELDS: Record<string, string> = {
+  seed: "ui.seed", steps: "ui.steps", guidance_scale: "ui.guidance", sampler: "ui.sampler", scheduler: "ui.schedule",
+  model: "ui.model", width: "ui.width", height: "ui.height", strength: "ui.strength", prompt: "ui.prompt",
+  negative_prompt: "ui.negative",
+};
+
+/** Name the axes of a side: known fields in words, others as the recipe or the graph calls them. */
+function useTitle(): (side: Side) => string {
+  const { t } = useTranslation();
+  const word = (name: string) => {
+    const [field = "", ...text] = name.split(":");
+    const known = FIELDS[field] ? t(FIELDS[field]) : field;
+    return text.length > 0 ? `${known}: ${text.join(":")}` : known;
+  };
+  return ({ names }) => names.map(word).join(" · ");
 }
 
 function Cells({ placed, page, side }: { placed: Placed; page: [Side, unknown[]][]; side: number }): ReactNode {
   const { t } = useTranslation();
+  const title = useTitle();
   const scroller = useRef<HTMLDivElement>(null);
   const columns = placed.x?.places ?? [[]];
   const downs = placed.y?.places ?? [[]];
@@ -104,9 +125,9 @@ function Cells({ placed, page, side }: { placed: Placed; page: [Side, unknown[]]
   const name = (one: Side | null, values: unknown[]) => (one === null ? t("ui.xy.all") : worded(values));
   return (
     <div className="xy-scroll" ref={scroller} tabIndex={0} role="table" aria-label={t("ui.xy")} aria-rowcount={downs.length + 1} aria-colcount={columns.length + 1}>
-      <div className="xy-sheet" role="rowgroup" style={{ blockSize: rows.getTotalSize() + 40, inlineSize: across.getTotalSize() + 128 }}>
+      <div className="xy-sheet" role="rowgroup" style={{ blockSize: rows.getTotalSize() + 48, inlineSize: across.getTotalSize() + 128 }}>
         <div className="xy-top" role="row" aria-rowindex={1}>
-          <span className="xy-corner" role="columnheader">{placed.x?.names.join(" · ")}</span>
+          <span className="xy-corner" role="columnheader">{placed.x && title(placed.x)}</span>
           {across.getVirtualItems().map((column) => (
             <span key={column.key} role="columnheader" aria-colindex={column.index + 2} className="xy-label" style={{ insetInlineStart: 128 + column.start, inlineSize: side }} title={name(placed.x, columns[column.index] ?? [])}>
               <bdi>{name(placed.x, columns[column.index] ?? [])}</bdi>
@@ -114,7 +135,7 @@ function Cells({ placed, page, side }: { placed: Placed; page: [Side, unknown[]]
           ))}
         </div>
         {rows.getVirtualItems().map((row) => (
-          <div key={row.key} className="xy-row" role="row" aria-rowindex={row.index + 2} style={{ insetBlockStart: 40 + row.start, blockSize: side }}>
+          <div key={row.key} className="xy-row" role="row" aria-rowindex={row.index + 2} style={{ insetBlockStart: 48 + row.start, blockSize: side }}>
             <span className="xy-side" role="rowheader" title={name(placed.y, downs[row.index] ?? [])}><bdi>{name(placed.y, downs[row.index] ?? [])}</bdi></span>
             {across.getVirtualItems().map((column) => {
               const chosen: [Side, unknown[]][] = [...page];

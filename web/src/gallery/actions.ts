@@ -1,7 +1,7 @@
 import type { Board, Done, Image, ImagesAction, Mark, Page } from "../api/wire.gen";
 import type { Tools } from "../state/tools";
 import { asked, same, type Filter } from "./filter";
-import { at, lacking, stretchOf, total, type Stretch } from "./stretches";
+import { at, lacking, placeOf, stretchOf, total, type Stretch } from "./stretches";
 
 const PAGE = 100; // pictures of a stretch
 const LARGE = 200; // … of an answer at most
@@ -155,7 +155,13 @@ export function galleryActions(tools: Tools) {
       run(async () => toast(t("ui.gallery.restored", { count: await post(ids, "restore") }))),
     remove: (ids: string[]) =>
       run(async () => toast(t("ui.gallery.removed", { count: await post(ids, "delete_forever") }))),
-    star: (ids: string[], value: boolean) => run(() => post(ids, value ? "star" : "unstar")),
+    /** Star pictures, or take the stars away; without a word for it, whichever changes something. */
+    star: (ids: string[], value?: boolean) => {
+      const { stretches } = get().gallery;
+      const held = ids.map((id) => at(stretches, placeOf(stretches, id)));
+      const wanted = value ?? !held.every((image) => image?.starred);
+      run(() => post(ids, wanted ? "star" : "unstar"));
+    },
     move: (ids: string[], board: Board | null) => run(() => move(ids, board)),
   };
 }
