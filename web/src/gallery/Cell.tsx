@@ -1,5 +1,4 @@
 import { memo, type MouseEvent, type ReactNode } from "react";
-import { useTranslation } from "react-i18next";
 import type { Image } from "../api/wire.gen";
 import { keeping } from "../app/route";
 import { Icon } from "../ui/icons";
@@ -13,19 +12,27 @@ export type Hand = {
   carry: (id: string) => string[];
 };
 
-type Props = { image: Image | undefined; place: number; hand: Hand; current: boolean; selected: boolean };
+/** The words of every cell, looked up once for all of them. */
+export type CellWords = { picture: string; select: string; starred: string };
+
+type Props = {
+  image: Image | undefined;
+  place: number;
+  hand: Hand;
+  words: CellWords;
+  current: boolean;
+  selected: boolean;
+};
 
 /** One place of the grid. It stays while its picture comes, goes or changes, and keeps the focus. */
-export const Cell = memo(function Cell({ image, place, hand, current, selected }: Props): ReactNode {
-  const { t } = useTranslation();
-  const words = image?.prompt || t("ui.picture");
+export const Cell = memo(function Cell({ image, place, hand, words, current, selected }: Props): ReactNode {
   return (
     <div className="cell" role={image ? "listitem" : undefined} data-selected={selected || undefined}>
       <a
         {...(image ? { href: keeping("gallery", image.id) } : {})}
         data-place={place}
         tabIndex={current ? 0 : -1}
-        aria-label={image ? words : undefined}
+        aria-label={image ? image.prompt || words.picture : undefined}
         title={image?.prompt ?? undefined}
         draggable={image !== undefined}
         onFocus={() => hand.focus(place)}
@@ -44,7 +51,7 @@ export const Cell = memo(function Cell({ image, place, hand, current, selected }
           role="checkbox"
           tabIndex={-1}
           aria-checked={selected}
-          aria-label={t("ui.gallery.select")}
+          aria-label={words.select}
           onClick={(event) => {
             if (event.shiftKey) hand.press(place, image.id, event);
             else hand.mark(place, image.id);
@@ -54,7 +61,7 @@ export const Cell = memo(function Cell({ image, place, hand, current, selected }
         </button>
       )}
       {image?.starred && (
-        <span className="cell-star" title={t("ui.starred")}>
+        <span className="cell-star" title={words.starred}>
           <Icon name="star" filled />
         </span>
       )}

@@ -5,13 +5,13 @@ import { useTranslation } from "react-i18next";
 import { useFormat } from "../i18n/format";
 import { useFeature, useSelect } from "../state/store";
 import { galleryActions } from "./actions";
-import { Cell, type Hand } from "./Cell";
+import { Cell, type CellWords, type Hand } from "./Cell";
 import { step } from "./steps";
 import { at, total } from "./stretches";
 import { show } from "./view";
 
 const GAP = 8;
-const SETTLE = 50; // milliseconds of rest before what is in view is fetched
+const EVERY = 100; // milliseconds between two looks at what is to be fetched
 
 /** What the page asks of the grid. */
 export type Moves = { to: (place: number, focus: boolean) => void };
@@ -50,8 +50,13 @@ export function Grid({ covered, cell, moves, onVerb }: Props): ReactNode {
   const first = (shown[0]?.index ?? 0) * columns;
   const last = ((shown[shown.length - 1]?.index ?? 0) + 1) * columns - 1;
   const above = (rows.scrollOffset ?? 0) > side;
+  const looked = useRef(0);
   useEffect(() => {
-    const timer = window.setTimeout(() => look(first, last), SETTLE);
+    const ahead = last - first + 1;
+    const timer = window.setTimeout(() => {
+      looked.current = performance.now();
+      look(first - ahead, last + ahead);
+    }, Math.max(0, EVERY - (performance.now() - looked.current)));
     return () => window.clearTimeout(timer);
   }, [first, last, stretches, look]);
   useEffect(() => top(!above), [above, top]);
@@ -65,6 +70,8 @@ export function Grid({ covered, cell, moves, onVerb }: Props): ReactNode {
   }, [rows, columns]);
   useImperativeHandle(moves, () => ({ to: goTo }), [goTo]);
 
+  const words: CellWords = useMemo(
+    () => ({ picture: t("ui.picture"), select: t("ui.gallery.select"), starred: t("ui.starred") }), [t]);
   const hand: Hand = useMemo(() => ({
     press: (place, id, event: MouseEvent) => {
       const many = selected.size > 0;
@@ -132,7 +139,7 @@ export function Grid({ covered, cell, moves, onVerb }: Props): ReactNode {
               {Array.from({ length: Math.max(0, Math.min(columns, count - row.index * columns)) }, (_, column) => {
                 const place = row.index * columns + column;
                 const image = at(stretches, place);
-                return <Cell key={column} image={image} place={place} hand={hand} current={place === focus} selected={image !== undefined && selected.has(image.id)} />;
+                return <Cell key={column} image={image} place={place} hand={hand} words={words} current={place === focus} selected={image !== undefined && selected.has(image.id)} />;
               })}
             </div>
           ))}
