@@ -8,15 +8,16 @@ export const LARGEST = 288;
 /** How this browser likes the gallery. */
 export type Liking = { cell: number; boards: boolean };
 
-const USUAL: Liking = { cell: 176, boards: true };
+const NARROW = 800; // pixels of a window in which three pictures stand side by side
 
 export function liked(): Liking {
+  const usual: Liking = { cell: window.innerWidth > NARROW ? 176 : 112, boards: true };
   try {
     const saved = JSON.parse(window.localStorage.getItem(KEY) ?? "{}") as Partial<Liking>;
-    const cell = Number(saved.cell) || USUAL.cell;
+    const cell = Number(saved.cell) || usual.cell;
     return { cell: Math.min(LARGEST, Math.max(LEAST, cell)), boards: saved.boards !== false };
   } catch {
-    return USUAL;
+    return usual;
   }
 }
 
