@@ -20,6 +20,7 @@ from core.records.install import Install
 from core.records.preset import Preset
 from core.records.training import Checkpoint, Dataset, DatasetImage, Plan, Sample, Training
 from core.records.workflow import Workflow, WorkflowHead
+from core.store.image_marks import Mark
 from core.store.work import QueueState
 from server.actions.asked import Planned
 from server.actions.batches import BatchCells
@@ -42,6 +43,7 @@ from server.actions.taught import Train
 from server.actions.trainings import AskedTraining, Losses
 from server.actions.workflows import NewWorkflow
 from server.problems import ProblemDocument
+from server.render import Inspected
 
 log = logging.getLogger(__name__)
 
@@ -70,8 +72,8 @@ SENT: tuple[type[Struct], ...] = (
     Generate, Enqueue, CheckGraph, NewWorkflow, NewPreset, ImagesAction, InstallModel, Train,
 )  # fmt: skip
 READ: tuple[type[Struct], ...] = (
-    Generated, Enqueued, Planned, BatchCells, CountedWords, WildcardNames, MadeBy, Link,
-    Possible, Board, Done, QueueState,
+    Generated, Enqueued, Planned, BatchCells, CountedWords, WildcardNames, MadeBy, Link, Mark,
+    Inspected, Possible, Board, Done, QueueState,
     Catalogue, Checked, Workflow, WorkflowHead, Preset, Imported,
     Install, RecommendedModels, Roots, Asked,
     Dataset, DatasetImage, Training, AskedTraining, Plan, Losses, Sample, Checkpoint,

@@ -53,6 +53,7 @@ VERBS: dict[str, tuple[Action, Access]] = {
     "resume": (queue.resume, "admin"),
     "clear": (queue.clear, "generate"),
     "images": (images.page, "read"),
+    "marks": (images.marks, "read"),
     "image": (images.get, "read"),
     "star": (images.star, "generate"),
     "change": (images.change, "generate"),

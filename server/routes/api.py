@@ -48,6 +48,7 @@ def routes() -> list[Route]:
         verb("POST", f"{API}/queue/resume", queue.resume, "admin", tag="jobs"),
         verb("POST", f"{API}/queue/clear", queue.clear, "generate", tag="jobs"),
         verb("GET", f"{API}/images", images.page, "read", tag="images"),
+        verb("GET", f"{API}/images/marks", images.marks, "read", tag="images"),
         verb("POST", f"{API}/images/batch", selection.act, "generate", tag="images"),
         verb("GET", f"{API}/images/{{image}}", images.get, "read", tag="images"),
         verb("PATCH", f"{API}/images/{{image}}", images.change, "generate", tag="images"),

@@ -206,6 +206,29 @@ export type MadeBy = { recipe: Record<string, unknown> | null; graph: Graph; };
 /** A link that works without a token until it expires. */
 export type Link = { url: string; };
 
+/** Where a page of the list begins. */
+export type Mark = { cursor: string; id: string; created: string; count: number; };
+
+/** What a picture's metadata says. */
+export type Inspected = {
+  format: "jpeg" | "png" | "webp"; width: number; height: number; made: Provenance | null;
+  heliograph: Record<string, unknown> | null; a1111: Record<string, unknown> | null;
+  keywords: string[];
+};
+
+/** What made a picture, in our words; null where its metadata does not say. */
+export type Provenance = {
+  source: "a1111" | "comfyui" | "heliograph" | "invokeai" | "swarmui"; version: string | null;
+  prompt: string; negative_prompt: string; seed: number | null; steps: number | null;
+  sampler: string | null; scheduler: string | null; guidance_scale: number | null;
+  width: number | null; height: number | null; strength: number | null; clip_skip: number | null;
+  model: string | null; model_hash: string | null; loras: LoraUsed[];
+  raw: Record<string, string>; remarks: Problem[];
+};
+
+/** A LoRA that a picture was made with. */
+export type LoraUsed = { name: string; weight: number | null; };
+
 /** How models of a family can be sampled. */
 export type Possible = { samplers: string[]; schedules: string[]; seamless: boolean; };
 

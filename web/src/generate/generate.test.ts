@@ -112,7 +112,7 @@ describe("the keyboard", () => {
 });
 
 it("an address names a page and a picture", () => {
-  expect(parseRoute("#/gallery/01X")).toEqual({ page: "gallery", rest: ["01X"] });
-  expect(parseRoute("")).toEqual({ page: "generate", rest: [] });
-  expect(parseRoute("#/nowhere")).toEqual({ page: "generate", rest: [] });
+  expect(parseRoute("#/gallery/01X?q=a?")).toEqual({ page: "gallery", rest: ["01X"], query: "q=a?" });
+  expect(parseRoute("")).toMatchObject({ page: "generate", rest: [] });
+  expect(parseRoute("#/nowhere")).toMatchObject({ page: "generate", rest: [] });
 });

@@ -5,6 +5,7 @@ export type Format = {
   seconds: (value: number) => string;
   bytes: (value: number) => string;
   when: (iso: string) => string;
+  day: (iso: string) => string;
   duration: (seconds: number) => string;
   span: (seconds: number) => string; // in the one unit that suits it: "40 sec", "3 min"
 };
@@ -15,6 +16,7 @@ const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
 export function createFormat(language: string): Format {
   const number = new Intl.NumberFormat(language);
   const when = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+  const day = new Intl.DateTimeFormat(language, { dateStyle: "medium" });
   const unit = (name: string, digits: number) =>
     new Intl.NumberFormat(language, {
       style: "unit", unit: name, unitDisplay: "short", maximumFractionDigits: digits,
@@ -35,6 +37,7 @@ export function createFormat(language: string): Format {
       return unit(UNITS[power] ?? "byte", 1).format(value / 1000 ** power);
     },
     when: (iso) => when.format(new Date(iso)),
+    day: (iso) => day.format(new Date(iso)),
     duration: (seconds) => {
       const whole = Math.max(0, Math.round(seconds));
       const parts = [Math.floor(whole / 60) % 60, whole % 60].map((part) => two.format(part));

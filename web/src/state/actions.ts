@@ -14,7 +14,7 @@ import type {
 import { sweepOf } from "../generate/axes";
 import { remember } from "../generate/prompt/history";
 import { choice, chosenModel, drawSeed, enqueue, fromRecipe, request } from "./choices";
-import { ended, type Draft, type Filter, type Preferences } from "./model";
+import { ended, type Draft, type Preferences } from "./model";
 import { formProblems } from "./problems";
 import { storage } from "./saved";
 import { problemsOf, type Tools } from "./tools";
@@ -26,7 +26,6 @@ const PAGE = 60;
 /** Everything that more than one page does: each asks the server, then tells the reducer. */
 export function createActions(tools: Tools, onSignedIn: () => void) {
   const { store, http, t, toast, untoast, fail, run } = tools;
-  let listing: AbortController | null = null;
 
   async function loadQueue(): Promise<void> {
     store.send({ type: "local.queue", queue: await http<QueueState>("/queue") });
@@ -35,26 +34,6 @@ export function createActions(tools: Tools, onSignedIn: () => void) {
   async function loadModels(): Promise<void> {
     const page = await http<Page<Model>>("/models", { query: { limit: 200 } });
     store.send({ type: "local.models", models: page.items });
-  }
-
-  async function loadGallery(first: boolean): Promise<void> {
-    const { filter, next, state } = store.get().gallery;
-    if (!first && (next === null || state !== "ready")) return;
-    listing?.abort();
-    const mine = (listing = new AbortController());
-    store.send({ type: "local.gallery_loading" });
-    const query = {
-      q: filter.q.trim(), model: filter.model, limit: PAGE,
-      starred: filter.starred ? true : null, cursor: first ? null : next,
-    };
-    try {
-      const page = await http<Page<Image>>("/images", { query, signal: mine.signal });
-      store.send({ type: "local.gallery", page, first });
-    } catch (error) {
-      if (mine.signal.aborted) return;
-      store.send({ type: "local.gallery_failed" });
-      throw error;
-    }
   }
 
   /** Load what the page shows; facts that come meanwhile are applied on top. */
@@ -71,7 +50,6 @@ export function createActions(tools: Tools, onSignedIn: () => void) {
     store.send({ type: "local.pictures", images: pictures.items });
     store.send({ type: "local.jobs", jobs: jobs.items });
     store.send({ type: "local.system", system });
-    if (store.get().gallery.state !== "idle") await loadGallery(true);
   }
 
   async function generate(): Promise<void> {
@@ -186,11 +164,6 @@ export function createActions(tools: Tools, onSignedIn: () => void) {
     preview: (job: string, step: number, steps: number, url: string) =>
       store.send({ type: "local.preview", job, step, steps, url }),
     shown: (job: string) => store.send({ type: "local.shown", job }),
-    filter: (filter: Filter) => {
-      store.send({ type: "local.filter", filter });
-      run(() => loadGallery(true));
-    },
-    loadGallery: (first: boolean) => run(() => loadGallery(first)),
     takeSettings: (image: Image) => run(() => takeSettings(image)),
     takeSeed: (image: Image) => {
       store.send({ type: "local.draft", change: { seed: image.seed, seedLocked: true } });

@@ -15,12 +15,6 @@ const CORE: Core = {
   others: [],
   images: {},
   models: null,
-  gallery: {
-    filter: { q: "", starred: false, model: "" },
-    ids: [],
-    next: null,
-    state: "idle",
-  },
   draft: EMPTY_DRAFT,
   preferences: { language: null, theme: "dark", model: null },
   sending: false,

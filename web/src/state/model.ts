@@ -9,7 +9,6 @@ import type {
   Image,
   Job,
   Model,
-  Page,
   Problem,
   QueueState,
   SystemInfo,
@@ -46,16 +45,7 @@ export type Group = {
   axes: string[]; // what a grid varies beside the seed
 };
 
-export type Filter = { q: string; starred: boolean; model: string };
-
 export type Toast = { id: number; tone: "plain" | "error"; text: string; undo: (() => void) | null };
-
-export type Gallery = {
-  filter: Filter;
-  ids: string[];
-  next: string | null;
-  state: "idle" | "loading" | "ready" | "failed";
-};
 
 export type Theme = "dark" | "light" | "auto";
 
@@ -78,7 +68,6 @@ export type Core = {
   others: string[]; // jobs that are trainings and tasks
   images: Record<string, Image>;
   models: Model[] | null;
-  gallery: Gallery;
   draft: Draft;
   preferences: Preferences;
   sending: boolean;
@@ -104,10 +93,6 @@ export type Local =
   | { type: "local.preview"; job: string; step: number; steps: number; url: string }
   | { type: "local.shown"; job: string }
   | { type: "local.image"; image: Image }
-  | { type: "local.filter"; filter: Filter }
-  | { type: "local.gallery_loading" }
-  | { type: "local.gallery_failed" }
-  | { type: "local.gallery"; page: Page<Image>; first: boolean }
   | { type: "local.draft"; change: Partial<Draft> }
   | { type: "local.preferences"; change: Partial<Preferences> }
   | { type: "local.toast"; toast: Toast }

@@ -1,6 +1,6 @@
-import type { Fact, Frame, Image, Model } from "../api/wire.gen";
+import type { Fact, Frame, Model } from "../api/wire.gen";
 import { ended, type Local, type Message, type State } from "./model";
-import { drop, extend, hold } from "./pictures";
+import { hold } from "./pictures";
 import { inSlices } from "./slices";
 import { accept, change, forget, giveBack, isCut, placeJobs, setAside, touch } from "./tiles";
 
@@ -54,7 +54,7 @@ function fact(state: State, told: Fact): State {
     case "image.changed":
       return giveBack(hold(state, told.image), told.image);
     case "image.deleted":
-      return forget(drop(state, told.image), told.image);
+      return forget(state, told.image);
     case "model.added":
     case "model.changed":
       return { ...state, models: upsert(state.models, told.model) };
@@ -140,20 +140,9 @@ function local(state: State, told: Local): State {
     case "local.shown":
       return touch(state, told.job, (tile) => ({ ...tile, preview: null }));
     case "local.pictures":
-      return { ...state, images: told.images.reduce(withImage, state.images) };
+      return hold(state, ...told.images);
     case "local.image":
       return hold(state, told.image);
-    case "local.filter":
-      return {
-        ...state,
-        gallery: { filter: told.filter, ids: [], next: null, state: "idle" },
-      };
-    case "local.gallery_loading":
-      return { ...state, gallery: { ...state.gallery, state: "loading" } };
-    case "local.gallery_failed":
-      return { ...state, gallery: { ...state.gallery, state: "failed" } };
-    case "local.gallery":
-      return extend(state, told.page, told.first);
     case "local.draft":
       return { ...state, draft: { ...state.draft, ...told.change } };
     case "local.preferences":
@@ -176,10 +165,6 @@ function count(state: State, status: string, by: number): State {
 
 function move(state: State, from: string, to: string): State {
   return count(count(state, from, -1), to, 1);
-}
-
-function withImage(images: State["images"], image: Image): State["images"] {
-  return { ...images, [image.id]: image };
 }
 
 function upsert(models: Model[] | null, model: Model): Model[] {

@@ -1,5 +1,9 @@
 import { generateSlice, type GenerateLocal } from "../generate/slice";
 import { queueSlice, type QueueLocal } from "../queue/slice";
+import { boards, type BoardsLocal } from "../gallery/boards";
+import { gallery, type GalleryLocal } from "../gallery/slice";
+import { uploads, type UploadsLocal } from "../gallery/uploads";
+import { table, type TableLocal } from "../gallery/table";
 import type { Message, State } from "./model";
 import type { Slice } from "./slice";
 
@@ -7,6 +11,10 @@ import type { Slice } from "./slice";
 const SLICES = {
   generate: generateSlice,
   queueList: queueSlice,
+  gallery,
+  boards,
+  table,
+  uploads,
 } as const;
 
 type Table = typeof SLICES;
@@ -15,7 +23,11 @@ export type Slices = { [Name in keyof Table]: Table[Name] extends Slice<infer He
 /** What pages tell their own parts: each message is called `slice.<part>.<what>`. */
 export type SliceLocal =
   | GenerateLocal
-  | QueueLocal;
+  | QueueLocal
+  | GalleryLocal
+  | BoardsLocal
+  | TableLocal
+  | UploadsLocal;
 
 /** Begin each part. */
 export function firstSlices(): Slices {
