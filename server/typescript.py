@@ -18,6 +18,7 @@ from core.records import events
 from core.records.board import Board
 from core.records.install import Install
 from core.records.preset import Preset
+from core.records.task import Target
 from core.records.training import Checkpoint, Dataset, DatasetImage, Plan, Sample, Training
 from core.records.workflow import Workflow, WorkflowHead
 from core.store.work import QueueState
@@ -34,12 +35,14 @@ from server.actions.presets import Imported, NewPreset
 from server.actions.sampled import Possible
 from server.actions.selection import Done, ImagesAction
 from server.actions.shelves import Roots
+from server.actions.storage import Storage
 from server.actions.system import ConfigInfo, NewToken, SystemInfo, TokenList
 from server.actions.tasks import Asked
 from server.actions.taught import Train
 from server.actions.trainings import AskedTraining, Losses
 from server.actions.workflows import NewWorkflow
 from server.problems import ProblemDocument
+from server.routes.system import Session
 
 log = logging.getLogger(__name__)
 
@@ -70,10 +73,10 @@ SENT: tuple[type[Struct], ...] = (
 READ: tuple[type[Struct], ...] = (
     Generated, Enqueued, BatchCells, MadeBy, Link, Possible, Board, Done, QueueState,
     Catalogue, Checked, Workflow, WorkflowHead, Preset, Imported,
-    Install, RecommendedModels, Roots, Asked,
+    Install, RecommendedModels, Roots, Asked, Target,
     Dataset, DatasetImage, Training, AskedTraining, Plan, Losses, Sample, Checkpoint,
     Capabilities, SystemInfo, MemoryInfo, ConfigInfo, TokenList, NewToken, LogPage,
-    ProblemDocument,
+    Session, Storage, ProblemDocument,
 )  # fmt: skip
 # The bytes of a preview follow its header.
 NOT_ON_THE_WIRE: dict[type[Struct], set[str]] = {events.JobPreview: {"data"}}

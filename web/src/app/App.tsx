@@ -74,7 +74,7 @@ function Shown({ route }: { route: Route }): ReactNode {
     case "training":
       return <TrainingPage rest={route.rest} />;
     case "models":
-      return <ModelsPage />;
+      return <ModelsPage rest={route.rest} />;
     case "settings":
       return <SettingsPage />;
   }
