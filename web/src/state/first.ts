@@ -21,7 +21,7 @@ const CORE: Core = {
     state: "idle",
   },
   draft: EMPTY_DRAFT,
-  preferences: { language: null, theme: "dark", model: null },
+  preferences: { language: null, theme: "dark", model: null, notify: false, guide: 0 },
   sending: false,
   problems: {},
   toasts: [],

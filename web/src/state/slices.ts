@@ -1,10 +1,14 @@
+import { notices } from "../app/notices";
 import { modelsPage, type ModelsLocal } from "../models/slice";
+import { systemPage, type SystemLocal } from "../settings/slice";
 import type { Message, State } from "./model";
 import type { Slice } from "./slice";
 
 /** The parts of the state that pages own, each in the folder of its page. */
 const SLICES = {
   modelsPage,
+  notices,
+  systemPage,
 } as const;
 
 type Table = typeof SLICES;
@@ -12,7 +16,8 @@ export type Slices = { [Name in keyof Table]: Table[Name] extends Slice<infer He
 
 /** What pages tell their own parts: each message is called `slice.<part>.<what>`. */
 export type SliceLocal =
-  | ModelsLocal;
+  | ModelsLocal
+  | SystemLocal;
 
 /** Begin each part. */
 export function firstSlices(): Slices {
