@@ -24,7 +24,8 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         for size in (192, 512):
             page = browser.new_page(viewport=ViewportSize(width=size, height=size))
-            for name, share, ground in ((str(size), 1.0, "none"), (f"maskable-{size}", 0.8, GROUND)):
+            kinds = ((str(size), 1.0, "none"), (f"maskable-{size}", 0.8, GROUND))
+            for name, share, ground in kinds:
                 page.set_content(
                     f"<style>body{{margin:0;block-size:100vh;display:grid;place-items:center;"
                     f"background:{ground}}}svg{{inline-size:{share:.0%}}}</style>{drawing}"

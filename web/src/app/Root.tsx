@@ -25,12 +25,13 @@ export function Root(): ReactNode {
   );
 }
 
+const SURFACE = { dark: "#1c1917", light: "#fffefc" } as const; // of `tokens.css`, before it is applied
+
 /** Colour the browser's own frame like the page. */
 function Framed(): null {
   const scheme = useComputedColorScheme("dark");
   useLayoutEffect(() => {
-    const ground = getComputedStyle(document.documentElement).getPropertyValue("--surface").trim();
-    document.querySelector('meta[name="theme-color"]')?.setAttribute("content", ground);
+    document.querySelector('meta[name="theme-color"]')?.setAttribute("content", SURFACE[scheme]);
   }, [scheme]);
   return null;
 }

@@ -50,7 +50,8 @@ export function FullView({ page, id }: { page: Page; id: string }): ReactNode {
       padding={0}
       transitionProps={{ duration: 0 }}
       aria-label={image?.prompt ?? t("ui.picture")}
-      classNames={{ body: "full", content: "full-content" }}
+      classNames={{ body: "full", content: "full-content", header: "hidden" }}
+      title={image?.prompt || t("ui.picture")}
     >
       <div className="full-stage">
         {image && (
