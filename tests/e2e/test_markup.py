@@ -147,7 +147,7 @@ def test_what_boards_datasets_and_workflows_are_called_is_text(
     page, client = guarded, server.client
     board = client.post(f"{API}/boards", json={"name": evil("board")[:100]})
     dataset = client.post(f"{API}/datasets", json={"name": evil("dataset")[:100]})
-    graph = {"nodes": []}
+    graph: dict[str, Any] = {"nodes": []}
     flow = {"name": evil("workflow")[:100], "description": evil("words"), "graph": graph}
     workflow = client.post(f"{API}/workflows", json=flow)
     assert [one.status_code for one in (board, dataset, workflow)] == [201, 201, 201], dataset.text
