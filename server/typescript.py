@@ -18,6 +18,7 @@ from core.records import events
 from core.records.board import Board
 from core.records.install import Install
 from core.records.preset import Preset
+from core.records.task import Target
 from core.records.training import Checkpoint, Dataset, DatasetImage, Plan, Sample, Training
 from core.records.workflow import Workflow, WorkflowHead
 from core.store.image_marks import Mark
@@ -37,6 +38,7 @@ from server.actions.prompting import CountedWords, WildcardNames
 from server.actions.sampled import Possible
 from server.actions.selection import Done, ImagesAction
 from server.actions.shelves import Roots
+from server.actions.storage import Storage
 from server.actions.system import ConfigInfo, NewToken, SystemInfo, TokenList
 from server.actions.tasks import Asked
 from server.actions.taught import Train
@@ -44,6 +46,7 @@ from server.actions.trainings import AskedTraining, Losses
 from server.actions.workflows import NewWorkflow
 from server.problems import ProblemDocument
 from server.render import Inspected
+from server.routes.system import Session
 
 log = logging.getLogger(__name__)
 
@@ -75,10 +78,10 @@ READ: tuple[type[Struct], ...] = (
     Generated, Enqueued, Planned, BatchCells, CountedWords, WildcardNames, MadeBy, Link, Mark,
     Inspected, Possible, Board, Done, QueueState,
     Catalogue, Checked, Workflow, WorkflowHead, Preset, Imported,
-    Install, RecommendedModels, Roots, Asked,
+    Install, RecommendedModels, Roots, Asked, Target,
     Dataset, DatasetImage, Training, AskedTraining, Plan, Losses, Sample, Checkpoint,
     Capabilities, SystemInfo, MemoryInfo, ConfigInfo, TokenList, NewToken, LogPage,
-    ProblemDocument,
+    Session, Storage, ProblemDocument,
 )  # fmt: skip
 # The bytes of a preview follow its header.
 NOT_ON_THE_WIRE: dict[type[Struct], set[str]] = {events.JobPreview: {"data"}}

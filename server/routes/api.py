@@ -18,6 +18,7 @@ from server.actions import (
     selection,
     sheets,
     shelves,
+    storage,
     system,
     workflows,
 )
@@ -85,6 +86,7 @@ def routes() -> list[Route]:
         verb("POST", f"{API}/tokens", system.create_token, "admin", tag="system", status=201),
         verb("DELETE", f"{API}/tokens/{{token}}", system.delete_token, "admin", tag="system"),
         verb("GET", f"{API}/system", system.system, "read", tag="system"),
+        verb("GET", f"{API}/storage", storage.storage, "admin", tag="system"),
         verb("GET", f"{API}/logs", logs.read_log, "admin", tag="system"),
     ]
 

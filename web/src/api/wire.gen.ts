@@ -323,6 +323,16 @@ export type ModelRoot = { id: string; path: string; created: string; };
 /** The job that does it; `result` of it says what came of it. */
 export type Asked = { batch: string; job: string; };
 
+/** What a model is converted to; null leaves it as it is. */
+export type Target = {
+  layout: "diffusers" | "single" | null;
+  dtype: "bfloat16" | "float16" | "float32" | "float8_e4m3fn" | null; loras: Merged[];
+  name: string | null;
+};
+
+/** A LoRA that becomes part of the checkpoint. */
+export type Merged = { model: string; weight: number; };
+
 /** Pictures of a subject. */
 export type Dataset = {
   id: string; name: string; count: number; kept: DatasetImage[]; next: string | null;
@@ -486,6 +496,18 @@ export type LogPage = { items: LogLine[]; next: number; boot: string; };
 export type LogLine = {
   seq: number; at: string; level: string; logger: string; message: string;
   extra: Record<string, string | number | boolean | null>;
+};
+
+/** Who the browser is now. */
+export type Session = { owner: string; scopes: string[]; };
+
+/** The data directory by parts, and the disk that it lies on. Bytes. */
+export type Storage = { parts: Stored[]; free: number; total: number; floor: number; };
+
+/** One part of the data directory. Links count as nothing. */
+export type Stored = {
+  name: "backups" | "cache" | "database" | "images" | "models" | "other" | "trainings" | "uploads";
+  bytes: number; files: number;
 };
 
 /** An error answer (RFC 9457). */

@@ -66,8 +66,9 @@ export function FullView({ page, id }: { page: Page; id: string }): ReactNode {
       withCloseButton={false}
       padding={0}
       transitionProps={{ duration: 0 }}
-      aria-label={image?.prompt || t("ui.picture")}
-      classNames={{ body: "full", content: "full-content" }}
+      aria-label={image?.prompt ?? t("ui.picture")}
+      classNames={{ body: "full", content: "full-content", header: "hidden" }}
+      title={image?.prompt || t("ui.picture")}
     >
       <div className="full-stage">
         {image && <Stage key={image.id} image={image} onTurn={(along) => (along > 0 === rtl ? keys.arrowleft() : keys.arrowright())} />}

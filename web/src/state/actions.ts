@@ -22,6 +22,7 @@ import { problemsOf, type Tools } from "./tools";
 export type Actions = ReturnType<typeof createActions>;
 
 const PAGE = 60;
+const MODELS = 10_000; // that a page holds
 
 /** Everything that more than one page does: each asks the server, then tells the reducer. */
 export function createActions(tools: Tools, onSignedIn: () => void) {
@@ -32,8 +33,14 @@ export function createActions(tools: Tools, onSignedIn: () => void) {
   }
 
   async function loadModels(): Promise<void> {
-    const page = await http<Page<Model>>("/models", { query: { limit: 200 } });
-    store.send({ type: "local.models", models: page.items });
+    const models: Model[] = [];
+    let cursor: string | null = null;
+    do {
+      const page: Page<Model> = await http<Page<Model>>("/models", { query: { limit: 200, cursor } });
+      models.push(...page.items);
+      cursor = page.next;
+    } while (cursor !== null && models.length < MODELS);
+    store.send({ type: "local.models", models });
   }
 
   /** Load what the page shows; facts that come meanwhile are applied on top. */
@@ -129,7 +136,7 @@ export function createActions(tools: Tools, onSignedIn: () => void) {
 
   async function signOut(): Promise<void> {
     await http("/session", { method: "DELETE" });
-    store.send({ type: "local.signed_out", value: true });
+    window.location.reload(); // nothing that was seen stays in memory; drafts are kept
   }
 
   /** Cancel what runs now with the rest of its batch. */

@@ -16,7 +16,7 @@ const CORE: Core = {
   images: {},
   models: null,
   draft: EMPTY_DRAFT,
-  preferences: { language: null, theme: "dark", model: null },
+  preferences: { language: null, theme: "dark", model: null, notify: false, guide: 0 },
   sending: false,
   problems: {},
   toasts: [],

@@ -49,7 +49,13 @@ export type Toast = { id: number; tone: "plain" | "error"; text: string; undo: (
 
 export type Theme = "dark" | "light" | "auto";
 
-export type Preferences = { language: string | null; theme: Theme; model: string | null };
+export type Preferences = {
+  language: string | null;
+  theme: Theme;
+  model: string | null;
+  notify: boolean;
+  guide: number; // the hint of the first visit that is shown; past the last one it is over
+};
 
 export type State = Core & Slices;
 

@@ -4,6 +4,9 @@ import { boards, type BoardsLocal } from "../gallery/boards";
 import { gallery, type GalleryLocal } from "../gallery/slice";
 import { uploads, type UploadsLocal } from "../gallery/uploads";
 import { table, type TableLocal } from "../gallery/table";
+import { notices } from "../app/notices";
+import { modelsPage, type ModelsLocal } from "../models/slice";
+import { systemPage, type SystemLocal } from "../settings/slice";
 import type { Message, State } from "./model";
 import type { Slice } from "./slice";
 
@@ -15,6 +18,9 @@ const SLICES = {
   boards,
   table,
   uploads,
+  modelsPage,
+  notices,
+  systemPage,
 } as const;
 
 type Table = typeof SLICES;
@@ -27,7 +33,9 @@ export type SliceLocal =
   | GalleryLocal
   | BoardsLocal
   | TableLocal
-  | UploadsLocal;
+  | UploadsLocal
+  | ModelsLocal
+  | SystemLocal;
 
 /** Begin each part. */
 export function firstSlices(): Slices {
