@@ -18,7 +18,15 @@ from core.records import events
 from core.records.board import Board
 from core.records.install import Install
 from core.records.preset import Preset
-from core.records.training import Checkpoint, Dataset, DatasetImage, Plan, Sample, Training
+from core.records.training import (
+    Checkpoint,
+    Dataset,
+    DatasetImage,
+    Ingested,
+    Plan,
+    Sample,
+    Training,
+)
 from core.records.workflow import Workflow, WorkflowHead
 from core.store.work import QueueState
 from server.actions.batches import BatchCells
@@ -71,7 +79,7 @@ READ: tuple[type[Struct], ...] = (
     Generated, Enqueued, BatchCells, MadeBy, Link, Possible, Board, Done, QueueState,
     Catalogue, Checked, Workflow, WorkflowHead, Preset, Imported,
     Install, RecommendedModels, Roots, Asked,
-    Dataset, DatasetImage, Training, AskedTraining, Plan, Losses, Sample, Checkpoint,
+    Dataset, DatasetImage, Ingested, Training, AskedTraining, Plan, Losses, Sample, Checkpoint,
     Capabilities, SystemInfo, MemoryInfo, ConfigInfo, TokenList, NewToken, LogPage,
     ProblemDocument,
 )  # fmt: skip
