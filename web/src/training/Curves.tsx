@@ -65,13 +65,15 @@ export function Curves({ run }: { run: Training }): ReactNode {
   return (
     <section className="run-card curves" aria-label={t("ui.training.curves")}>
       <div className="curves-bar">
-        <SegmentedControl
-          size="xs"
-          aria-label={t("ui.training.curves")}
-          value={view}
-          onChange={(value) => setView(value as View)}
-          data={VIEWS.map((value) => ({ value, label: t(`ui.training.view.${value}`) }))}
-        />
+        <div className="curves-views">
+          <SegmentedControl
+            size="xs"
+            aria-label={t("ui.training.curves")}
+            value={view}
+            onChange={(value) => setView(value as View)}
+            data={VIEWS.map((value) => ({ value, label: t(`ui.training.view.${value}`) }))}
+          />
+        </div>
         <div className="curves-smooth">
           <span className="label" id="smoothing">{t("ui.training.smoothing")}</span>
           <Slider

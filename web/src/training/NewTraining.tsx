@@ -39,7 +39,7 @@ export function NewTraining(): ReactNode {
   const { plan, problems: planned, busy: planning } = usePlan(body, draft.dataset !== null && count > 0 && fields.length > 0, count);
   const written = JSON.stringify(body);
   const problems = refused?.of === written ? { ...planned, ...refused.problems } : planned;
-  const known = draft.base_model !== null && models?.every(({ id, name }) => id !== draft.base_model && name !== draft.base_model);
+  const foreign = draft.base_model !== null && models?.every(({ id, name }) => id !== draft.base_model && name !== draft.base_model);
 
   function send(): void {
     setBusy(true);
@@ -104,7 +104,7 @@ export function NewTraining(): ReactNode {
             onChange={(event) => change({ base_model: event.currentTarget.value || null })}
           >
             <option value="">{t("ui.training.base_own")}</option>
-            {known && <option value={draft.base_model ?? ""}>{draft.base_model}</option>}
+            {foreign && <option value={draft.base_model ?? ""}>{draft.base_model}</option>}
             {checkpoints(models).map((model) => (
               <option key={model.id} value={draft.base_model === model.name ? model.name : model.id}>{model.name}</option>
             ))}

@@ -9,7 +9,7 @@ import { problemWords, warningWords } from "./told";
 import { numeral } from "./fields";
 
 const NONE: LossPoint[] = [];
-const PHASES: readonly string[] = ["load", "class", "latents", "text", "train", "waiting", "validate", "sample", "save"];
+const PHASES: readonly string[] = ["load", "class", "latents", "text", "waiting", "validate", "sample", "save"];
 
 /** How far the run is, and whatever is worth knowing about that. */
 export function RunState({ run }: { run: Training }): ReactNode {

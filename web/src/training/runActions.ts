@@ -3,6 +3,7 @@ import type {
   Asked, AskedTraining, Checkpoint, Generated, Image, Job, Losses, Page, Plan, Sample, Train, Training,
 } from "../api/wire.gen";
 import { drawSeed } from "../state/choices";
+import { ended as over } from "../state/model";
 import type { Tools } from "../state/tools";
 import { EMPTY, keepDraft, type RecipeDraft } from "./draft";
 
@@ -130,10 +131,9 @@ export function runActions(tools: Tools) {
   /** Wait for a job's end: the fact tells, then its record is read. */
   async function ended(id: string): Promise<Job> {
     const deadline = AbortSignal.timeout(WAIT);
-    const done = (status: string | undefined) => status !== undefined && status !== "queued" && status !== "running";
     await new Promise<void>((resolve, reject) => {
       function look(): void {
-        if (done(get().tiles[id]?.status) || deadline.aborted) finish();
+        if (get().training.overJobs.includes(id) || deadline.aborted) finish();
       }
       function finish(): void {
         unsubscribe();
@@ -142,7 +142,7 @@ export function runActions(tools: Tools) {
       }
       const unsubscribe = store.subscribe(look);
       deadline.addEventListener("abort", look, { once: true });
-      http<Job>(`/jobs/${id}`).then((job) => { if (done(job.status)) finish(); }, reject);
+      http<Job>(`/jobs/${id}`).then((job) => { if (over(job.status)) finish(); }, reject);
       look();
     });
     return http<Job>(`/jobs/${id}`);

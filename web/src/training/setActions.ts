@@ -153,7 +153,7 @@ export function setActions(tools: Tools) {
   /** Make the five-picture set that shows how it goes. */
   async function example(): Promise<string> {
     const id = await create(t("ui.dataset.example_name"));
-    send({ type: "slice.training.draft", change: { token: "zxv", class_word: "creature", method: "lora", base_model: "starter" } });
+    send({ type: "slice.training.draft", change: { token: "zxv", class_word: "creature", method: "lora", base_model: null } });
     keepDraft(get().training.draft);
     add(id, await Promise.all(POSES.map((pose, place) => drawn(pose, place))));
     return id;

@@ -34,6 +34,7 @@ export type Held = {
   whole: Record<string, { state: Loaded; dataset: Dataset | null }>;
   opened: Record<string, Opened>;
   progress: Record<string, Progress>; // by job
+  overJobs: string[]; // that ended lately: somebody may wait for one
   uploads: Upload[];
   draft: RecipeDraft;
 };
@@ -63,13 +64,14 @@ const OPENED = 8; // runs whose curves are held
 const SAMPLES = 2000; // of one run
 const UPLOADS = 500; // that are listed
 const PROGRESS = 32; // jobs
+const OVER = 64; // jobs
 
 const BLANK: Opened = { state: "idle", points: [], samples: [], kept: [], keptState: "idle" };
 
 const FIRST: Held = {
   runs: [], runsState: "idle", runsNext: null, staleRuns: [],
   sets: [], setsState: "idle", setsNext: null, whole: {},
-  opened: {}, progress: {}, uploads: [], draft: restoredDraft(),
+  opened: {}, progress: {}, overJobs: [], uploads: [], draft: restoredDraft(),
 };
 
 export const training: Slice<Held> = { first: FIRST, reduce };
@@ -83,6 +85,7 @@ function reduce(held: Held, told: Message, state: State): Held {
     const progress = { ...held.progress, [told.job]: { phase, step, steps, eta: told.eta_seconds } };
     return { ...held, progress: lastOf(progress, PROGRESS) };
   }
+  if (told.type === "job.ended") return { ...held, overJobs: [...held.overJobs, told.job].slice(-OVER) };
   const ours = told.type.startsWith("training.") || told.type === "dataset.changed";
   return ours ? fact(held, told as Told, state) : held;
 }
