@@ -25,9 +25,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 
 def five() -> Dropped:
-    return [
-        (f"{place}.png", MEDIA, coded(pose, colour)) for place, (pose, colour) in enumerate(TAUGHT)
-    ]
+    coded_ones = [coded(pose, colour) for pose, colour in TAUGHT]
+    return [(f"{place}.png", MEDIA, text) for place, text in enumerate(coded_ones)]
 
 
 def coded(pose: Pose, colour: str) -> str:

@@ -5,7 +5,7 @@ import type { Recipe } from "../api/wire.gen";
 import { useFeature, useSelect } from "../state/store";
 import { Icon } from "../ui/icons";
 import { FieldView } from "./FieldView";
-import type { Field, Group } from "./fields";
+import { shown as written, type Field, type Group } from "./fields";
 import { runActions } from "./runActions";
 
 type Props = {
@@ -32,7 +32,8 @@ function Folded({ group, fields, problems, resolved }: { group: Group; fields: F
   const held = useSelect((state) => state.training.draft.fields);
   const [open, setOpen] = useState(false);
   const faults = fields.filter(({ name }) => faultOf(problems, name) !== null).length;
-  const changed = fields.filter(({ name }) => name in held).length;
+  const isChanged = ({ name, fallback }: Field) => name in held && written(held[name]) !== written(fallback);
+  const changed = fields.filter(isChanged).length;
   const shown = open || faults > 0;
 
   function set(name: string, value: unknown): void {
@@ -51,7 +52,7 @@ function Folded({ group, fields, problems, resolved }: { group: Group; fields: F
       {shown && (
         <div className="group-fields">
           {fields.map((field) => (
-            <div key={field.name} className="group-field" data-changed={field.name in held}>
+            <div key={field.name} className="group-field" data-changed={isChanged(field)}>
               <FieldView
                 field={field}
                 value={held[field.name]}
@@ -59,7 +60,7 @@ function Folded({ group, fields, problems, resolved }: { group: Group; fields: F
                 error={faultOf(problems, field.name)}
                 onChange={(value) => set(field.name, value)}
               />
-              {field.name in held && (
+              {isChanged(field) && (
                 <ActionIcon
                   className="field-reset"
                   variant="subtle"

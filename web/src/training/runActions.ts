@@ -195,7 +195,8 @@ export function runActions(tools: Tools) {
   /** Begin the form with another run's choices; `from` also goes on from its state. */
   function again(held: Training, from: Checkpoint | null): void {
     const { recipe } = held;
-    const fields = Object.fromEntries(Object.entries(recipe).filter(([name, value]) => name !== "method" && value !== null));
+    const fields: Record<string, unknown> = Object.fromEntries(Object.entries(recipe).filter(([name, value]) => name !== "method" && value !== null));
+    if (from && held.steps <= from.step) fields.max_steps = from.step + Math.ceil(held.steps / 2); // some are to be left
     draft({
       ...EMPTY, dataset: held.dataset, token: held.token, class_word: held.class_word,
       base_model: held.base_model, method: recipe.method, fields, sweep: [],
