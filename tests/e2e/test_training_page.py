@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -25,14 +26,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 
 def five() -> Dropped:
-    coded_ones = [coded(pose, colour) for pose, colour in TAUGHT]
-    return [(f"{place}.png", MEDIA, text) for place, text in enumerate(coded_ones)]
-
-
-def coded(pose: Pose, colour: str) -> str:
-    file = io.BytesIO()
-    creature(pose, colour).save(file, "PNG")
-    return base64.b64encode(file.getvalue()).decode()
+    coded = []
+    for pose, colour in TAUGHT:
+        file = io.BytesIO()
+        creature(cast(Pose, pose), colour).save(file, "PNG")
+        coded.append(base64.b64encode(file.getvalue()).decode())
+    return [(f"{place}.png", MEDIA, text) for place, text in enumerate(coded)]
 
 
 def drop(page: Page, files: Dropped) -> None:
