@@ -19,7 +19,15 @@ from core.records.board import Board
 from core.records.install import Install
 from core.records.preset import Preset
 from core.records.task import Target
-from core.records.training import Checkpoint, Dataset, DatasetImage, Plan, Sample, Training
+from core.records.training import (
+    Checkpoint,
+    Dataset,
+    DatasetImage,
+    Ingested,
+    Plan,
+    Sample,
+    Training,
+)
 from core.records.workflow import Workflow, WorkflowHead
 from core.store.image_marks import Mark
 from core.store.work import QueueState
@@ -79,7 +87,7 @@ READ: tuple[type[Struct], ...] = (
     Inspected, Possible, Board, Done, QueueState,
     Catalogue, Checked, Workflow, WorkflowHead, Preset, Imported,
     Install, RecommendedModels, Roots, Asked, Target,
-    Dataset, DatasetImage, Training, AskedTraining, Plan, Losses, Sample, Checkpoint,
+    Dataset, DatasetImage, Ingested, Training, AskedTraining, Plan, Losses, Sample, Checkpoint,
     Capabilities, SystemInfo, MemoryInfo, ConfigInfo, TokenList, NewToken, LogPage,
     Session, Storage, ProblemDocument,
 )  # fmt: skip

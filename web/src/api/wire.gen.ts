@@ -361,6 +361,11 @@ export type Quarantined = {
 /** A size that pictures are trained in. */
 export type Bucket = { width: number; height: number; count: number; };
 
+/** What came of several files: those that are kept, also from before, and the others. */
+export type Ingested = {
+  kept: DatasetImage[]; quarantined: Quarantined[]; folders: string[]; next: string | null;
+};
+
 /** A run, over all the jobs that it took. */
 export type Training = {
   id: string; name: string; job: string;

@@ -8,6 +8,7 @@ import { notices } from "../app/notices";
 import { modelsPage, type ModelsLocal } from "../models/slice";
 import { systemPage, type SystemLocal } from "../settings/slice";
 import type { Message, State } from "./model";
+import { training, type TrainingLocal } from "../training/slice";
 import type { Slice } from "./slice";
 
 /** The parts of the state that pages own, each in the folder of its page. */
@@ -22,6 +23,7 @@ const SLICES = {
   notices,
   systemPage,
 } as const;
+const SLICES = { training } as const;
 
 type Table = typeof SLICES;
 export type Slices = { [Name in keyof Table]: Table[Name] extends Slice<infer Held> ? Held : never };

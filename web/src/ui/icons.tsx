@@ -42,6 +42,7 @@ const PATHS = {
   calendar: "M4 6h16v14H4zM4 10.500h16M8.500 3.500v4M15.500 3.500v4",
   variations: "M4 4h9v9H4zM16 8h4v12H8v-4",
   enlarge: "M14 4h6v6M20 4l-7 7M10 20H4v-6M4 20l7-7",
+  stop: "M7 7h10v10H7z",
   help: "M9 9a3 3 0 114.500 2.600c-1 .6-1.500 1.200-1.500 2.400M12 17.500h.01",
 } as const;
 
