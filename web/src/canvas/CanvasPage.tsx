@@ -63,6 +63,10 @@ export function CanvasPage({ rest }: { rest: string[] }): ReactNode {
   );
 }
 
+function stage(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && target.classList.contains("canvas-stage");
+}
+
 function keysOf(canvas: CanvasActions, staged: boolean, projects: () => void): Keys {
   const { easel, generate, accept, discard, show, fit, zoom } = canvas;
   const tools = TOOLS.map((tool) => [KEYS[tool], () => easel.set({ tool })] as const);
@@ -103,7 +107,7 @@ function keysOf(canvas: CanvasActions, staged: boolean, projects: () => void): K
           arrowright: () => show(1),
           escape: discard,
           enter: (event: KeyboardEvent) => {
-            if (!(event.target instanceof HTMLButtonElement)) accept();
+            if (event.target === document.body || stage(event.target)) accept();
           },
         }
       : {}),

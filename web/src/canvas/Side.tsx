@@ -11,7 +11,7 @@ import type { Mode } from "./compose";
 import { Layers } from "./Layers";
 import { useCanvas, useMode, useWork } from "./use";
 
-const MOST = 16; // pictures of one request
+const MOST = 64; // pictures of one request
 const GRID = 8; // pixels
 
 /** The words, how they are drawn, and the layers. */

@@ -1,6 +1,6 @@
 import { choice, chosenModel } from "../state/choices";
 import { storage } from "../state/saved";
-import type { Tools } from "../state/tools";
+import { problemsOf, type Tools } from "../state/tools";
 import { extent, surveyOf, type Masking } from "./compose";
 import { added, changed, layerOf, moved, removed, type LayerKind } from "./document";
 import { createEasel, firstScene, MOST_SNAPSHOTS, newId } from "./easel";
@@ -16,6 +16,7 @@ import { beginEdit, contextOf, surfaceOf, withDocument, withSurface, type Scene 
 import { keepWorking, openWorking } from "./working";
 import type { Image } from "../api/wire.gen";
 
+const STRIP = 96; // pixels of the stage that are left to the results
 const MOST_PIXELS = 48 * 2 ** 20; // of a picture that is exported
 
 export type CanvasActions = ReturnType<typeof canvasActions>;
@@ -37,7 +38,11 @@ export function canvasActions(tools: Tools) {
     else if (error instanceof UnreadableError) toast(t("ui.canvas.unreadable"), null, "error");
     else if (error instanceof DamagedError) toast(t("ui.canvas.damaged"), null, "error");
     else if (error instanceof Error && error.message === "indexedDB") toast(t("ui.canvas.no_shelf"), null, "error");
-    else fail(error);
+    else {
+      const [words] = Object.values(problemsOf(error) ?? {});
+      if (words) toast(words, null, "error");
+      else fail(error);
+    }
   }
 
   function run(work: () => Promise<unknown>): void {
@@ -80,7 +85,11 @@ export function canvasActions(tools: Tools) {
       after: (scene) => empty ? withDocument(scene, added(scene.document, mask)) : scene,
     });
     if (!fits) toast(t("ui.canvas.full"), null, "error");
-    else if (empty) fit();
+    else if (empty) {
+      const { brush } = easel.get();
+      easel.set({ brush: { ...brush, size: Math.max(4, Math.round(Math.min(box.width, box.height) / 8)) } });
+      fit();
+    }
   }
 
   function fit(): void {
@@ -88,7 +97,7 @@ export function canvasActions(tools: Tools) {
     const { document, surfaces } = easel.scene();
     const reach = union(extent(document.layers.filter(isPicture), surfaces), document.box);
     const pictures = reach.width > 4 * document.box.width ? document.box : reach;
-    easel.set({ view: fitted(pictures, size.width, size.height) });
+    easel.set({ view: fitted(pictures, size.width, size.height - STRIP) });
   }
 
   async function openImage(id: string): Promise<void> {

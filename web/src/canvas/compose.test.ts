@@ -96,7 +96,7 @@ describe("what was sent before is known again", () => {
 
 it("layers reach as far as their tiles", () => {
   const held = added(emptyDocument(BOX), { ...newLayer(emptyDocument(BOX), "image", "a"), x: 10 });
-  expect(extent(held.layers, new Map([["a", new Map([["0,0", 1], ["-1,1", 1]])]]))).toEqual({ x: -502, y: 0, width: 1024, height: 1024 });
+  expect(extent(held.layers, new Map([["a", new Map([["0,0", 1], ["-1,1", 1]])]]))).toEqual({ x: -246, y: 0, width: 512, height: 512 });
   expect(extent(held.layers, new Map())).toBeNull();
 });
 

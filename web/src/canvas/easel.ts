@@ -32,7 +32,7 @@ export type Easel = ReturnType<typeof createEasel>;
 
 export const BRUSH = { least: 1, most: 1000 };
 export const MOST_SNAPSHOTS = 20;
-const KEPT_TILES = MOST_TILES + 512; // with those that only the history holds
+const KEPT_TILES = MOST_TILES + 2048; // with those that only the history holds
 
 export function newId(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("");

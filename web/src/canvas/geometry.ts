@@ -7,7 +7,7 @@ export type View = { x: number; y: number; scale: number };
 /** What a pointer holds of the box: its inside, an edge, or a corner. */
 export type Grip = "move" | "n" | "s" | "e" | "w" | "ne" | "nw" | "se" | "sw";
 
-export const TILE = 512; // pixels
+export const TILE = 256; // pixels: small enough to be copied while a pointer moves
 export const REACH = 32_768; // pixels from the middle of the world in which something may lie
 export const SCALES = { least: 0.02, most: 32 };
 

@@ -16,7 +16,7 @@ export type ProjectFile = {
 
 export const FORMAT = "heliograph.canvas";
 export const MOST_BYTES = 256 * 2 ** 20; // of a project's file
-export const MOST_PACKED = 640; // squares of one picture
+export const MOST_PACKED = 2560; // squares of one picture
 
 const NAME = /^[\w-]{1,64}$/;
 

@@ -12,7 +12,7 @@ export type Surface = ReadonlyMap<string, Tile>;
 /** A whole picture. Scenes share the tiles in which they are the same. */
 export type Scene = { readonly document: Document; readonly surfaces: ReadonlyMap<string, Surface> };
 
-export const MOST_TILES = 640; // of 1 MiB each, in all layers together
+export const MOST_TILES = 2560; // of 256 KiB each, in all layers together
 const NO_TILES: Surface = new Map();
 
 let serials = 0;

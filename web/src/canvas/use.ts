@@ -1,4 +1,4 @@
-import { useEffect, useState, useSyncExternalStore } from "react";
+import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import { useFeature, useSelect } from "../state/store";
 import { canvasActions, type CanvasActions } from "./actions";
 import type { Mode } from "./compose";
@@ -34,26 +34,29 @@ export function useMode(): Mode {
 /** Load the result that is shown, or its preview, for the stage. */
 export function useStaged(): Staged | null {
   const staging = useSelect((state) => state.canvas.staging);
+  const job = staging?.jobs[staging.shown];
   const url = useSelect((state) => {
-    const job = state.canvas.staging?.jobs[state.canvas.staging.shown];
     const tile = job === undefined ? undefined : state.tiles[job];
     const image = tile?.images[0];
     return image === undefined ? (tile?.preview ?? null) : `/api/v1/images/${image}/file`;
   });
-  const [held, setHeld] = useState<{ url: string; picture: CanvasImageSource } | null>(null);
+  const [held, setHeld] = useState<{ job: string; picture: CanvasImageSource } | null>(null);
   useEffect(() => {
-    if (url === null) return;
+    if (url === null || job === undefined) return;
     let left = false;
     loadPicture(url).then(
       (picture) => {
-        if (!left) setHeld({ url, picture });
+        if (!left) setHeld({ job, picture });
       },
       () => undefined, // a preview that was revoked: the next one comes
     );
     return () => {
       left = true;
     };
-  }, [url]);
-  if (!staging || url === null || !held) return null;
-  return { picture: held.picture, box: staging.box };
+  }, [job, url]);
+  const box = staging?.box;
+  return useMemo(
+    () => (box && held !== null && held.job === job ? { picture: held.picture, box } : null),
+    [box, held, job],
+  );
 }
