@@ -2,7 +2,6 @@ import { useEffect, useMemo, useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useKeys, type Keys } from "../app/keys";
 import { turn } from "../app/route";
-import { pictureIn } from "../generate/InitImage";
 import { useSelect } from "../state/store";
 import type { CanvasActions } from "./actions";
 import { Bar } from "./Bar";
@@ -61,6 +60,10 @@ export function CanvasPage({ rest }: { rest: string[] }): ReactNode {
       {projects && <Projects onClose={() => setProjects(false)} />}
     </div>
   );
+}
+
+function pictureIn(data: DataTransfer): File | undefined {
+  return [...data.files].find((file) => file.type.startsWith("image/"));
 }
 
 function stage(target: EventTarget | null): boolean {

@@ -2,7 +2,8 @@ import type Konva from "konva";
 import { useEffect, useRef, useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Layer, Stage } from "react-konva";
-import { useSelect, useTools } from "../state/store";
+import { useTools } from "../state/store";
+import { FIRST_VIEW } from "./easel";
 import type { Refusal } from "./gestures";
 import { emptyHand } from "./hand";
 import { createOverlay, type Ink } from "./overlay";
@@ -38,7 +39,6 @@ export function StageView(): ReactNode {
   const screen = useRef<Screen>(null);
   const [size, setSize] = useState({ width: 1, height: 1 });
   const opened = useWork((work) => work.opened);
-  const theme = useSelect((state) => state.preferences.theme);
   const staged = useStaged();
 
   useEffect(() => {
@@ -90,7 +90,9 @@ export function StageView(): ReactNode {
     window.addEventListener("keyup", space);
     painted.redraw();
     overlay();
+    const drawn = [pixels.current, over.current];
     return () => {
+      for (const layer of drawn) layer.destroyChildren();
       window.removeEventListener("keydown", space);
       window.removeEventListener("keyup", space);
       scheme.disconnect();
@@ -98,14 +100,14 @@ export function StageView(): ReactNode {
       pointer.close();
       screen.current = null;
     };
-  }, [easel, get, t, toast, theme]);
+  }, [easel, get, t, toast]);
 
   useEffect(() => screen.current?.stage(staged), [staged]);
 
   const measured = size.width > 1;
   useEffect(() => {
-    if (opened && measured) fit();
-  }, [opened, measured, fit]);
+    if (opened && measured && easel.get().view === FIRST_VIEW) fit();
+  }, [easel, opened, measured, fit]);
 
   return (
     <div ref={frame} className="canvas-stage" dir="ltr" tabIndex={0} role="application" aria-label={t("ui.canvas.stage")}>

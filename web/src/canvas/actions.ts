@@ -1,23 +1,24 @@
+import type { Image, Job, Page } from "../api/wire.gen";
 import { choice, chosenModel } from "../state/choices";
 import { storage } from "../state/saved";
 import { problemsOf, type Tools } from "../state/tools";
-import { extent, surveyOf, type Masking } from "./compose";
+import { trimmed, unmasked } from "./areas";
+import { extent, type Masking } from "./compose";
 import { added, changed, layerOf, moved, removed, type LayerKind } from "./document";
 import { createEasel, firstScene, MOST_SNAPSHOTS, newId } from "./easel";
-import { fitted, shifted, union, zoomed, type Rect } from "./geometry";
+import { fitted, union, zoomed, type Rect } from "./geometry";
 import { DamagedError, MOST_BYTES, nameOf, readFile } from "./packing";
-import { boxFor, clear, download, loadPicture, masked, NothingError, readPicture, TooLargeError, UnreadableError } from "./pictures";
+import { boxFor, download, loadPicture, masked, NothingError, readPicture, TooLargeError, UnreadableError } from "./pictures";
 import { fromFile, packAll, toFile, unpackAll } from "./project";
-import { flatten, isMask, isPicture, toPng } from "./render";
+import { boundsOf, flatten, isPicture, toPng } from "./render";
 import { createSender } from "./sending";
 import { keepMasking, readMasking } from "./settings";
+import type { Staging } from "./slice";
 import { dropProject, findProject, keepProject, listProjects, MOST_PROJECTS } from "./shelf";
-import { beginEdit, contextOf, surfaceOf, withDocument, withSurface, type Scene } from "./tiles";
+import { withDocument } from "./tiles";
 import { keepWorking, openWorking } from "./working";
-import type { Image } from "../api/wire.gen";
 
 const STRIP = 96; // pixels of the stage that are left to the results
-const MOST_PIXELS = 48 * 2 ** 20; // of a picture that is exported
 
 export type CanvasActions = ReturnType<typeof canvasActions>;
 
@@ -31,6 +32,7 @@ export function canvasActions(tools: Tools) {
     failed: () => toast(t("ui.canvas.not_kept"), null, "error"),
   });
   let beginning: Promise<void> | null = null;
+  let taking: string | null = null;
 
   function say(error: unknown): void {
     if (error instanceof TooLargeError) toast(t("ui.canvas.too_large"), null, "error");
@@ -49,7 +51,7 @@ export function canvasActions(tools: Tools) {
     void work().catch(say);
   }
 
-  function stage(staging: ReturnType<typeof get>["canvas"]["staging"]): void {
+  function stage(staging: Staging | null): void {
     send({ type: "slice.canvas.staged", staging });
     working.soon();
   }
@@ -59,12 +61,21 @@ export function canvasActions(tools: Tools) {
     return choice({ ...state.draft, width: null, height: null }, chosenModel(state));
   }
 
+  /** Wait again for what was asked for before a reload. */
+  async function waitAgain(staging: Staging): Promise<void> {
+    send({ type: "slice.canvas.staged", staging });
+    for (const batch of staging.batches) {
+      const { items } = await http<Page<Job>>("/jobs", { query: { batch, limit: 64 } });
+      send({ type: "local.jobs", jobs: items });
+    }
+  }
+
   /** Open what was left here, once. */
   function start(): Promise<void> {
     beginning ??= (async () => {
       try {
         const staging = await openWorking(easel);
-        if (staging) send({ type: "slice.canvas.staged", staging });
+        if (staging) await waitAgain(staging);
       } catch (error) {
         say(error);
       }
@@ -94,8 +105,9 @@ export function canvasActions(tools: Tools) {
 
   function fit(): void {
     const { size } = easel.get();
-    const { document, surfaces } = easel.scene();
-    const reach = union(extent(document.layers.filter(isPicture), surfaces), document.box);
+    const scene = easel.scene();
+    const { document } = scene;
+    const reach = union(boundsOf(scene, extent(document.layers.filter(isPicture), scene.surfaces)), document.box);
     const pictures = reach.width > 4 * document.box.width ? document.box : reach;
     easel.set({ view: fitted(pictures, size.width, size.height - STRIP) });
   }
@@ -136,7 +148,8 @@ export function canvasActions(tools: Tools) {
     const { canvas: { staging }, tiles } = get();
     const job = staging?.jobs[staging.shown];
     const id = job === undefined ? undefined : tiles[job]?.images[0];
-    if (!staging || id === undefined) return;
+    if (!staging || id === undefined || taking === id) return;
+    taking = id; // a second press takes it once
     const { box, margin } = staging;
     const result = await loadPicture(`/api/v1/images/${id}/file`);
     const mask = staging.mask ? await loadPicture(`/api/v1/images/${staging.mask}/file`) : null;
@@ -210,6 +223,7 @@ export function canvasActions(tools: Tools) {
     const { scene, snapshots } = await unpackAll(found, found.tile, true);
     stage(null);
     easel.open(scene, { id, name: found.name }, snapshots);
+    fit();
   }
 
   async function openFile(file: File): Promise<void> {
@@ -218,12 +232,13 @@ export function canvasActions(tools: Tools) {
     const { scene, snapshots } = await fromFile(read);
     stage(null);
     easel.open(scene, null, snapshots);
+    fit();
   }
 
   return {
     easel, start, show, run,
     generate: () => run(generate),
-    accept: () => run(accept),
+    accept: () => run(() => accept().finally(() => (taking = null))),
     discard: () => run(discard),
     openImage: (id: string) => run(() => openImage(id)),
     takeFile: (file: File) => run(() => takeFile(file)),
@@ -243,6 +258,7 @@ export function canvasActions(tools: Tools) {
       const { width, height } = natural();
       const scene = firstScene();
       easel.open({ ...scene, document: { ...scene.document, box: { x: 0, y: 0, width, height } } }, null);
+      fit();
     },
     snapshot: (name: string) => {
       const held = { id: newId(), name: nameOf(name), scene: easel.scene() };
@@ -272,22 +288,4 @@ export function canvasActions(tools: Tools) {
 
 function same(one: Rect, two: Rect): boolean {
   return one.x === two.x && one.y === two.y && one.width === two.width && one.height === two.height;
-}
-
-/** Take the paint in a box off the masks that are shown. */
-function unmasked(scene: Scene, box: Rect): Scene {
-  return scene.document.layers.filter((layer) => isMask(layer) && !layer.hidden && !layer.locked).reduce((held, layer) => {
-    const edit = beginEdit(surfaceOf(held, layer.id), layer, 0);
-    edit.draw(box, clear(box), true);
-    return withSurface(held, layer.id, edit.surface);
-  }, scene);
-}
-
-/** Give the part of an area that is not empty. :raises TooLargeError: for more than can be exported. */
-function trimmed(scene: Scene, area: Rect): Rect | null {
-  const { width, height } = area;
-  if (width * height > MOST_PIXELS) throw new TooLargeError("pixels");
-  const { data } = contextOf(flatten(scene, area, isPicture)).getImageData(0, 0, width, height);
-  const { bounds } = surveyOf(data, width, height, false);
-  return bounds && shifted(bounds, area.x, area.y);
 }

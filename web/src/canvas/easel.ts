@@ -30,6 +30,7 @@ type Also = { before?: (document: Document) => Document; after?: (scene: Scene) 
 
 export type Easel = ReturnType<typeof createEasel>;
 
+export const FIRST_VIEW: View = { x: 0, y: 0, scale: 1 };
 export const BRUSH = { least: 1, most: 1000 };
 export const MOST_SNAPSHOTS = 20;
 const KEPT_TILES = MOST_TILES + 2048; // with those that only the history holds
@@ -48,7 +49,7 @@ export function createEasel(masking: Masking) {
     history: begin(firstScene()),
     snapshots: [],
     project: null,
-    view: { x: 0, y: 0, scale: 1 },
+    view: FIRST_VIEW,
     size: { width: 0, height: 0 },
     tool: "brush",
     brush: { size: 48, colour: "#d9534f" },

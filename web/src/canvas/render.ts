@@ -53,17 +53,33 @@ export function glance(scene: Scene, box: Rect): Mode {
   return shareOf(scene, box, isMask) > 0 ? "inpaint" : "img2img";
 }
 
+/** Find what of an area pictures cover, roughly: the area may be as large as the world. */
+export function boundsOf(scene: Scene, area: Rect | null): Rect | null {
+  if (!area) return null;
+  const { bounds } = surveyOf(small(scene, area, isPicture), GLANCE, GLANCE, false);
+  if (!bounds) return null;
+  const [across, down] = [area.width / GLANCE, area.height / GLANCE];
+  return {
+    x: area.x + bounds.x * across, y: area.y + bounds.y * down,
+    width: bounds.width * across, height: bounds.height * down,
+  };
+}
+
 function shareOf(scene: Scene, box: Rect, wanted: (layer: Layer) => boolean): number {
+  const data = small(scene, box, wanted);
+  let count = 0;
+  for (let at = 3; at < data.length; at += 4) if ((data[at] ?? 0) > 32) count += 1;
+  return count / (GLANCE * GLANCE);
+}
+
+function small(scene: Scene, box: Rect, wanted: (layer: Layer) => boolean): Uint8ClampedArray {
   const canvas = new OffscreenCanvas(GLANCE, GLANCE);
   const context = contextOf(canvas);
   context.scale(GLANCE / box.width, GLANCE / box.height);
   for (const layer of scene.document.layers) {
     if (!layer.hidden && wanted(layer)) drawSurface(context, surfaceOf(scene, layer.id), layer, box);
   }
-  const { data } = context.getImageData(0, 0, GLANCE, GLANCE);
-  let count = 0;
-  for (let at = 3; at < data.length; at += 4) if ((data[at] ?? 0) > 32) count += 1;
-  return count / (GLANCE * GLANCE);
+  return context.getImageData(0, 0, GLANCE, GLANCE).data;
 }
 
 /** Write a mask as the server reads it: white where it is painted, black elsewhere. */

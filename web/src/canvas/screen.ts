@@ -9,7 +9,7 @@ export type Staged = { picture: CanvasImageSource; box: Rect };
 
 export type Screen = { redraw: () => void; touch: (area: Rect) => void; stage: (staged: Staged | null) => void };
 
-const SHARP = 2; // from here on pixels are shown as squares
+const SHARP = 3; // from here on pixels are shown as squares
 
 /** Paint the layers onto a Konva layer: all of them when something moved, else only what changed. */
 export function createScreen(easel: Easel, hand: Hand, layer: Konva.Layer, paper: () => string): Screen {
