@@ -1,29 +1,33 @@
-import { generateSlice, type GenerateLocal } from "../generate/slice";
-import { queueSlice, type QueueLocal } from "../queue/slice";
+import { notices } from "../app/notices";
+import { canvasSlice, type CanvasLocal } from "../canvas/slice";
 import { boards, type BoardsLocal } from "../gallery/boards";
 import { gallery, type GalleryLocal } from "../gallery/slice";
-import { uploads, type UploadsLocal } from "../gallery/uploads";
 import { table, type TableLocal } from "../gallery/table";
-import { notices } from "../app/notices";
+import { uploads, type UploadsLocal } from "../gallery/uploads";
+import { generateSlice, type GenerateLocal } from "../generate/slice";
 import { modelsPage, type ModelsLocal } from "../models/slice";
+import { queueSlice, type QueueLocal } from "../queue/slice";
 import { systemPage, type SystemLocal } from "../settings/slice";
-import type { Message, State } from "./model";
 import { training, type TrainingLocal } from "../training/slice";
+import { workflow, type WorkflowLocal } from "../workflow/slice";
+import type { Message, State } from "./model";
 import type { Slice } from "./slice";
 
 /** The parts of the state that pages own, each in the folder of its page. */
 const SLICES = {
   generate: generateSlice,
   queueList: queueSlice,
+  canvas: canvasSlice,
+  workflow,
   gallery,
   boards,
   table,
   uploads,
+  training,
   modelsPage,
   notices,
   systemPage,
 } as const;
-const SLICES = { training } as const;
 
 type Table = typeof SLICES;
 export type Slices = { [Name in keyof Table]: Table[Name] extends Slice<infer Held> ? Held : never };
@@ -32,10 +36,13 @@ export type Slices = { [Name in keyof Table]: Table[Name] extends Slice<infer He
 export type SliceLocal =
   | GenerateLocal
   | QueueLocal
+  | CanvasLocal
+  | WorkflowLocal
   | GalleryLocal
   | BoardsLocal
   | TableLocal
   | UploadsLocal
+  | TrainingLocal
   | ModelsLocal
   | SystemLocal;
 

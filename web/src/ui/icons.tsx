@@ -51,6 +51,13 @@ export type IconName = keyof typeof PATHS;
 /** Draw an icon; its control carries the words. `mirrored` ones point along the line of reading. */
 export function Icon({ name, filled = false }: { name: IconName; filled?: boolean }): ReactNode {
   const mirrored = name === "next" || name === "previous" || name === "again" || name === "play";
+  return <Drawn path={PATHS[name]} filled={filled} mirrored={mirrored} />;
+}
+
+type DrawnProps = { path: string; filled?: boolean; mirrored?: boolean };
+
+/** Draw a path as an icon: for a page that has icons of its own. */
+export function Drawn({ path, filled = false, mirrored = false }: DrawnProps): ReactNode {
   return (
     <svg
       className={mirrored ? "icon mirrored" : "icon"}
@@ -62,7 +69,7 @@ export function Icon({ name, filled = false }: { name: IconName; filled?: boolea
       strokeLinejoin="round"
       aria-hidden="true"
     >
-      <path d={PATHS[name]} />
+      <path d={path} />
     </svg>
   );
 }
