@@ -1,14 +1,15 @@
 import type { Message, State } from "./model";
+import { workflow, type WorkflowLocal } from "../workflow/slice";
 import type { Slice } from "./slice";
 
 /** The parts of the state that pages own, each in the folder of its page. */
-const SLICES = {} as const;
+const SLICES = { workflow } as const;
 
 type Table = typeof SLICES;
 export type Slices = { [Name in keyof Table]: Table[Name] extends Slice<infer Held> ? Held : never };
 
 /** What pages tell their own parts: each message is called `slice.<part>.<what>`. */
-export type SliceLocal = { type: "slice.none" };
+export type SliceLocal = WorkflowLocal;
 
 /** Begin each part. */
 export function firstSlices(): Slices {
