@@ -126,6 +126,7 @@ function matters(field: Field, place: number, node: GraphNode, faults: Faults): 
 }
 
 const NONE: never[] = [];
+const PORTED = new Set<Field["kind"]>(["number", "seed", "boolean", "text"]); // others take a wire, too, and seldom have one
 
 function OneSetting({ node, spec, field, faults }: Part & { field: Field }): ReactNode {
   const { t } = useTranslation();
@@ -145,7 +146,7 @@ function OneSetting({ node, spec, field, faults }: Part & { field: Field }): Rea
       source={source}
       {...(field.kind === "seed" ? { fresh } : {})}
     >
-      {takes.length > 0 && <SettingPort node={node.id} name={field.name} types={takes} wired={from !== undefined} />}
+      {takes.length > 0 && (PORTED.has(field.kind) || from !== undefined) && <SettingPort node={node.id} name={field.name} types={takes} wired={from !== undefined} />}
     </Setting>
   );
 }

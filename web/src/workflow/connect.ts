@@ -8,7 +8,6 @@ export type End = { node: string; port: string; side: "in" | "out" };
 export type Fit = "fits" | "type" | "circle" | "unknown";
 
 const ANY = "any";
-const DEEP = 64; // switches behind switches
 
 export function specOf(catalogue: Catalogue | null, type: string): NodeSpec | undefined {
   return catalogue && Object.hasOwn(catalogue.nodes, type) ? catalogue.nodes[type] : undefined;
@@ -27,20 +26,33 @@ export function fitOf(doc: Doc, catalogue: Catalogue | null, wire: Wire): Fit {
 
 /** Give the types that an output may have, one list for each branch; null for an unknown port. */
 export function outputTypes(
-  doc: Doc, catalogue: Catalogue | null, id: string, output: string, depth = 0,
+  doc: Doc, catalogue: Catalogue | null, id: string, output: string,
+  known = new Map<string, string[][] | null>(),
+): string[][] | null {
+  const key = `${id} ${output}`;
+  const before = known.get(key);
+  if (before !== undefined) return before;
+  known.set(key, []); // a circle adds nothing
+  const found = branches(doc, catalogue, id, output, known);
+  known.set(key, found);
+  return found;
+}
+
+function branches(
+  doc: Doc, catalogue: Catalogue | null, id: string, output: string, known: Map<string, string[][] | null>,
 ): string[][] | null {
   const node = nodeOf(doc, id);
   const spec = node && specOf(catalogue, node.type);
   const port = spec?.outputs.find(({ name }) => name === output);
   if (!node || !spec || !port) return null;
   if (!port.types.includes(ANY)) return [port.types];
-  const open = spec.inputs.filter(({ types }) => types.includes(ANY));
-  const found = open.flatMap(({ name }) => {
+  const found = new Map<string, string[]>();
+  for (const { name, types } of spec.inputs) {
     const link = node.inputs[name];
-    if (!link || depth > DEEP) return [];
-    return outputTypes(doc, catalogue, link[0], link[1], depth + 1) ?? [];
-  });
-  return found.length > 0 ? found : [[ANY]];
+    if (!link || !types.includes(ANY)) continue;
+    for (const each of outputTypes(doc, catalogue, link[0], link[1], known) ?? []) found.set(each.join("|"), each);
+  }
+  return found.size > 0 ? [...found.values()] : [[ANY]];
 }
 
 /** Give the types that an input port or a setting takes; null where it takes no wire. */

@@ -22,7 +22,7 @@ export function leftHere(box = storage()): Left {
 }
 
 /** Leave the document here; a full or forbidden storage loses nothing that is on the page. */
-export function leave({ doc, saved, origin }: WorkflowHeld, box = storage()): void {
+export function leave({ doc, saved, origin }: Pick<WorkflowHeld, "doc" | "saved" | "origin">, box = storage()): void {
   try {
     box?.setItem(KEY, JSON.stringify({ doc: toSave(doc), origin, clean: doc === saved }));
   } catch {

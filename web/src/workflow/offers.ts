@@ -60,6 +60,7 @@ export function foundIn(offers: readonly Offer[], query: string): Offer[] {
     const all = `${title} ${offer.words} ${offer.help}`.toLowerCase();
     if (!parts.every((part) => all.includes(part))) return -1;
     const whole = parts.join(" ");
+    if (offer.kind === "end" && parts.every((part) => title.includes(part))) return 5; // what is there already
     if (title === whole) return 4;
     if (title.startsWith(whole)) return 3;
     return parts.every((part) => title.includes(part)) ? 2 : offer.words.toLowerCase().includes(whole) ? 1 : 0;
