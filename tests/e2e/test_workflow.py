@@ -45,13 +45,13 @@ def build(page: Page) -> None:
     page.keyboard.press("/")
     add(page, "load model")
     wire(page, "load", "^Output Text encoder", "encode prompt")
-    wire(page, "load", "^Output Vae", "empty latent")
+    wire(page, "load", "^Output VAE", "empty latent")
     wire(page, "encode", "^Output Conditioning", "sample")
     wire(page, "sample", "^Output Latent", "decode picture")
     wire(page, "decode", "^Output Image", "save picture")
     wire(page, "sample", "^Input Model", "load model")
     wire(page, "sample", "^Input Latent", "empty latent")
-    wire(page, "decode", "^Input Vae", "load model")
+    wire(page, "decode", "^Input VAE", "load model")
     page.locator("main").focus()
     page.keyboard.press("l")
 
@@ -110,7 +110,11 @@ def test_wires_are_drawn_by_hand_and_only_where_they_fit(page: Page, server: Run
     expect(page.locator(".react-flow__edge")).to_have_count(10)
     page.get_by_role("button", name="Show everything").click()
     start = node(page, "model").locator(".react-flow__handle.source[data-handleid=vae]")
-    drag(page, start, node(page, "sample").locator(".react-flow__handle.target[data-handleid=control]"))
+    drag(
+        page,
+        start,
+        node(page, "sample").locator(".react-flow__handle.target[data-handleid=control]"),
+    )
     expect(page.locator(".react-flow__edge")).to_have_count(10)
 
     pane = page.locator(".react-flow__pane").bounding_box()

@@ -1,6 +1,6 @@
 import {
   Background, MiniMap, ReactFlow, SelectionMode, useReactFlow,
-  type Connection, type EdgeChange, type FinalConnectionState, type NodeChange,
+  type Connection, type EdgeChange, type FinalConnectionState, type HandleType, type NodeChange,
 } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
 import { useCallback, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
@@ -18,11 +18,15 @@ import { NodeHelp } from "./NodeHelp";
 import { NodeCard } from "./NodeCard";
 import type { Offer } from "./offers";
 import { Palette } from "./Palette";
+import { useProblemWords } from "./problemWords";
 import { createProjection, createWires, type BoardNode, type View, type WireEdge } from "./project";
 import { taken } from "./take";
 import { choose, viewed } from "./view";
 
 const TYPES = { step: NodeCard, note: NoteCard, group: GroupCard };
+const MANY = 400; // nodes; fewer are all drawn, and moving about draws none anew
+const SEVERAL = ["Control", "Meta"];
+const PLAIN = { hideAttribution: true };
 const MAP = { width: 144, height: 96 };
 const FIT = { padding: 0.15, maxZoom: 1 };
 
@@ -74,6 +78,25 @@ export function Board(): ReactNode {
   const joined = useCallback(({ source, target, sourceHandle, targetHandle }: Connection) => {
     edit((held) => connect(held, { source, target, output: sourceHandle ?? "", input: targetHandle ?? "" }));
   }, [edit]);
+
+  const rejoined = useCallback((old: WireEdge, made: Connection) => edit((held) => {
+    const moved = old.target !== made.target || old.targetHandle !== made.targetHandle;
+    const cut = moved ? disconnect(held, old.target, old.targetHandle ?? "") : held;
+    const { source, target, sourceHandle, targetHandle } = made;
+    return connect(cut, { source, target, output: sourceHandle ?? "", input: targetHandle ?? "" });
+  }), [edit]);
+
+  const letGo = useCallback((_: MouseEvent | TouchEvent, old: WireEdge, __: HandleType, state: FinalConnectionState) => {
+    if (!state.toHandle) edit((held) => disconnect(held, old.target, old.targetHandle ?? ""));
+  }, [edit]);
+
+  const said = useMemo(() => ({
+    "node.a11yDescription.default": t("ui.workflow.node_keys"),
+    "node.a11yDescription.keyboardDisabled": t("ui.workflow.node_keys"),
+    "edge.a11yDescription.default": t("ui.workflow.wire_keys"),
+    "minimap.ariaLabel": t("ui.workflow.minimap"),
+    "handle.ariaLabel": t("ui.workflow.handle"),
+  }), [t]);
 
   const dropped = useCallback((event: MouseEvent | TouchEvent, state: FinalConnectionState) => {
     const { fromHandle, toHandle, toNode } = state;
@@ -143,18 +166,11 @@ export function Board(): ReactNode {
           onConnect={joined}
           onConnectEnd={dropped}
           isValidConnection={allowed}
-          onReconnect={(old, made) => edit((held) => {
-            const moved = old.target !== made.target || old.targetHandle !== made.targetHandle;
-            const cut = moved ? disconnect(held, old.target, old.targetHandle ?? "") : held;
-            const { source, target, sourceHandle, targetHandle } = made;
-            return connect(cut, { source, target, output: sourceHandle ?? "", input: targetHandle ?? "" });
-          })}
-          onReconnectEnd={(_, old, __, state) => {
-            if (!state.toHandle) edit((held) => disconnect(held, old.target, old.targetHandle ?? ""));
-          }}
+          onReconnect={rejoined}
+          onReconnectEnd={letGo}
           deleteKeyCode={null}
           selectionKeyCode="Shift"
-          multiSelectionKeyCode={["Control", "Meta"]}
+          multiSelectionKeyCode={SEVERAL}
           selectionMode={SelectionMode.Partial}
           zoomOnDoubleClick={false}
           connectionRadius={28}
@@ -162,26 +178,29 @@ export function Board(): ReactNode {
           maxZoom={2}
           fitView
           fitViewOptions={FIT}
-          onlyRenderVisibleElements={doc.nodes.length > 80}
-          proOptions={{ hideAttribution: true }}
-          ariaLabelConfig={{
-            "node.a11yDescription.default": t("ui.workflow.node_keys"),
-            "node.a11yDescription.keyboardDisabled": t("ui.workflow.node_keys"),
-            "edge.a11yDescription.default": t("ui.workflow.wire_keys"),
-            "minimap.ariaLabel": t("ui.workflow.minimap"),
-            "handle.ariaLabel": t("ui.workflow.handle"),
-          }}
+          onlyRenderVisibleElements={doc.nodes.length > MANY}
+          proOptions={PLAIN}
+          ariaLabelConfig={said}
           aria-label={t("ui.workflow.graph")}
         >
           <Background gap={24} size={1} />
           <MiniMap pannable zoomable style={MAP} nodeClassName={(node) => `wf-mini-${node.type}`} />
         </ReactFlow>
+        <Wrong />
         <BoardBar commands={commands} />
       </div>
       {asking && <Palette at={asking.at} end={asking.end} onPick={pick} onClose={() => setAsking(null)} />}
       {help !== null && <NodeHelp type={help} onClose={() => setHelp(null)} />}
     </BoardContext>
   );
+}
+
+/** What is wrong with the whole graph: that it saves nothing, or goes round in a circle. */
+function Wrong(): ReactNode {
+  const words = useProblemWords();
+  const faults = useSelect((state) => state.workflow.faults[""]);
+  if (!faults) return null;
+  return <p className="wf-wrong" role="status" dir="auto">{[...faults.own, ...Object.values(faults.fields).flat()].map(words).join(" ")}</p>;
 }
 
 /** Give what a new node's settings are filled from: the model that is preferred, and its size. */

@@ -109,7 +109,8 @@ export function Control(props: ControlProps): ReactNode {
 
 type NumberProps = ControlProps & { min: number | null; max: number | null; step: number | null };
 
-function NumberControl({ field, id, value, faulty, describedBy, min, max, step, onChange }: NumberProps): ReactNode {
+function NumberControl({ field, id, value, faulty, describedBy, fresh, min, max, step, onChange }: NumberProps): ReactNode {
+  const { t } = useTranslation();
   const [typed, setTyped] = useState<string | null>(null);
   return (
     <input
@@ -123,6 +124,7 @@ function NumberControl({ field, id, value, faulty, describedBy, min, max, step, 
       {...(min === null ? {} : { min })}
       {...(max === null ? {} : { max })}
       step={step ?? "any"}
+      placeholder={fresh ? t("ui.seed_random") : undefined}
       onChange={(event) => {
         const text = event.currentTarget.value;
         const number = Number(text);
@@ -145,7 +147,7 @@ function Listed({ of, ...props }: ControlProps & { of: "samplers" | "schedules" 
 function ModelChoice({ of, ...props }: ControlProps & { of: string }): ReactNode {
   const models = useSelect((state) => state.models);
   const named = (models ?? []).filter((model) => model.kind === of);
-  const held = named.find(({ id, name }) => id === props.value || name === props.value);
+  const held = named.find(({ id, name, file, source }) => [id, name, file, source].includes(words(props.value)));
   const options = named.map(({ name }) => [name, name] as const);
   return <Choose {...props} value={held?.name ?? props.value} options={options} />;
 }

@@ -7,6 +7,7 @@ import { Icon } from "../ui/icons";
 import { workflowActions } from "./actions";
 import { useBoard } from "./board";
 import { specOf } from "./connect";
+import { nodeOf } from "./doc";
 import { changeLayout, toggled } from "./edits";
 import { isInput } from "./inputs";
 import { NodeLive } from "./NodeLive";
@@ -21,9 +22,14 @@ import { Setting } from "./Setting";
 const SHOWN = 6; // settings of a node that is folded
 
 /** One node: its ports, its settings, what is wrong with it, and what it is doing. */
-export const NodeCard = memo(function NodeCard({ id, data, selected }: NodeProps<StepNode>): ReactNode {
+export const NodeCard = memo(function NodeCard({ id, selected }: NodeProps<StepNode>): ReactNode {
+  const node = useSelect((state) => nodeOf(state.workflow.doc, id));
+  return node && <Card node={node} selected={selected} />;
+});
+
+function Card({ node, selected }: { node: GraphNode; selected: boolean }): ReactNode {
   const { t } = useTranslation();
-  const { node } = data;
+  const { id } = node;
   const { help } = useBoard();
   const spec = useSelect((state) => specOf(state.workflow.catalogue, node.type));
   const known = useSelect((state) => state.workflow.catalogue !== null);
@@ -59,7 +65,7 @@ export const NodeCard = memo(function NodeCard({ id, data, selected }: NodeProps
       <Own faults={faults} unknown={!spec} />
     </article>
   );
-});
+}
 
 function Own({ faults, unknown }: { faults: Faults; unknown: boolean }): ReactNode {
   const words = useProblemWords();
@@ -133,7 +139,7 @@ function OneSetting({ node, spec, field, faults }: Part & { field: Field }): Rea
   const pinned = useSelect((state) => isInput(state.workflow.doc, node.id, field.name));
   const fresh = useSelect((state) => state.workflow.doc.layout.fresh.includes(`${node.id}.${field.name}`));
   const from = node.inputs[field.name]?.[0];
-  const fromType = useSelect((state) => state.workflow.doc.nodes.find(({ id }) => id === from)?.type);
+  const fromType = useSelect((state) => (from === undefined ? undefined : nodeOf(state.workflow.doc, from)?.type));
   const takes = settingTypes(spec.settings, field.name);
   const source = from === undefined ? undefined : t(`nodes.${fromType ?? ""}.title`, fromType ?? from);
   return (

@@ -27,7 +27,7 @@ export function Toolbar({ mode, onFile, onSave, onLibrary }: Props): ReactNode {
   return (
     <header className="wf-toolbar">
       <h1 className="hidden">{t("ui.nav.workflow")}</h1>
-      <Button size="sm" variant="default" leftSection={<Icon name="folder" />} onClick={onLibrary}>
+      <Button className="wf-slim" size="sm" variant="default" leftSection={<Icon name="folder" />} onClick={onLibrary}>
         {t("ui.workflow.library")}
       </Button>
       <input
@@ -68,7 +68,7 @@ export function Toolbar({ mode, onFile, onSave, onLibrary }: Props): ReactNode {
       <Act icon="plus" label={t("ui.workflow.new")} act={() => want({ kind: "new" })} />
       <Act icon="upload" label={t("ui.workflow.import")} act={() => input.current?.click()} />
       <Act icon="download" label={t("ui.workflow.export")} off={empty} act={() => download(get().workflow.doc)} />
-      <Button size="sm" variant="default" leftSection={<Icon name="save" />} disabled={empty || !dirty} aria-busy={saving} title="Ctrl+S" onClick={onSave}>
+      <Button className="wf-slim" size="sm" variant="default" leftSection={<Icon name="save" />} disabled={empty || !dirty} aria-busy={saving} title="Ctrl+S" onClick={onSave}>
         {t("ui.workflow.save")}
       </Button>
       <RunButton />

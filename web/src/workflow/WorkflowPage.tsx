@@ -2,12 +2,15 @@ import { ReactFlowProvider } from "@xyflow/react";
 import { useEffect, useMemo, useState, type DragEvent, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { turn } from "../app/route";
-import { useKeys } from "../app/keys";
+import { typing, useKeys } from "../app/keys";
+import { ended } from "../state/model";
 import { useFeature, useSelect, useTools } from "../state/store";
 import { workflowActions } from "./actions";
 import { Board } from "./Board";
 import { Conflict, NameIt, Unsaved } from "./Dialogs";
+import { asDoc } from "./draft";
 import { Empty } from "./Empty";
+import { parsed } from "./files";
 import { Form } from "./Form";
 import { Library } from "./Library";
 import { libraryActions } from "./library";
@@ -20,7 +23,7 @@ import "./workflow.css";
 /** The workflow editor: a graph to build, a form to run it by, a library to keep it in. */
 export function WorkflowPage({ rest }: { rest: string[] }): ReactNode {
   const [kind, id] = rest;
-  const { watch, want, start, save } = useFeature(workflowActions);
+  const { watch, want, start, stop, save } = useFeature(workflowActions);
   const { get, run, toast } = useTools();
   const { read } = useFeature(libraryActions);
   const { t } = useTranslation();
@@ -49,7 +52,7 @@ export function WorkflowPage({ rest }: { rest: string[] }): ReactNode {
     run(async () => {
       const doc = await read(file);
       if (doc) want({ kind: "doc", doc });
-      else toast(t(file.type.startsWith("image/") ? "ui.workflow.no_graph" : "ui.workflow.no_file"), null, "error");
+      else if (doc === null) toast(t(file.type.startsWith("image/") ? "ui.workflow.no_graph" : "ui.workflow.no_file"), null, "error");
     });
   }
 
@@ -61,12 +64,31 @@ export function WorkflowPage({ rest }: { rest: string[] }): ReactNode {
       if (held.doc.name.trim() === "") setNaming({ then: () => undefined });
       else void save(held.doc.name);
     },
+    escape: (event: KeyboardEvent) => {
+      const { workflow, tiles } = get();
+      const live = workflow.run?.jobs.some((job) => tiles[job] !== undefined && !ended(tiles[job].status));
+      if (!live || typing(event.target) || document.querySelector("[role=dialog]")) return;
+      event.preventDefault();
+      stop();
+    },
     "ctrl+enter": (event: KeyboardEvent) => {
       event.preventDefault();
       start();
     },
-  }), [get, save, start]);
+  }), [get, save, start, stop]);
   useKeys(keys);
+
+  useEffect(() => {
+    function paste(event: ClipboardEvent): void {
+      if (event.defaultPrevented || typing(event.target)) return;
+      const file = event.clipboardData?.files[0];
+      const doc = asDoc(parsed(event.clipboardData?.getData("text/plain") ?? ""));
+      if (file) take(file);
+      else if (doc) want({ kind: "doc", doc });
+    }
+    window.addEventListener("paste", paste);
+    return () => window.removeEventListener("paste", paste);
+  });
 
   function drop(event: DragEvent): void {
     const file = event.dataTransfer.files[0];
@@ -99,14 +121,30 @@ export function WorkflowPage({ rest }: { rest: string[] }): ReactNode {
 
 function Side({ mode }: { mode: "graph" | "form" }): ReactNode {
   const { t } = useTranslation();
+  const { edit } = useFeature(workflowActions);
   const description = useSelect((state) => state.workflow.doc.description);
   return (
     <aside className="wf-side" aria-label={t("ui.workflow.form")}>
       <section className="wf-inputs">
         <h2 className="label">{t("ui.workflow.inputs")}</h2>
-        {description !== "" && <p className="quiet" dir="auto">{description}</p>}
+        {mode === "form" && description !== "" && <p className="quiet" dir="auto">{description}</p>}
         <Form editable={mode === "graph"} />
         {mode === "form" && <RunButton size="md" />}
+        {mode === "graph" && (
+          <textarea
+            className="wf-input wf-long"
+            rows={2}
+            dir="auto"
+            maxLength={16_384}
+            aria-label={t("ui.workflow.description")}
+            placeholder={t("ui.workflow.description")}
+            value={description}
+            onChange={(event) => {
+              const text = event.currentTarget.value;
+              edit((doc) => ({ ...doc, description: text }), "description");
+            }}
+          />
+        )}
       </section>
       <Results />
     </aside>

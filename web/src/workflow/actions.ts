@@ -21,6 +21,7 @@ export function workflowActions(tools: Tools) {
   const held = () => store.get().workflow;
   const send = (message: WorkflowLocal) => store.send(message);
   let checking: AbortController | null = null;
+  let loading: Promise<void> | null = null;
 
   function edit(change: (doc: Doc) => Doc, key: string | null = null): void {
     send({ type: "slice.workflow.edit", doc: change(held().doc), key, at: Date.now() });
@@ -47,6 +48,11 @@ export function workflowActions(tools: Tools) {
     let last = held();
     let checkTimer: number | undefined;
     let leaveTimer: number | undefined;
+    function flush(): void { // what did not change here may have changed in another tab
+      if (leaveTimer !== undefined) leave(held());
+      window.clearTimeout(leaveTimer);
+      leaveTimer = undefined;
+    }
     function look(): void {
       const now = held();
       const before = last;
@@ -58,13 +64,12 @@ export function workflowActions(tools: Tools) {
       }
       if (now.doc !== before.doc || now.saved !== before.saved || now.origin !== before.origin) {
         window.clearTimeout(leaveTimer);
-        leaveTimer = window.setTimeout(() => leave(held()), LEAVE_AFTER);
+        leaveTimer = window.setTimeout(flush, LEAVE_AFTER);
       }
       if (now.behind && !now.saving && (!before.behind || before.saving)) run(catchUp);
       if (now.catalogueState === "stale") run(loadCatalogue);
     }
     const stop = store.subscribe(look);
-    const flush = () => leave(held());
     window.addEventListener("pagehide", flush);
     if (held().catalogueState !== "ready") run(loadCatalogue);
     if (held().behind) run(catchUp);
@@ -74,13 +79,11 @@ export function workflowActions(tools: Tools) {
       flush();
       window.removeEventListener("pagehide", flush);
       window.clearTimeout(checkTimer);
-      window.clearTimeout(leaveTimer);
       checking?.abort();
     };
   }
 
-  async function loadCatalogue(): Promise<void> {
-    if (held().catalogueState === "loading") return;
+  async function fetchCatalogue(): Promise<void> {
     send({ type: "slice.workflow.catalogue", state: "loading" });
     try {
       const catalogue = await http<Catalogue>("/nodes");
@@ -89,6 +92,10 @@ export function workflowActions(tools: Tools) {
       send({ type: "slice.workflow.catalogue", state: "failed" });
       throw error;
     }
+  }
+
+  function loadCatalogue(): Promise<void> {
+    return (loading ??= fetchCatalogue().finally(() => (loading = null)));
   }
 
   async function catchUp(): Promise<void> {
@@ -111,21 +118,22 @@ export function workflowActions(tools: Tools) {
 
   async function open(wanted: Wanted): Promise<void> {
     send({ type: "slice.workflow.wanted", wanted: null });
+    if (!held().catalogue) await loadCatalogue().catch(fail); // what is laid out needs its sizes
     switch (wanted.kind) {
       case "new":
         { send({ type: "slice.workflow.opened", doc: EMPTY_DOC, origin: null }); return; }
       case "saved": {
         const saved = await http<Workflow>(`/workflows/${wanted.id}`);
         const origin = { id: saved.id, version: saved.version };
-        send({ type: "slice.workflow.opened", doc: placedDoc(fromWorkflow(saved)), origin }); return;
+        send({ type: "slice.workflow.opened", doc: placedDoc(fromWorkflow(saved), held().catalogue), origin }); return;
       }
       case "image": {
         const { graph } = await http<MadeBy>(`/images/${wanted.id}/recipe`);
-        const doc = placedDoc({ ...EMPTY_DOC, nodes: graph.nodes });
+        const doc = placedDoc({ ...EMPTY_DOC, nodes: graph.nodes }, held().catalogue);
         send({ type: "slice.workflow.opened", doc, origin: null }); return;
       }
       case "doc":
-        { send({ type: "slice.workflow.opened", doc: placedDoc(wanted.doc), origin: null }); return; }
+        { send({ type: "slice.workflow.opened", doc: placedDoc(wanted.doc, held().catalogue), origin: null }); return; }
     }
   }
 
@@ -193,8 +201,8 @@ export function workflowActions(tools: Tools) {
 }
 
 /** Lay a document out that says nothing of where its nodes stand. */
-function placedDoc(doc: Doc): Doc {
-  return doc.nodes.every(({ id }) => doc.layout.at[id]) ? doc : arranged(doc);
+function placedDoc(doc: Doc, catalogue: Catalogue | null): Doc {
+  return doc.nodes.every(({ id }) => doc.layout.at[id]) ? doc : arranged(doc, catalogue);
 }
 
 /** Read the problems of a refusal as those of the nodes that they point at. */

@@ -1,5 +1,7 @@
-import type { GraphNode } from "../api/wire.gen";
-import type { Doc, Point } from "./doc";
+import type { Catalogue, GraphNode, NodeSpec } from "../api/wire.gen";
+import { specOf } from "./connect";
+import { nodeOf, type Doc, type Point } from "./doc";
+import { fieldsOf } from "./schema";
 
 export type Size = { width: number; height: number };
 
@@ -34,12 +36,23 @@ export function arrange(nodes: readonly GraphNode[], sizeOf: (id: string) => Siz
   return placed(columns, sizeOf);
 }
 
-const GUESS: Size = { width: 264, height: 260 }; // of a node that was never drawn
 
 /** Arrange all nodes of a document. */
-export function arranged(doc: Doc, sizeOf: (id: string) => Size | undefined = () => undefined): Doc {
-  const at = arrange(doc.nodes, (id) => sizeOf(id) ?? GUESS);
+export function arranged(
+  doc: Doc, catalogue: Catalogue | null, sizeOf: (id: string) => Size | undefined = () => undefined,
+): Doc {
+  const at = arrange(doc.nodes, (id) => sizeOf(id) ?? guess(specOf(catalogue, nodeOf(doc, id)?.type ?? "")));
   return { ...doc, layout: { ...doc.layout, at: { ...doc.layout.at, ...at } } };
+}
+
+/** Guess the size of a node that was never drawn: a head, rows of ports, and a row for each setting. */
+function guess(spec: NodeSpec | undefined): Size {
+  if (!spec) return { width: 264, height: 80 };
+  const fields = fieldsOf(spec.settings);
+  const shown = fields.length > 7 ? fields.slice(0, 6) : fields;
+  const rows = shown.reduce((sum, field) => sum + (field.kind === "text" && field.long ? 108 : 32), 0);
+  const more = shown.length < fields.length ? 36 : 0;
+  return { width: 264, height: 64 + 28 * Math.max(spec.inputs.length, spec.outputs.length) + rows + more };
 }
 
 function layered(nodes: readonly GraphNode[]): string[][] {

@@ -4,10 +4,10 @@ import { describe, expect, it } from "vitest";
 import type { Catalogue, GraphNode, Workflow } from "../api/wire.gen";
 import { EMPTY_DOC, fromWorkflow, readLayout, same, toSave, type Doc } from "./doc";
 import { asDoc, leave, leftHere } from "./draft";
-import { addGroup, setSetting } from "./edits";
+import { addGroup, move, setSetting } from "./edits";
 import { asGraph, exported, fileName, graphIn } from "./files";
 import { faultsOf, kept } from "./problems";
-import { createProjection } from "./project";
+import { createProjection, createWires } from "./project";
 import { headsIn, tagsOf, typedTags } from "./shelf";
 import { textToPicture } from "./templates";
 import { choose, chosen, viewed } from "./view";
@@ -81,11 +81,17 @@ describe("problems", () => {
 });
 
 describe("the board", () => {
-  it("draws only the node again that is typed into", () => {
+  it("is told nothing while somebody types, and of one box when that moves", () => {
     const project = createProjection();
+    const wires = createWires();
     const before = project(template, {});
-    const after = project(setSetting(template, "prompt", "prompt", "a fox"), {});
+    const drawn = wires(template, catalogue, null, null);
+    const typed = setSetting(template, "prompt", "prompt", "a fox");
+    expect(project(typed, {})).toBe(before);
+    expect(wires(typed, catalogue, null, null)).toBe(drawn);
+    const after = project(move(typed, { prompt: [-99, 0] }), {});
     expect(after.filter((box, place) => box !== before[place]).map(({ id }) => id)).toEqual(["prompt"]);
+    expect(wires(typed, catalogue, null, "save").filter((one, place) => one !== drawn[place])).toHaveLength(1);
     const lit = project(template, choose({}, ["sample"]));
     expect(lit.filter(({ selected }) => selected).map(({ id }) => id)).toEqual(["sample"]);
   });

@@ -72,7 +72,7 @@ export function useCommands({ view, wire, choose, ask, pointer, frame }: Parts):
       },
       arrange: () => {
         const sizes = new Map(flow.getNodes().map((node) => [node.id, node.measured]));
-        edit((doc) => arranged(doc, (id) => {
+        edit((doc) => arranged(doc, tools.get().workflow.catalogue, (id) => {
           const size = sizes.get(id);
           return size?.width && size.height ? { width: size.width, height: size.height } : undefined;
         }));

@@ -69,8 +69,12 @@ export function readLayout(raw: unknown): Layout {
   };
 }
 
-export function nodeOf(doc: Doc, id: string): GraphNode | undefined {
-  return doc.nodes.find((node) => node.id === id);
+const found = new WeakMap<GraphNode[], Map<string, GraphNode>>();
+
+export function nodeOf({ nodes }: Doc, id: string): GraphNode | undefined {
+  let byId = found.get(nodes);
+  if (!byId) found.set(nodes, (byId = new Map(nodes.map((node) => [node.id, node]))));
+  return byId.get(id);
 }
 
 /** Say whether two documents would be saved as the same. */

@@ -6,6 +6,7 @@ import { asGraph, exported, fileName, graphIn, MOST, parsed } from "./files";
 import type { WorkflowLocal } from "./slice";
 
 const PAGE = 200;
+const PICTURE = 32 << 20; // bytes of a picture that the server looks into
 const PAGES = 5; // the server keeps no more than a thousand of one owner
 
 /** What is done to saved workflows, and to files of them. */
@@ -49,14 +50,17 @@ export function libraryActions(tools: Tools) {
     toast(t("ui.workflow.deleted", { name: head.name }), () => run(() => again(toSave(fromWorkflow(saved)))));
   }
 
-  /** Read a file: a workflow, a graph, or a picture that has one inside. */
-  async function read(file: File): Promise<Doc | null> {
+  /** Read a file: a workflow, a graph, or a picture that has one inside; null where there is none. */
+  async function read(file: File): Promise<Doc | null | undefined> {
+    if (file.size > (file.type.startsWith("image/") ? PICTURE : MOST)) {
+      toast(t("errors.too_large", { limit: file.type.startsWith("image/") ? PICTURE : MOST }), null, "error");
+      return undefined;
+    }
     if (file.type.startsWith("image/")) {
       const told = await http<unknown>("/images/inspect", { method: "POST", body: file });
       const graph = graphIn(told);
       return graph ? { ...EMPTY_DOC, nodes: graph.nodes } : null;
     }
-    if (file.size > MOST) return null;
     const found = parsed(await file.text());
     const ours = asDoc(found);
     if (ours) return ours;

@@ -14,6 +14,6 @@ export function wordsOf(t: Say, name: string): string {
 }
 
 export function spaced(name: string): string {
-  const words = name.replaceAll("_", " ").trim();
+  const words = name.replaceAll("_", " ").trim().replace(/\bvae\b/i, "VAE");
   return words.charAt(0).toUpperCase() + words.slice(1);
 }

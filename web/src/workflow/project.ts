@@ -1,5 +1,4 @@
 import type { Edge, Node } from "@xyflow/react";
-import type { GraphNode } from "../api/wire.gen";
 import type { Catalogue } from "../api/wire.gen";
 import { outputTypes, specOf } from "./connect";
 import type { Box, Doc, Group, Note, Point } from "./doc";
@@ -14,7 +13,7 @@ export type Seen = {
 };
 export type View = Record<string, Seen>;
 
-export type StepNode = Node<{ node: GraphNode }, "step">;
+export type StepNode = Node<Record<string, never>, "step">; // its card looks into the document itself
 export type NoteNode = Node<{ note: Note }, "note">;
 export type GroupNode = Node<{ group: Group }, "group">;
 export type BoardNode = StepNode | NoteNode | GroupNode;
@@ -22,8 +21,12 @@ export type WireEdge = Edge<Record<string, never>, "wire">;
 
 const NOTHING: Seen = {};
 const HOME: Point = [0, 0];
+const STEP = {};
 
-/** Make boxes of a document; one that is as it was stays the same thing, and is not drawn again. */
+/**
+ * Make boxes of a document. What is as it was stays the same thing, the list itself too:
+ * typing into a node moves no box, and the board is not told.
+ */
 export function createProjection(): (doc: Doc, view: View) => BoardNode[] {
   const held = new Map<string, { source: unknown; seen: Seen; at: Point; made: BoardNode }>();
   function box(id: string, source: unknown, seen: Seen, at: Point, make: () => BoardNode): BoardNode {
@@ -35,9 +38,10 @@ export function createProjection(): (doc: Doc, view: View) => BoardNode[] {
     held.set(id, { source, seen, at, made });
     return made;
   }
+  let last: BoardNode[] = [];
   return (doc, view) => {
     const { groups, notes, at: places } = doc.layout;
-    const made = [
+    const made: BoardNode[] = [
       ...groups.map((group) => {
         const seen = view[group.id] ?? NOTHING;
         return box(group.id, group, seen, HOME, () => ({
@@ -47,7 +51,7 @@ export function createProjection(): (doc: Doc, view: View) => BoardNode[] {
       ...doc.nodes.map((node) => {
         const seen = view[node.id] ?? NOTHING;
         const at = seen.at ?? places[node.id] ?? HOME;
-        return box(node.id, node, seen, at, () => ({ ...placed(node.id, at, seen), type: "step", data: { node } }));
+        return box(node.id, STEP, seen, at, () => ({ ...placed(node.id, at, seen), type: "step", data: {} }));
       }),
       ...notes.map((note) => {
         const seen = view[note.id] ?? NOTHING;
@@ -55,8 +59,13 @@ export function createProjection(): (doc: Doc, view: View) => BoardNode[] {
       }),
     ];
     if (held.size > made.length * 2) for (const id of held.keys()) if (!made.some((one) => one.id === id)) held.delete(id);
-    return made;
+    return (last = unchanged(last, made));
   };
+}
+
+/** Give the list of before where it holds the same things. */
+function unchanged<T>(before: T[], after: T[]): T[] {
+  return before.length === after.length && after.every((one, place) => one === before[place]) ? before : after;
 }
 
 function placed(id: string, [x, y]: Point, { selected, measured }: Seen) {
@@ -75,13 +84,15 @@ export function edgeId(target: string, input: string): string {
 /** Make wires of a document, in the colour of what runs through them. */
 export function createWires(): (doc: Doc, catalogue: Catalogue | null, selected: string | null, active: string | null) => WireEdge[] {
   const held = new Map<string, { mark: string; made: WireEdge }>();
+  let last: WireEdge[] = [];
   return (doc, catalogue, selected, active) => {
     const known = new Set(doc.nodes.map(({ id }) => id));
-    return doc.nodes.flatMap((node) =>
+    const types = new Map<string, string[][] | null>();
+    const made = doc.nodes.flatMap((node) =>
       Object.entries(node.inputs).flatMap(([input, [source, output]]) => {
         if (!known.has(source) || !specOf(catalogue, node.type)) return [];
         const id = edgeId(node.id, input);
-        const tone = toneOf(outputTypes(doc, catalogue, source, output)?.flat() ?? []);
+        const tone = toneOf(outputTypes(doc, catalogue, source, output, types)?.flat() ?? []);
         const mark = [source, output, tone, selected === id, active === node.id].join(" ");
         const before = held.get(id);
         if (before?.mark === mark) return [before.made];
@@ -93,5 +104,6 @@ export function createWires(): (doc: Doc, catalogue: Catalogue | null, selected:
         return [made];
       }),
     );
+    return (last = unchanged(last, made));
   };
 }

@@ -33,5 +33,5 @@ export function textToPicture(
     { name: "steps", node: "sample", setting: "steps", label: label("steps") },
     { name: "seed", node: "sample", setting: "seed", label: label("seed") },
   ];
-  return arranged({ ...EMPTY_DOC, nodes, inputs, layout: { ...EMPTY_DOC.layout, fresh: ["sample.seed"] } });
+  return arranged({ ...EMPTY_DOC, nodes, inputs, layout: { ...EMPTY_DOC.layout, fresh: ["sample.seed"] } }, catalogue);
 }

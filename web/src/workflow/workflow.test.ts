@@ -226,7 +226,7 @@ describe("the clipboard", () => {
 
 describe("the arrangement", () => {
   it("lets every wire run to the right, and nothing lie on another", () => {
-    const doc = arranged(template, () => ({ width: 200, height: 100 }));
+    const doc = arranged(template, catalogue, () => ({ width: 200, height: 100 }));
     for (const { id, inputs } of doc.nodes) {
       for (const [source] of Object.values(inputs)) {
         expect(doc.layout.at[source]?.[0]).toBeLessThan(doc.layout.at[id]?.[0] ?? 0);
@@ -238,9 +238,9 @@ describe("the arrangement", () => {
 
   it("ends with circles, loose wires and a thousand nodes", () => {
     const circle = docOf(node("a", "x", { i: ["b", "o"] }), node("b", "x", { i: ["a", "o"], j: ["gone", "o"] }));
-    expect(Object.keys(arranged(circle).layout.at).sort()).toEqual(["a", "b"]);
+    expect(Object.keys(arranged(circle, null).layout.at).sort()).toEqual(["a", "b"]);
     const many = Array.from({ length: 1000 }, (_, place) =>
       node(`n${place}`, "x", place ? { i: [`n${Math.floor(place / 2)}`, "o"] } : {}));
-    expect(Object.keys(arranged(docOf(...many)).layout.at)).toHaveLength(1000);
+    expect(Object.keys(arranged(docOf(...many), catalogue).layout.at)).toHaveLength(1000);
   });
 });
