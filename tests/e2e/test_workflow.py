@@ -1,4 +1,4 @@
-"""The workflow editor in a browser: a graph from nothing, a run, a form, and a picture that tells its graph."""
+"""The workflow editor: a graph from nothing, a run, a form, and a picture that tells its graph."""
 
 import re
 from collections.abc import Iterator

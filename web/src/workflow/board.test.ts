@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { Catalogue, GraphNode, Workflow } from "../api/wire.gen";
+import type { Catalogue, GraphNode } from "../api/wire.gen";
 import { EMPTY_DOC, fromWorkflow, readLayout, same, toSave, type Doc } from "./doc";
 import { asDoc, leave, leftHere } from "./draft";
 import { addGroup, move, setSetting } from "./edits";
@@ -27,7 +27,7 @@ function docOf(...nodes: GraphNode[]): Doc {
 
 describe("a document", () => {
   it("is saved, exported and opened as it was", () => {
-    const saved = { ...toSave(template), id: "1", version: 2, created: "", changed: "", owner: "" } as Workflow;
+    const saved = { ...toSave(template), id: "1", version: 2, created: "", changed: "", owner: "" };
     expect(same(fromWorkflow(saved), template)).toBe(true);
     expect(asDoc(JSON.parse(exported(template)))).toEqual(template);
     expect(asDoc({ graph: { nodes: [{ id: 1 }] } })).toBeNull();
