@@ -51,7 +51,7 @@ from server.actions.system import ConfigInfo, NewToken, SystemInfo, TokenList
 from server.actions.tasks import Asked
 from server.actions.taught import Train
 from server.actions.trainings import AskedTraining, Losses
-from server.actions.workflows import NewWorkflow
+from server.actions.workflows import NewWorkflow, SaveWorkflow
 from server.problems import ProblemDocument
 from server.render import Inspected
 from server.routes.system import Session
@@ -80,7 +80,8 @@ FACTS: tuple[type[Struct], ...] = get_args(events.AnyFact)
 FRAMES: tuple[type[Struct], ...] = get_args(events.AnyFrame)
 # Requests: what has a default may lack.
 SENT: tuple[type[Struct], ...] = (
-    Generate, Enqueue, CheckGraph, NewWorkflow, NewPreset, ImagesAction, InstallModel, Train,
+    Generate, Enqueue, CheckGraph, NewWorkflow, SaveWorkflow, NewPreset, ImagesAction,
+    InstallModel, Train,
 )  # fmt: skip
 READ: tuple[type[Struct], ...] = (
     Generated, Enqueued, Planned, BatchCells, CountedWords, WildcardNames, MadeBy, Link, Mark,
