@@ -1,4 +1,4 @@
-"""Verbs of a training that waits, runs or has ended: pause, resume, stop, checkpoint, sample.
+"""Verbs of a training that waits, runs or has ended: pause, resume, stop, checkpoint.
 
 What must outlive a crash is a row before the engine is told.
 """
@@ -21,7 +21,6 @@ from core.store import checkpoints, training_points, trainings
 from core.store.trainings import ACTIVE, Begin, Run
 from core.store.transaction import Transaction
 from core.store.work import Added, NewBatch
-from core.training import words
 from server.actions.jobs import Id
 from server.actions.trainings import TrainingId, live, run_of
 from server.principal import Principal
@@ -29,7 +28,6 @@ from server.state import State
 
 _canonical = msgspec.json.Encoder(order="sorted")
 Which = Annotated[str, Meta(min_length=1, max_length=64)] | Annotated[int, Meta(ge=0)]
-Prompts = Annotated[list[Annotated[str, Meta(min_length=1, max_length=1_000)]], Meta(max_length=16)]
 
 
 class ResumeTraining(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -49,15 +47,6 @@ class ResumeTraining(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     trust: Annotated[
         bool, Meta(description="Go on from a checkpoint that another install made.")
     ] = False
-
-
-class SampleTraining(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Pictures of what a run knows now."""
-
-    training: Id
-    prompts: Annotated[
-        Prompts, Meta(description="`{subject}` stands for token and class; empty: the recipe's.")
-    ] = []
 
 
 async def pause(state: State, principal: Principal, ask: TrainingId) -> Training:
@@ -105,15 +94,7 @@ async def resume(
 
 async def checkpoint(state: State, principal: Principal, ask: TrainingId) -> Training:
     """Keep a checkpoint and a snapshot of a running training after its step."""
-    return await _told(state, principal, ask.training, "checkpoint")
-
-
-async def sample(state: State, principal: Principal, ask: SampleTraining) -> Training:
-    """Draw pictures of what a running training knows, after its step: `training.sample`."""
-    run = await run_of(state, principal, ask.training)
-    first = run.shown.subjects[0]
-    prompts = [words.expand(one, first.token, first.class_word) for one in ask.prompts]
-    return await _told(state, principal, ask.training, "sample", prompts)
+    return await told(state, principal, ask.training, "checkpoint")
 
 
 async def _steered(
@@ -128,7 +109,7 @@ async def _steered(
     return live(state, run.shown)
 
 
-async def _told(
+async def told(
     state: State,
     principal: Principal,
     training: str,

@@ -9,13 +9,12 @@ from typing import Any
 from core.engine.models.families import family_of
 from core.engine.train.callbacks.sampled import Asked
 from core.engine.train.drawing import Wanted
-from core.engine.train.draws import derived
 from core.ipc.commands import RunTraining
 from core.records.recipe import Recipe
 from core.records.training import Subject
 from core.training import words
+from core.training.seeds import of_sample
 
-_SEEDS = 2**53  # seeds stay exact in a browser's numbers
 _STEP = 8  # pixels: sides of pictures are multiples of it
 
 
@@ -31,7 +30,7 @@ def asked(command: RunTraining, prompts: Sequence[str] = ()) -> list[Asked]:
     said = words.samples(subjects, prompts or command.recipe.sample_prompts)
     seed = command.recipe.seed
     return [
-        Asked(Wanted(one.prompt, derived(seed, "sample", number) % _SEEDS), one.role)
+        Asked(Wanted(one.prompt, of_sample(seed, number)), one.role)
         for number, one in enumerate(said)
     ]
 
@@ -45,11 +44,16 @@ def size(command: RunTraining, recipe: Recipe) -> tuple[int, int]:
     return side // _STEP * _STEP, side // _STEP * _STEP
 
 
-def about(command: RunTraining) -> dict[str, Any]:
-    """Say what usable weights belong to."""
+def about(command: RunTraining, alone: bool = True) -> dict[str, Any]:
+    """Say what usable weights belong to.
+
+    :param alone: whether they need no LoRA beside them that was gone on from.
+    """
     return {
         "training": command.training,
         "base": command.resources[command.base].identity,
         "tokens": [one.token for one in command.subjects],
         "class_words": [one.class_word for one in command.subjects],
+        "alone": alone,
+        "ztsnr": command.recipe.method == "full" and bool(command.recipe.ztsnr),
     }

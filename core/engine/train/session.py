@@ -229,7 +229,7 @@ class Session:
             path = states.newest(folder) if again else None
             start = loaded if path is None else states.read(path)
             validated = Validated(examples, self._recipe, self._voice.told.take, self.hold.working)
-            kept = self._kept(validated, rate, start)
+            kept = self._kept(validated, rate, start, method.alone)
             control = Control(self._job.wishes, self._conduct)
             trackers = self._trackers(start)
             sampled = self._sampled(drawing, trackers)
@@ -266,7 +266,7 @@ class Session:
             self._voice.told.flush()
         return step, None if control is None else control.end
 
-    def _kept(self, validated: Validated, rate: float, start: Loaded | None) -> Kept:
+    def _kept(self, validated: Validated, rate: float, start: Loaded | None, alone: bool) -> Kept:
         told = fingerprint.packed(beginning.print_of(self._command, self._recipe))
         return Kept(
             Path(self._command.folder),
@@ -276,7 +276,7 @@ class Session:
                 told=self._voice.saved,
                 warned=self._voice.warn,
                 extra=lambda: {beginning.FINGERPRINT: told, **guard.rated(rate)},
-                about=partial(asking.about, self._command),
+                about=partial(asking.about, self._command, alone),
                 metric=validated.metric,
                 working=self.hold.working,
                 idle=self._voice.idle,
