@@ -4,6 +4,8 @@ What must outlive a crash is a row before the engine is told.
 """
 
 import hashlib
+import re
+import sqlite3
 from functools import partial
 from typing import Annotated
 
@@ -18,16 +20,25 @@ from core.log import request_id
 from core.records.graph import Graph
 from core.records.training import Plan, Training
 from core.store import checkpoints, training_points, trainings
+from core.store.checkpoints import Kept
 from core.store.trainings import ACTIVE, Begin, Run
 from core.store.transaction import Transaction
 from core.store.work import Added, NewBatch
+from core.training.epochs import last_step
 from server.actions.jobs import Id
 from server.actions.trainings import TrainingId, live, run_of
 from server.principal import Principal
 from server.state import State
 
 _canonical = msgspec.json.Encoder(order="sorted")
+_EPOCH = re.compile(r"epoch:([1-9][0-9]{0,6})")
 Which = Annotated[str, Meta(min_length=1, max_length=64)] | Annotated[int, Meta(ge=0)]
+
+
+class Epoch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The newest state as of the end of a pass over the pictures, or before it."""
+
+    epoch: Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
 class ResumeTraining(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,8 +46,12 @@ class ResumeTraining(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     training: Id
     from_: Annotated[
-        Which | None,
-        Meta(description="Step or id of a checkpoint, `best` or `last`; null: the last."),
+        Which | Epoch | None,
+        Meta(
+            description="Step or id of a checkpoint, `best`, `last`, or the end of a pass over the"
+            ' pictures (`{"epoch": 3}` or `epoch:3`: the checkpoint there or the last one before);'
+            " null: the last."
+        ),
     ] = field(default=None, name="from")
     max_steps: (
         Annotated[int, Meta(ge=1, le=1_000_000, description="In place of what it had.")] | None
@@ -135,9 +150,7 @@ async def _begin(state: State, run: Run, ask: ResumeTraining) -> tuple[Begin, Pl
     start, step = None, run.shown.step
     try:
         wanted = "last" if ask.from_ is None else ask.from_
-        kept = await state.db.read(
-            lambda connection: checkpoints.find(connection, run, "checkpoint", wanted)
-        )
+        kept = await state.db.read(partial(_kept, run=run, wanted=wanted))
         step = kept.shown.step
         start = None if wanted == "last" else kept.name
     except NotFound:
@@ -156,3 +169,17 @@ async def _begin(state: State, run: Run, ask: ResumeTraining) -> tuple[Begin, Pl
     recipe = msgspec.structs.replace(plan.recipe, max_steps=steps)
     begin = Begin(start=start, allow_changed=ask.allow_changed, trusted=ask.trust)
     return begin, msgspec.structs.replace(plan, steps=steps, recipe=recipe), step
+
+
+def _kept(connection: sqlite3.Connection, run: Run, wanted: str | int | Epoch) -> Kept:
+    """Find a checkpoint.
+
+    :raises NotFound: ``checkpoint``.
+    """
+    if isinstance(wanted, str) and (named := _EPOCH.fullmatch(wanted)):
+        wanted = Epoch(epoch=int(named[1]))
+    if not isinstance(wanted, Epoch):
+        return checkpoints.find(connection, run, "checkpoint", wanted)
+    assert run.shown.plan is not None  # every training has one
+    step = last_step(run.shown.plan, wanted.epoch)
+    return checkpoints.up_to(connection, run, "checkpoint", step)

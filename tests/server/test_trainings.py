@@ -249,6 +249,25 @@ async def test_it_goes_on_from_the_checkpoint_that_is_asked_for(studio: Studio) 
     assert [one["step"] for one in curve["items"]] == [*range(1, 21)]
 
 
+@pytest.mark.parametrize("said", [{"epoch": 4}, "epoch:4"])
+async def test_it_goes_on_from_the_end_of_a_pass_over_the_pictures(
+    studio: Studio, said: dict[str, int] | str
+) -> None:
+    pictures = await dataset(studio)
+    await base(studio)
+    asked = await train(studio, dataset=pictures, keep_last=4)  # of 5, 10, 15 and 20
+    training = asked["training"]
+    await studio.ended(asked["job"])
+    refusal = await post(studio, training, "resume", 422, **{"from": "epoch:1"})
+    assert refusal["errors"][0]["code"] == "unknown_checkpoint"
+    refusal = await post(studio, training, "resume", 422, **{"from": {"epoch": 0}})
+    assert refusal["errors"][0]["pointer"] == "/from/epoch"
+    resumed = await post(studio, training, "resume", **{"from": said})  # step 12 ends the fourth
+    await studio.ended(resumed["job"])
+    started = await heard(studio, "training.started", training, 2)
+    assert (started["step"], started["steps"]) == (10, 20)
+
+
 async def test_a_run_is_branched_from_a_checkpoint_of_another(studio: Studio) -> None:
     pictures = await dataset(studio)
     await base(studio)
