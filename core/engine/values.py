@@ -13,6 +13,7 @@ from msgspec import Struct, structs
 from core.engine.node import Value
 from core.graph.controls import Mode
 from core.graph.prompts.reading import Stage
+from core.ipc.commands import Quantize
 
 WHOLE = "pipeline"  # the part that is all of a pipeline
 SPANDREL = "spandrel"  # the format of upscalers: a file that another library reads
@@ -148,6 +149,7 @@ class Handle(Value, frozen=True, kw_only=True):
     elsewhere: tuple[Place, ...] = ()  # parts of the checkpoint that are taken from other files
     precise: bool = False  # in float32, whatever the device works in
     weights: str = ""  # absolute: file of weights in place of those at the path
+    narrow: Quantize | None = None  # how a denoiser's weights are kept; None: as the engine's are
 
 
 H = TypeVar("H", bound=Handle)

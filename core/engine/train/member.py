@@ -113,7 +113,11 @@ def opened(source: Resource, recipe: Recipe, device: torch.device) -> Base:
         )  # fmt: skip
         if name != MODEL and not load.present(handle):
             return None
-        return load.load(handle, torch.float32 if name == VAE else dtype).to(device)
+        narrow = recipe.quantize or "none"
+        module = load.load(
+            handle, torch.float32 if name == VAE else dtype, narrow, device.type == "cuda"
+        )
+        return module.to(device)
 
     denoiser = part(MODEL)
     encoders = {tower.part: part(tower.part) for tower in family.towers}

@@ -130,8 +130,11 @@ class Session:
             yield Learned(step, end, method, mean.known)
 
     def _opening(self) -> Opening:
-        precise = self._recipe.method == "full"
-        return Opening(self._engine, self._job, self._source, precise=precise)
+        recipe = self._recipe
+        return Opening(
+            self._engine, self._job, self._source, precise=recipe.method == "full",
+            narrow=recipe.quantize,
+        )  # fmt: skip
 
     def _need(self) -> Need:
         """Name what a forward, its way back and a step take of memory."""
