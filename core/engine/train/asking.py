@@ -3,16 +3,19 @@
 Pure functions of the command and the recipe.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from core.engine.models.families import family_of
 from core.engine.train.callbacks.sampled import Asked
 from core.engine.train.drawing import Wanted
+from core.engine.train.methods.tokens import token_of
+from core.errors import Params
 from core.ipc.commands import RunTraining
 from core.records.recipe import Recipe
 from core.records.training import Subject
 from core.training import words
+from core.training.frequent import COMMON
 from core.training.seeds import of_sample
 
 _STEP = 8  # pixels: sides of pictures are multiples of it
@@ -33,6 +36,22 @@ def asked(command: RunTraining, prompts: Sequence[str] = ()) -> list[Asked]:
         Asked(Wanted(one.prompt, of_sample(seed, number)), one.role)
         for number, one in enumerate(said)
     ]
+
+
+def doubts(command: RunTraining, tokenizers: Sequence[Any]) -> Iterator[tuple[str, Params]]:
+    """Say which words the base knows already, or reads as many pieces, that are to be taught.
+
+    What the plan warned of is not said again, and a word with vectors of its own is no such word.
+    """
+    if command.recipe.method in ("embedding", "pivotal"):
+        return
+    for subject in command.subjects:
+        said = [token_of(one, subject.token).warning for one in tokenizers if one is not None]
+        plain = subject.token.strip("<>[]*_ ").casefold()
+        told = plain in COMMON or plain in subject.class_word.casefold().split() or plain == "sks"
+        for code in dict.fromkeys(one for one in said if one):
+            if code != "token_common" or not told:
+                yield code, {"token": subject.token}
 
 
 def size(command: RunTraining, recipe: Recipe) -> tuple[int, int]:

@@ -119,7 +119,9 @@ class Session:
                 self._voice.warn("resume_changed", {"change": line})
             base = opening.base()
             method = self._made(base)
-            if loaded is not None:
+            if loaded is None:
+                self._cautioned(base, method)
+            else:
                 beginning.fits(loaded, method.trainable.state_dict())
             base = self._slim(opening, base, method)
             examples = self._examples(opening, base, method)
@@ -159,6 +161,16 @@ class Session:
                 self._engine.residency.make_room(size * 2)  # with gradients
                 method.to(self._engine.device.torch)
         return method
+
+    def _cautioned(self, base: Base, method: Trained) -> None:
+        """Tell what only the weights and tokenizers of the base can say, once a run."""
+        tokenizers = [one.__dict__.get("tokenizer") for one in base.encoders.values()]
+        for code, params in asking.doubts(self._command, tokenizers):
+            self._voice.warn(code, params)
+        start = self._recipe.start_lora
+        if start is not None and not method.alone:
+            known = self._command.resources[start]
+            self._voice.warn("start_lora_needed", {"model": known.name or start})
 
     def _slim(self, opening: Opening, base: Base, method: Trained) -> Base:
         """Let go of what was copied, or is not needed any more."""
