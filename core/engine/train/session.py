@@ -241,6 +241,8 @@ class Session:
 
         def attempt(rate: float, again: bool) -> int:
             nonlocal control
+            if again:
+                method.train_text()
             path = states.newest(folder) if again else None
             start = loaded if path is None else states.read(path)
             validated = Validated(examples, self._recipe, self._voice.told.take, self.hold.working)

@@ -264,6 +264,23 @@ def test_every_step_is_told_once_and_reports_are_few() -> None:
     assert [one.step for one in box.shown] == list(range(1, 1001))
 
 
+def test_a_long_run_tells_less_often_and_every_step_all_the_same() -> None:
+    box: Any = Box()
+    now = 0.0
+    told = Told(box, "T", "t", 100_000, lambda step: None, lambda: now)
+    sent = []
+    for step in range(1, 100_001):
+        now += 0.1  # a tenth of a second each: not three hours
+        told.take(point(step))
+        sent.append(len(box.sent))
+    told.flush()
+    steps = [one.step for report in box.sent for one in report.points]
+    assert steps == list(range(1, 100_001))
+    assert len(box.sent) < 8_000  # of 50,000
+    assert sent[599] > 150  # of the first minute
+    assert max(len(report.points) for report in box.sent) <= 256
+
+
 class Broken:
     def __init__(self, error: Exception) -> None:
         self._error = error
