@@ -39,8 +39,9 @@ async def test_a_training_is_asked_for_watched_and_becomes_a_model(studio: Studi
     thin = await look(studio, asked["training"], "/losses", max=5)
     assert [one["step"] for one in thin["items"]] == [1, 5, 10, 15, 20]
     samples = await look(studio, asked["training"], "/samples")
-    assert [one["step"] for one in samples["items"]] == [20, 10]
-    image = (await studio.client.get(f"/api/v1/images/{samples['items'][0]['image']}")).json()
+    assert [one["step"] for one in samples["items"]] == [20, 20, 20, 10, 10, 10]
+    assert [one["role"] for one in samples["items"][:3]] == ["drift", "context", "subject"]
+    image = (await studio.client.get(f"/api/v1/images/{samples['items'][2]['image']}")).json()
     assert (image["kind"], image["prompt"]) == ("sample", "a photo of sks dog")
     kept = await look(studio, asked["training"], "/checkpoints", kind="snapshot")
     assert [one["step"] for one in kept["items"]] == [20, 10]

@@ -64,8 +64,8 @@ class Steered:
         self.looks += 1
         self._meanwhile(self.looks)
 
-    def save(self) -> None:
-        self.noted.append("save")
+    def save(self, snapshot: bool = False) -> None:
+        self.noted.append("save and snapshot" if snapshot else "save")
 
     def sample(self, step: int, prompts: tuple[str, ...]) -> None:
         self.noted.append(("sample", step, prompts))
@@ -197,7 +197,7 @@ def test_wishes_are_looked_at_after_steps_and_not_within_them() -> None:
     assert run.noted == []
     at.global_step = 4
     control.on_train_batch_end(at)
-    assert run.noted == ["save", ("sample", 4, ("a fox",))]
+    assert run.noted == ["save and snapshot", ("sample", 4, ("a fox",))]
     assert not at.should_stop
     ask(wishes, "stop")
     at.global_step = 5
@@ -376,7 +376,7 @@ def test_a_run_that_lacks_memory_is_told_once_and_parks_in_the_end() -> None:
         warn=lambda code, params: warned.append(code), idle=never, told=None
     )
     conduct = Conduct(job, None, voice)  # type: ignore[arg-type]
-    conduct.begin(lambda: saved.append(True), lambda step, asked: None, lambda: True)
+    conduct.begin(lambda snapshot: saved.append(True), lambda step, asked: None, lambda: True)
     conduct.short()
     conduct.short()
     assert (warned, saved) == (["training_stowed"], [])
