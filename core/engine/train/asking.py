@@ -3,7 +3,7 @@
 Pure functions of the command and the recipe.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from core.engine.models.families import family_of
@@ -38,11 +38,19 @@ def asked(command: RunTraining, prompts: Sequence[str] = ()) -> list[Asked]:
     ]
 
 
-def doubts(command: RunTraining, tokenizers: Sequence[Any]) -> Iterator[tuple[str, Params]]:
+def doubts(
+    command: RunTraining, encoders: Mapping[str, Any], alone: bool = True
+) -> Iterator[tuple[str, Params]]:
     """Say which words the base knows already, or reads as many pieces, that are to be taught.
 
     What the plan warned of is not said again, and a word with vectors of its own is no such word.
+
+    :param alone: whether what is published needs no LoRA beside it that was gone on from.
     """
+    start = command.recipe.start_lora
+    if start is not None and not alone:
+        yield "start_lora_needed", {"model": command.resources[start].name or start}
+    tokenizers = [one.__dict__.get("tokenizer") for one in encoders.values()]
     if command.recipe.method in ("embedding", "pivotal"):
         return
     for subject in command.subjects:

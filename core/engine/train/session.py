@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
-from pytorch_lightning import Callback
 
 from core.engine.context import Engine, Job
 from core.engine.models.families import MODEL
@@ -29,6 +28,7 @@ from core.engine.train import (
 from core.engine.train import state as states
 from core.engine.train.callbacks.control import Control, End
 from core.engine.train.callbacks.hold import Hold
+from core.engine.train.callbacks.mean import Mean
 from core.engine.train.callbacks.sampled import Sampled
 from core.engine.train.callbacks.stowing import Stowing
 from core.engine.train.conduct import Conduct
@@ -55,16 +55,6 @@ class Learned(NamedTuple):
     end: End  # why before the last step, where it was
     method: Trained
     mean: Mapping[str, torch.Tensor]  # of what is trained, where one was kept
-
-
-class _Mean(Callback):  # type: ignore[misc]  # no types
-    """Takes the running mean with it, of a run that ends."""
-
-    def __init__(self, loaded: Loaded | None) -> None:
-        self.known: Mapping[str, torch.Tensor] = {} if loaded is None else loaded.ema
-
-    def on_train_end(self, trainer: Any, module: Any) -> None:
-        self.known = {} if module.ema is None else module.ema.mean
 
 
 class Session:
@@ -120,14 +110,15 @@ class Session:
             base = opening.base()
             method = self._made(base)
             if loaded is None:
-                self._cautioned(base, method)
+                for code, params in asking.doubts(self._command, base.encoders, method.alone):
+                    self._voice.warn(code, params)
             else:
                 beginning.fits(loaded, method.trainable.state_dict())
             base = self._slim(opening, base, method)
             examples = self._examples(opening, base, method)
             drawing = self._drawing(base, method)
             stack.enter_context(self._hosted(drawing, method))
-            mean = _Mean(loaded)
+            mean = Mean(loaded)
             step, end = self._driven(base, method, examples, drawing, loaded, mean)
             yield Learned(step, end, method, mean.known)
 
@@ -161,16 +152,6 @@ class Session:
                 self._engine.residency.make_room(size * 2)  # with gradients
                 method.to(self._engine.device.torch)
         return method
-
-    def _cautioned(self, base: Base, method: Trained) -> None:
-        """Tell what only the weights and tokenizers of the base can say, once a run."""
-        tokenizers = [one.__dict__.get("tokenizer") for one in base.encoders.values()]
-        for code, params in asking.doubts(self._command, tokenizers):
-            self._voice.warn(code, params)
-        start = self._recipe.start_lora
-        if start is not None and not method.alone:
-            known = self._command.resources[start]
-            self._voice.warn("start_lora_needed", {"model": known.name or start})
 
     def _slim(self, opening: Opening, base: Base, method: Trained) -> Base:
         """Let go of what was copied, or is not needed any more."""
@@ -233,7 +214,7 @@ class Session:
         examples: Examples,
         drawing: Drawing,
         loaded: Loaded | None,
-        mean: _Mean,
+        mean: Mean,
     ) -> tuple[int, End]:
         """Take the steps; where numbers are lost, perhaps a second time."""
         folder = Path(self._command.folder) / CHECKPOINTS

@@ -2,6 +2,7 @@
 
 import copy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -44,11 +45,13 @@ def test_a_word_is_judged_by_how_it_is_read(clip: Any, token: str, warning: str 
 def test_a_run_doubts_what_its_tokenizers_know_and_the_plan_did_not_say(
     clip: Any, tmp_path: Path
 ) -> None:
+    encoders = {"a": SimpleNamespace(tokenizer=clip), "b": SimpleNamespace()}
+
     def doubts(token: str, **fields: Any) -> list[str]:
         run = command(tmp_path, tmp_path, **fields)
         subject = structs.replace(run.subjects[0], token=token)
         run = structs.replace(run, subjects=[subject])
-        return [code for code, _ in asking.doubts(run, [clip, None, clip])]
+        return [code for code, _ in asking.doubts(run, encoders)]
 
     assert doubts("corgi") == ["token_common"]
     assert doubts("zwxqkplo") == ["token_long"]
