@@ -1,7 +1,8 @@
 """Following a server's events for as long as one likes: a line that breaks is opened again.
 
 Facts come in order without a gap, whatever happens to the line: each new socket resumes after the
-last one seen. A dead line is told from a quiet one by the protocol's pings. Where the server no longer has what was missed it says so, and so does this.
+last one seen. A dead line is told from a quiet one by the protocol's pings. Where the server no
+longer has what was missed it says so, and so does this.
 """
 
 import logging
