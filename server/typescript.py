@@ -104,7 +104,7 @@ def render() -> str:
     for kind in (*SENT, *READ, *FACTS, *FRAMES):
         writer.name(inspect.type_info(kind))
     unions = _union("Fact", FACTS) + _union("Frame", FRAMES)
-    return HEAD + "\n".join(writer.blocks.values()) + "\n" + unions + TAIL
+    return HEAD + "".join(writer.blocks.values()) + "\n" + unions + TAIL
 
 
 def write(target: Path = TARGET) -> None:

@@ -6,31 +6,22 @@ declared. Knows no dialect.
 
 import base64
 import binascii
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 import anyio.to_thread
 import msgspec
 from msgspec import Struct
-from starlette.datastructures import FormData, Headers
-from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
-from core.errors import Invalid, Malformed, Problem, TooLarge, UnsupportedType
+from core.errors import Invalid, Malformed, Problem, UnsupportedType
 from server import codec
+from server.compat import forms
 
 CAP = 64 * 1024 * 1024  # bytes received
-MAX_FILES = 17  # sixteen pictures and a mask
-MAX_FIELDS = 100
 S = TypeVar("S", bound=Struct)
 _APART = 64 * 1024  # bytes; more are decoded off the loop
-
-
-class Form(Struct, frozen=True):
-    """A form: its fields as text, the last of a name; its files in order, by name."""
-
-    fields: dict[str, str]
-    files: dict[str, list[bytes]]
 
 
 async def read_json(request: Request) -> dict[str, Any]:
@@ -49,8 +40,8 @@ async def read_json(request: Request) -> dict[str, Any]:
     return found
 
 
-async def read_form(request: Request) -> Form:
-    """Read ``multipart/form-data``; a name may end in ``[]``.
+async def read_form(request: Request) -> forms.Form:
+    """Read ``multipart/form-data``.
 
     :raises UnsupportedType: for another type.
     :raises Malformed: when it is broken, or the caller hangs up in the middle.
@@ -58,34 +49,11 @@ async def read_form(request: Request) -> Form:
     """
     if codec.media_type(request) != "multipart/form-data":
         raise UnsupportedType("content_type", got=codec.media_type(request)[:80])
-    try:
-        parser = MultiPartParser(
-            Headers(raw=request.headers.raw), _counted(request),
-            max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=codec.JSON_CAP,
-        )  # fmt: skip
-        parts = await parser.parse()
-        try:
-            return await _taken(parts)
-        finally:
-            await parts.close()
-    except MultiPartException as error:
-        raise Malformed("form_invalid", reason=error.message) from error
-    except ClientDisconnect as error:
-        raise Malformed("body_incomplete") from error
-
-
-async def _taken(parts: FormData) -> Form:
-    fields: dict[str, str] = {}
-    files: dict[str, list[bytes]] = {}
-    for name, value in parts.multi_items():
-        plain = name.removesuffix("[]")
-        if isinstance(value, str):
-            fields[plain] = value
-        elif (value.size or 0) > codec.IMAGE_CAP:
-            raise TooLarge("body_too_large", limit=codec.IMAGE_CAP)
-        else:
-            files.setdefault(plain, []).append(await value.read())
-    return Form(fields, files)
+    body = await codec.read_body(request, CAP)
+    declared = request.headers["content-type"]
+    return await anyio.to_thread.run_sync(
+        partial(forms.read, body, declared, largest=codec.IMAGE_CAP)
+    )
 
 
 def picture(text: str, pointer: str) -> bytes:
@@ -141,12 +109,3 @@ def _parse(data: bytes) -> Any:
         raise Invalid(problems=(problem,)) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Malformed("json_invalid", reason=str(error)) from error
-
-
-async def _counted(request: Request) -> AsyncGenerator[bytes, None]:
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > CAP:
-            raise TooLarge("body_too_large", limit=CAP)
-        yield part

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from core.events.wire import Text
 from core.jobs.fake_job import FakeScript
 from server.compat.a1111 import drawing
 from tests.server.studio import Opener, Studio, listening
@@ -24,6 +25,14 @@ ASK: dict[str, Any] = {
     "override_settings": {"sd_model_checkpoint": "tiny"},
 }  # fmt: skip
 SLOW = ASK | {"steps": 400}
+
+
+async def started(studio: Studio) -> None:
+    """Wait until a job has started, now or long ago."""
+    async with studio.state.bus.subscribe(topics=["jobs"], since=0) as heard:
+        async for message in heard:
+            if isinstance(message, Text) and b'"job.started"' in message.data:
+                return
 
 
 async def test_info_is_a_text_of_json_that_tells_every_seed(studio: Studio) -> None:
@@ -84,6 +93,7 @@ async def test_nobody_stops_or_sees_the_task_of_another(opener: Opener) -> None:
         with anyio.fail_after(15):
             async with anyio.create_task_group() as group:
                 group.start_soon(draw)
+                await started(studio)
                 while (told := await seen(one))["state"]["sampling_steps"] != 400:
                     await anyio.lowlevel.checkpoint()
                 assert told["state"]["job_count"] == 1
@@ -104,6 +114,7 @@ async def test_progress_shows_the_picture_as_it_is(opener: Opener) -> None:
                         f"{API}/txt2img", json=SLOW, headers={"x-task-id": "mine"}
                     )
                 )
+                await started(studio)
                 shown = None
                 while shown is None:
                     await anyio.lowlevel.checkpoint()
