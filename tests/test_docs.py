@@ -113,8 +113,8 @@ def test_every_setting_of_a_node_is_described() -> None:
     assert silent == []
 
 
-def test_there_are_the_four_first_languages() -> None:
-    assert {"en", "de", "ja", "ar"} <= set(LANGUAGES)
+def test_there_are_the_eight_first_languages() -> None:
+    assert {"ar", "de", "en", "es", "fr", "ja", "pt-BR", "zh-Hans"} <= set(LANGUAGES)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
