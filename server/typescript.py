@@ -40,6 +40,7 @@ from server.actions.taught import Train
 from server.actions.trainings import AskedTraining, Losses
 from server.actions.workflows import NewWorkflow
 from server.problems import ProblemDocument
+from server.routes.system import Languages
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ READ: tuple[type[Struct], ...] = (
     Install, RecommendedModels, Roots, Asked,
     Dataset, DatasetImage, Training, AskedTraining, Plan, Losses, Sample, Checkpoint,
     Capabilities, SystemInfo, MemoryInfo, ConfigInfo, TokenList, NewToken, LogPage,
-    ProblemDocument,
+    ProblemDocument, Languages,
 )  # fmt: skip
 # The bytes of a preview follow its header.
 NOT_ON_THE_WIRE: dict[type[Struct], set[str]] = {events.JobPreview: {"data"}}

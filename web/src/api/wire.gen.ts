@@ -466,6 +466,9 @@ export type Detail = {
   params?: Record<string, string | number | null>;
 };
 
+/** The languages that the server speaks. */
+export type Languages = { languages: Record<string, string>; language: string; };
+
 /** A single job entered the queue. */
 export type JobQueued = {
   type: "job.queued"; seq: number; at: string; owner: string | null; job: string; batch: string;

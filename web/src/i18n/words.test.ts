@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
-import { changeLanguage, createWords, directionOf, firstLanguage } from ".";
+import { changeLanguage, createWords } from ".";
 import { createFormat } from "./format";
 
 type Table = Record<string, string>;
@@ -66,7 +66,8 @@ describe("the words of the page", () => {
   const load = (language: string) => Promise.resolve(LANGUAGES.includes(language) ? table(language) : {});
 
   it("switch without a reload, count, and fall back to English", async () => {
-    const words = await createWords("de", load);
+    const words = await createWords(load);
+    await changeLanguage(words, "de", load);
     expect(words.t("ui.queued", { count: 2 })).toBe("2 warten");
     await changeLanguage(words, "ar", load);
     expect(words.t("ui.queued", { count: 2 })).toBe("مهمتان في الانتظار");
@@ -75,15 +76,11 @@ describe("the words of the page", () => {
     expect(words.t("errors.too_large", { limit: 5 })).toContain("5");
   });
 
-  it("begin with what was chosen, else with the browser's", () => {
-    expect(firstLanguage("ja", ["de-AT"])).toBe("ja");
-    expect(firstLanguage(null, ["de-AT", "en"])).toBe("de");
-    expect(firstLanguage(null, [])).toBe("en");
-  });
-
-  it("run the way they are read", () => {
-    expect(directionOf("ar")).toBe("rtl");
-    expect(directionOf("ja")).toBe("ltr");
+  it("write numbers as the language does, and group what is counted", async () => {
+    const words = await createWords(() => Promise.resolve({ a: "{count} of {size} in {name}" }));
+    expect(words.t("a", { count: 1234, size: 5678.25, name: "{count}" })).toBe("1,234 of 5678.25 in {count}");
+    await changeLanguage(words, "de", () => Promise.resolve({ a: "{count} von {size} in {name}" }));
+    expect(words.t("a", { count: 1234, size: 5678.25, name: 12 })).toBe("1.234 von 5678,25 in 12");
   });
 
   it("write sizes and times as the language does", () => {
