@@ -29,12 +29,23 @@ function sources(): string[] {
     .map((name) => readFileSync(join(SOURCE, name), "utf8"));
 }
 
+/** The keys that the sources name, each as a pattern: what a template fills in may be anything (the compiler knows what). */
+function named(): RegExp[] {
+  const found = sources().flatMap((text) => [...text.matchAll(/(["'`])(ui\.(?:[^"'`\s{}]|\$\{[^}]*\})+)\1/g)].map((match) => match[2] ?? ""));
+  return [...new Set(found)].map((key) => new RegExp(`^${key.split(/\$\{[^}]*\}/).map((part) => part.replaceAll(".", "\\.")).join("\\w+")}$`));
+}
+
 describe.each(LANGUAGES)("the language %s", (language) => {
   const words = table(language);
 
   it("says everything that English says", () => {
     expect(stems(words)).toEqual(stems(table("en")));
     expect(Object.values(words).every((text) => text.trim() !== "")).toBe(true);
+  });
+
+  it("stands in the order of its keys, so that what belongs together is together", () => {
+    const keys = Object.keys(words);
+    expect(keys).toEqual([...keys].sort());
   });
 
   it("fills the same placeholders", () => {
@@ -60,6 +71,12 @@ it("every key that a component names is there", () => {
   const known = new Set(stems(table("en")));
   expect(keys.length).toBeGreaterThan(80);
   expect(keys.filter((key) => !known.has(key))).toEqual([]);
+});
+
+it("every word of the page is said somewhere", () => {
+  const patterns = named();
+  const idle = stems(table("en")).filter((key) => key.startsWith("ui.") && !patterns.some((pattern) => pattern.test(key)));
+  expect(idle).toEqual([]);
 });
 
 describe("the words of the page", () => {
