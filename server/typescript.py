@@ -18,9 +18,12 @@ from core.records import events
 from core.records.board import Board
 from core.records.install import Install
 from core.records.preset import Preset
+from core.records.task import Target
 from core.records.training import Checkpoint, Dataset, DatasetImage, Plan, Sample, Training
 from core.records.workflow import Workflow, WorkflowHead
+from core.store.image_marks import Mark
 from core.store.work import QueueState
+from server.actions.asked import Planned
 from server.actions.batches import BatchCells
 from server.actions.capabilities import Capabilities
 from server.actions.graphs import Checked, CheckGraph
@@ -31,16 +34,19 @@ from server.actions.logs import LogPage
 from server.actions.memory import MemoryInfo
 from server.actions.models import RecommendedModels
 from server.actions.presets import Imported, NewPreset
+from server.actions.prompting import CountedWords, WildcardNames
 from server.actions.sampled import Possible
 from server.actions.selection import Done, ImagesAction
 from server.actions.shelves import Roots
+from server.actions.storage import Storage
 from server.actions.system import ConfigInfo, NewToken, SystemInfo, TokenList
 from server.actions.tasks import Asked
 from server.actions.taught import Train
 from server.actions.trainings import AskedTraining, Losses
 from server.actions.workflows import NewWorkflow
 from server.problems import ProblemDocument
-from server.routes.system import Languages
+from server.render import Inspected
+from server.routes.system import Languages, Session
 
 log = logging.getLogger(__name__)
 
@@ -69,12 +75,13 @@ SENT: tuple[type[Struct], ...] = (
     Generate, Enqueue, CheckGraph, NewWorkflow, NewPreset, ImagesAction, InstallModel, Train,
 )  # fmt: skip
 READ: tuple[type[Struct], ...] = (
-    Generated, Enqueued, BatchCells, MadeBy, Link, Possible, Board, Done, QueueState,
+    Generated, Enqueued, Planned, BatchCells, CountedWords, WildcardNames, MadeBy, Link, Mark,
+    Inspected, Possible, Board, Done, QueueState,
     Catalogue, Checked, Workflow, WorkflowHead, Preset, Imported,
-    Install, RecommendedModels, Roots, Asked,
+    Install, RecommendedModels, Roots, Asked, Target,
     Dataset, DatasetImage, Training, AskedTraining, Plan, Losses, Sample, Checkpoint,
     Capabilities, SystemInfo, MemoryInfo, ConfigInfo, TokenList, NewToken, LogPage,
-    ProblemDocument, Languages,
+    Session, Storage, ProblemDocument, Languages,
 )  # fmt: skip
 # The bytes of a preview follow its header.
 NOT_ON_THE_WIRE: dict[type[Struct], set[str]] = {events.JobPreview: {"data"}}

@@ -7,6 +7,7 @@ gives. Where few of them are wanted the page is short, even empty, and its curso
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec import Struct
 
@@ -33,6 +34,13 @@ class ImageFilter(Struct, frozen=True, kw_only=True):
     model: str | None = None
     job: str | None = None
     batch: str | None = None
+    on_board: bool | None = None  # on some board, or on none
+    seed: int | None = None
+    width: int | None = None  # pixels
+    height: int | None = None  # pixels
+    lora: str | None = None  # name or id, as the request or the prompt says it
+    since: int | None = None  # made then or later: milliseconds
+    until: int | None = None  # made before: milliseconds
     trash: bool = False  # what was deleted, instead of what was not
 
 
@@ -64,28 +72,71 @@ def page(
         cursor all the same.
     :raises Malformed: ``cursor_mismatch``.
     """
+    found, floor = follow(connection, wanted, COLUMNS, cursor, pages.clamp(limit) + 1, look)
+    cut = pages.cut(found, limit, image_of, "images", wanted)
+    if cut.next is None and floor > 0:
+        return Page(items=cut.items, next=pages.encode(floor, "images", wanted))
+    return cut
+
+
+def follow(
+    connection: sqlite3.Connection,
+    wanted: ImageFilter,
+    columns: str,
+    cursor: str | None,
+    limit: int,
+    look: int,
+) -> tuple[list[Any], int]:
+    """Read the next rows that fit, newest first, and the row down to which was looked; 0: all.
+
+    :raises Malformed: ``cursor_mismatch``.
+    """
     words = image_words.words(connection, wanted.q or "")
+    before = pages.decode(cursor, "images", wanted)
+    if wanted.until is not None:
+        before = min(before, _row_at(connection, wanted.until))
+    oldest = 0 if wanted.since is None else _row_at(connection, wanted.since)
     values: dict[str, object] = {
-        "before": pages.decode(cursor, "images", wanted), "limit": pages.clamp(limit) + 1,
+        "before": before, "oldest": oldest, "limit": limit,
         "words": None if words is None else image_words.together(words), "owner": wanted.owner,
-        "board": wanted.board, "kind": wanted.kind, "model": wanted.model, "job": wanted.job,
-        "batch": wanted.batch,
+        **{name: getattr(wanted, name) for name in _TERMS},
     }  # fmt: skip
     stretch = _stretch(connection, wanted, words, values, look)
+    late = "" if wanted.since is None else f"AND {stretch.key} >= :oldest"
     found = connection.execute(
         f"""
-        SELECT {COLUMNS}
+        SELECT {columns}
         FROM {stretch.source}
-            AND {" AND ".join(_terms(wanted))}
+            AND {" AND ".join(_terms(wanted))} {late}
         ORDER BY {stretch.key} DESC
         LIMIT :limit
         """,
         values | {"floor": stretch.floor},
     ).fetchall()
-    cut = pages.cut(found, limit, image_of, "images", wanted)
-    if cut.next is None and stretch.floor > 0:
-        return Page(items=cut.items, next=pages.encode(stretch.floor, "images", wanted))
-    return cut
+    return found, stretch.floor if stretch.floor > oldest else 0
+
+
+def _row_at(connection: sqlite3.Connection, at: int) -> int:
+    """Find the first row that was made then or later, by halving: rows grow with time."""
+    low, high = 1, int(connection.execute(_LAST).fetchone()[0]) + 1
+    while low < high:
+        middle = (low + high) // 2
+        row, created = connection.execute(_NEXT, {"row": middle}).fetchone()
+        low, high = (row + 1, high) if created < at else (low, middle)
+    return low
+
+
+_LAST = """
+    SELECT COALESCE(MAX(row), 0)
+    FROM images
+"""
+_NEXT = """
+    SELECT row, created
+    FROM images
+    WHERE row >= :row
+    ORDER BY row
+    LIMIT 1
+"""
 
 
 def search(
@@ -206,6 +257,8 @@ def _terms(wanted: ImageFilter) -> list[str]:
     asked = [term for name, term in _TERMS.items() if getattr(wanted, name) is not None]
     if wanted.starred is False:
         asked[asked.index(_TERMS["starred"])] = "images.starred = 0"
+    if wanted.on_board is False:
+        asked[asked.index(_TERMS["on_board"])] = "images.board IS NULL"
     return [_TRASHED if wanted.trash else SHOWN, *asked]
 
 
@@ -218,6 +271,18 @@ _TERMS = {
     "model": "images.model = :model",
     "owner": "images.owner = :owner",
     "kind": "images.kind = :kind",
+    "on_board": "images.board IS NOT NULL",
+    "seed": "images.seed = :seed",
+    "width": "images.width = :width",
+    "height": "images.height = :height",
+    "lora": """(
+        EXISTS (
+            SELECT 1
+            FROM batches, json_each(batches.recipe, '$.loras') AS used
+            WHERE batches.id = images.batch AND used.value ->> 'model' = :lora
+        )
+        OR instr(images.prompt, '<lora:' || :lora) > 0
+    )""",
 }
 _INDEXES = {  # of what is shown, newest first
     "board": "images_board",

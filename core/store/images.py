@@ -12,6 +12,7 @@ from core.errors import NotFound
 from core.records.events import ImageAdded, ImageChanged, ImageDeleted
 from core.records.image import Image
 from core.store import boards
+from core.store.image_marks import Mark, marks
 from core.store.image_pages import ImageFilter, page, search
 from core.store.image_reads import (
     NAMES,
@@ -33,9 +34,9 @@ from core.store.transaction import Transaction
 from core.store.work import NewImage
 
 __all__ = [
-    "ImageFile", "ImageFilter", "blob_used", "blobs_used", "by_sha256", "edit", "expired", "file",
-    "files", "get", "insert", "known", "on_board", "owner_of", "page", "purge", "restore", "search",
-    "set_lost", "set_starred", "some", "trash",
+    "ImageFile", "ImageFilter", "Mark", "blob_used", "blobs_used", "by_sha256", "edit", "expired",
+    "file", "files", "get", "insert", "known", "marks", "on_board", "owner_of", "page", "purge",
+    "restore", "search", "set_lost", "set_starred", "some", "trash",
 ]  # fmt: skip
 
 

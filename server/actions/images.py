@@ -1,5 +1,6 @@
 """Verbs of the gallery: list, star, move, trash, restore, link, and how a picture was made."""
 
+from datetime import datetime
 from functools import partial
 from typing import Annotated
 
@@ -7,10 +8,11 @@ from msgspec import Meta, Struct
 
 from core.errors import NotFound
 from core.graph import sweep
+from core.graph.fields import MAX_INT
 from core.records.graph import Graph, Json
 from core.records.image import Image, ImageKind
 from core.store import designs, images
-from core.store.images import ImageFilter
+from core.store.images import ImageFilter, Mark
 from core.store.page import Page
 from server import files
 from server.actions import named
@@ -23,8 +25,12 @@ LINK_MINUTES = 7 * 24 * 60
 LOOKS = 10  # stretches of the gallery that are looked through until one holds a picture
 
 
-class ListImages(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which pictures."""
+Pixels = Annotated[int, Meta(ge=1, le=1 << 20)]
+Moment = Annotated[datetime, Meta(tz=True)]
+
+
+class WantedImages(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which pictures, whichever part of their list is asked for."""
 
     q: (
         Annotated[
@@ -39,9 +45,42 @@ class ListImages(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     model: Annotated[str, Meta(max_length=512)] | None = None
     job: Id | None = None
     batch: Id | None = None
+    on_board: Annotated[bool | None, Meta(description="True: on some board. False: on none.")] = (
+        None
+    )
+    seed: Annotated[int, Meta(ge=0, le=MAX_INT)] | None = None
+    width: Pixels | None = None
+    height: Pixels | None = None
+    lora: (
+        Annotated[str, Meta(max_length=512, description="As the request named it, or the prompt.")]
+        | None
+    ) = None
+    since: Annotated[Moment | None, Meta(description="Made then or later.")] = None
+    until: Annotated[Moment | None, Meta(description="Made before.")] = None
     trash: Annotated[bool, Meta(description="What was deleted, instead of what was not.")] = False
+
+    def filter(self, owner: str | None) -> ImageFilter:
+        """Give them as the store is asked."""
+        return ImageFilter(
+            owner=owner, q=self.q, board=self.board, kind=self.kind, starred=self.starred,
+            model=self.model, job=self.job, batch=self.batch, on_board=self.on_board,
+            seed=self.seed, width=self.width, height=self.height, lora=self.lora,
+            since=_milliseconds(self.since), until=_milliseconds(self.until), trash=self.trash,
+        )  # fmt: skip
+
+
+class ListImages(WantedImages, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A page of pictures."""
+
     cursor: Cursor | None = None
     limit: Limit = 50
+
+
+class MarkImages(WantedImages, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Marks along a list of pictures."""
+
+    cursor: Cursor | None = None
+    every: Annotated[int, Meta(ge=20, le=200, description="Pictures from one to the next.")] = 100
 
 
 class ImageId(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -98,10 +137,7 @@ async def page(state: State, principal: Principal, ask: ListImages) -> Page[Imag
 
     A page may be short and yet have a next one, where few pictures fit several filters.
     """
-    wanted = ImageFilter(
-        owner=principal.sees, q=ask.q, board=ask.board, kind=ask.kind, starred=ask.starred,
-        model=ask.model, job=ask.job, batch=ask.batch, trash=ask.trash,
-    )  # fmt: skip
+    wanted = ask.filter(principal.sees)
     cursor = ask.cursor
     for _ in range(LOOKS):  # each bounded, so that nobody waits long for the reader
         found = await state.db.read(partial(images.page, wanted=wanted, cursor=cursor,
@@ -110,6 +146,21 @@ async def page(state: State, principal: Principal, ask: ListImages) -> Page[Imag
             break
         cursor = found.next
     return found
+
+
+async def marks(state: State, principal: Principal, ask: MarkImages) -> Page[Mark]:
+    """Say where the pages of a list begin, newest first: what a scroll bar needs to know.
+
+    One answer reaches a bounded way into the list, and its cursor goes on.
+    """
+    wanted = ask.filter(principal.sees)
+    return await state.db.read(
+        partial(images.marks, wanted=wanted, cursor=ask.cursor, every=ask.every)
+    )
+
+
+def _milliseconds(at: datetime | None) -> int | None:
+    return None if at is None else int(at.timestamp() * 1000)
 
 
 async def get(state: State, principal: Principal, ask: ImageId) -> Image:

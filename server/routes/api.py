@@ -1,6 +1,7 @@
 """Every verb that has a route of its own: one line each, on one screen."""
 
 from server.actions import (
+    asked,
     batches,
     boards,
     capabilities,
@@ -11,11 +12,13 @@ from server.actions import (
     logs,
     models,
     presets,
+    prompting,
     queue,
     runs,
     selection,
     sheets,
     shelves,
+    storage,
     system,
     workflows,
 )
@@ -31,6 +34,7 @@ def routes() -> list[Route]:
     flow = f"{API}/workflows"
     return [
         verb("POST", f"{API}/jobs", jobs.enqueue, "generate", tag="jobs", status=201),
+        verb("POST", f"{API}/jobs/plan", asked.plan, "generate", tag="jobs"),
         verb("GET", f"{API}/jobs", jobs.page, "read", tag="jobs"),
         verb("GET", f"{API}/jobs/{{job}}", jobs.get, "read", tag="jobs"),
         verb("PATCH", f"{API}/jobs/{{job}}", jobs.reorder, "generate", tag="jobs"),
@@ -45,6 +49,7 @@ def routes() -> list[Route]:
         verb("POST", f"{API}/queue/resume", queue.resume, "admin", tag="jobs"),
         verb("POST", f"{API}/queue/clear", queue.clear, "generate", tag="jobs"),
         verb("GET", f"{API}/images", images.page, "read", tag="images"),
+        verb("GET", f"{API}/images/marks", images.marks, "read", tag="images"),
         verb("POST", f"{API}/images/batch", selection.act, "generate", tag="images"),
         verb("GET", f"{API}/images/{{image}}", images.get, "read", tag="images"),
         verb("PATCH", f"{API}/images/{{image}}", images.change, "generate", tag="images"),
@@ -57,6 +62,8 @@ def routes() -> list[Route]:
         verb("GET", f"{API}/boards/{{board}}", boards.get, "read", tag="boards"),
         verb("PATCH", f"{API}/boards/{{board}}", boards.rename, "generate", tag="boards"),
         verb("DELETE", f"{API}/boards/{{board}}", boards.delete, "generate", tag="boards"),
+        verb("GET", f"{API}/wildcards", prompting.wildcards, "read", tag="presets"),
+        verb("POST", f"{API}/prompts/count", prompting.count, "read", tag="presets"),
         verb("GET", f"{API}/presets", presets.page, "read", tag="presets"),
         verb("POST", f"{API}/presets", presets.create, "generate", tag="presets", status=201),
         verb("POST", f"{API}/presets/import", presets.load, "generate", tag="presets", status=201),
@@ -79,6 +86,7 @@ def routes() -> list[Route]:
         verb("POST", f"{API}/tokens", system.create_token, "admin", tag="system", status=201),
         verb("DELETE", f"{API}/tokens/{{token}}", system.delete_token, "admin", tag="system"),
         verb("GET", f"{API}/system", system.system, "read", tag="system"),
+        verb("GET", f"{API}/storage", storage.storage, "admin", tag="system"),
         verb("GET", f"{API}/logs", logs.read_log, "admin", tag="system"),
     ]
 

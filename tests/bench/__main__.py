@@ -35,6 +35,7 @@ NAMED = (
     "gpu",
     "training",
     "taught",
+    "web",
 )
 
 
@@ -45,13 +46,13 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--seconds", type=float, default=100.0, help="for gpu")
     parser.add_argument("--out", type=Path, help="for gpu: a JSON file")
     parser.add_argument("--peer", type=Path, help="for training: diffusers' train_dreambooth.py")
-    parser.add_argument("--tiny", action="store_true", help="for gpu, large: rehearse")
+    parser.add_argument("--tiny", action="store_true", help="for gpu, large, web: rehearse")
     asked = parser.parse_args(arguments)
     for name in asked.names or SECTIONS:
         measure = import_module(f"tests.bench.{name}").measure
         if name == "gpu":
             rows = measure(seconds=asked.seconds, out=asked.out, tiny=asked.tiny)
-        elif name == "large":
+        elif name in ("large", "web"):
             rows = measure(tiny=asked.tiny)
         elif name == "training":
             rows = measure(peer=asked.peer)

@@ -16,6 +16,7 @@ _TITLES = {
     "judged": "Editing, judged",
     "taught": "DreamBooth, judged",
     "training": "A step of training",
+    "web": "The page",
 }
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 

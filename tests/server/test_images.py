@@ -122,6 +122,28 @@ async def test_the_gallery_finds_stars_notes_and_deletes(studio: Studio) -> None
     assert not studio.state.layout.thumbnail(owl).exists()
 
 
+async def test_the_gallery_is_filtered_by_what_made_its_pictures(studio: Studio) -> None:
+    fox = (await studio.generate(prompt="a fox", seed=7))["images"][0]
+    owl = (await studio.generate(prompt="an owl", seed=9))["images"][0]
+
+    async def found(**asked: Any) -> list[str]:
+        answer = await studio.client.get(f"{API}/images", params=asked)
+        assert answer.status_code == 200, answer.text
+        marked = await studio.client.get(f"{API}/images/marks", params=asked)
+        ids = [image["id"] for image in answer.json()["items"]]
+        assert sum(mark["count"] for mark in marked.json()["items"]) == len(ids)
+        return ids
+
+    assert await found(seed=7) == [fox["id"]]
+    assert await found(lora="inky") == []
+    assert await found(on_board="false", width=owl["width"]) == [owl["id"], fox["id"]]
+    assert await found(on_board="true") == []
+    assert await found(since=owl["created"]) == [owl["id"]]
+    assert await found(until=owl["created"]) == [fox["id"]]
+    bare = await studio.client.get(f"{API}/images", params={"since": "2026-01-01T00:00:00"})
+    assert bare.status_code == 422
+
+
 async def test_many_pictures_are_starred_at_once_and_strangers_are_passed_over(
     studio: Studio,
 ) -> None:

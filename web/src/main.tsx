@@ -6,6 +6,7 @@ import { createRoot } from "react-dom/client";
 import { I18nextProvider } from "react-i18next";
 import { createHttp } from "./api/http";
 import type { Connection } from "./api/socket";
+import { watchNotices } from "./app/notify";
 import { Root } from "./app/Root";
 import { changeLanguage, createWords, fetchLanguages, firstLanguage } from "./i18n";
 import { createActions } from "./state/actions";
@@ -45,6 +46,7 @@ async function open(): Promise<void> {
     language = wanted;
     changeLanguage(words, wanted).catch(actions.fail);
   });
+  watchNotices(store, tools.t);
   connect();
   const root = document.getElementById("root");
   if (!root) throw new TypeError("The page has no root");

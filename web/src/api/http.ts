@@ -54,7 +54,8 @@ function search(query: Call["query"]): string {
   return text ? `?${text}` : "";
 }
 
-function readProblem(answer: Response, text: string): ProblemDocument {
+/** Read what a refusing answer says, whatever it is made of. */
+export function readProblem(answer: Response, text: string): ProblemDocument {
   const bare = { type: "", code: "", errors: [], request_id: "", status: answer.status };
   const title = answer.statusText || String(answer.status);
   try {

@@ -181,6 +181,9 @@ export type Image = {
 /** What came of it: the first 200 ids; the rest is found by the batch. */
 export type Enqueued = { batch: string; count: number; jobs: string[]; };
 
+/** What a request for jobs would come to. */
+export type Planned = { count: number; seconds: number | null; eta_seconds: number | null; };
+
 /** A batch with a page of its cells, in the order of its axes: the last turns fastest. */
 export type BatchCells = {
   id: string; count: number; counts: Record<string, number>; retried: number;
@@ -189,11 +192,42 @@ export type BatchCells = {
   next: string | null;
 };
 
+/** What a prompt takes of what a model reads; all null where that is not known. */
+export type CountedWords = {
+  tokens: number | null; window: number | null; windows: number | null; cut: boolean;
+};
+
+/** Files of words; `__name__` in a dynamic prompt takes a line of one. */
+export type WildcardNames = { items: string[]; };
+
 /** How to make a picture again: the fields of its recipe if it has one, and its graph. */
 export type MadeBy = { recipe: Record<string, unknown> | null; graph: Graph; };
 
 /** A link that works without a token until it expires. */
 export type Link = { url: string; };
+
+/** Where a page of the list begins. */
+export type Mark = { cursor: string; id: string; created: string; count: number; };
+
+/** What a picture's metadata says. */
+export type Inspected = {
+  format: "jpeg" | "png" | "webp"; width: number; height: number; made: Provenance | null;
+  heliograph: Record<string, unknown> | null; a1111: Record<string, unknown> | null;
+  keywords: string[];
+};
+
+/** What made a picture, in our words; null where its metadata does not say. */
+export type Provenance = {
+  source: "a1111" | "comfyui" | "heliograph" | "invokeai" | "swarmui"; version: string | null;
+  prompt: string; negative_prompt: string; seed: number | null; steps: number | null;
+  sampler: string | null; scheduler: string | null; guidance_scale: number | null;
+  width: number | null; height: number | null; strength: number | null; clip_skip: number | null;
+  model: string | null; model_hash: string | null; loras: LoraUsed[];
+  raw: Record<string, string>; remarks: Problem[];
+};
+
+/** A LoRA that a picture was made with. */
+export type LoraUsed = { name: string; weight: number | null; };
 
 /** How models of a family can be sampled. */
 export type Possible = { samplers: string[]; schedules: string[]; seamless: boolean; };
@@ -288,6 +322,16 @@ export type ModelRoot = { id: string; path: string; created: string; };
 
 /** The job that does it; `result` of it says what came of it. */
 export type Asked = { batch: string; job: string; };
+
+/** What a model is converted to; null leaves it as it is. */
+export type Target = {
+  layout: "diffusers" | "single" | null;
+  dtype: "bfloat16" | "float16" | "float32" | "float8_e4m3fn" | null; loras: Merged[];
+  name: string | null;
+};
+
+/** A LoRA that becomes part of the checkpoint. */
+export type Merged = { model: string; weight: number; };
 
 /** Pictures of a subject. */
 export type Dataset = {
@@ -452,6 +496,18 @@ export type LogPage = { items: LogLine[]; next: number; boot: string; };
 export type LogLine = {
   seq: number; at: string; level: string; logger: string; message: string;
   extra: Record<string, string | number | boolean | null>;
+};
+
+/** Who the browser is now. */
+export type Session = { owner: string; scopes: string[]; };
+
+/** The data directory by parts, and the disk that it lies on. Bytes. */
+export type Storage = { parts: Stored[]; free: number; total: number; floor: number; };
+
+/** One part of the data directory. Links count as nothing. */
+export type Stored = {
+  name: "backups" | "cache" | "database" | "images" | "models" | "other" | "trainings" | "uploads";
+  bytes: number; files: number;
 };
 
 /** An error answer (RFC 9457). */

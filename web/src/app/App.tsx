@@ -2,7 +2,9 @@ import { lazy, Suspense, useMemo, useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { GeneratePage } from "../generate/GeneratePage";
 import { useSelect } from "../state/store";
+import { Boundary } from "./Boundary";
 import { Connection } from "./Connection";
+import { Guide } from "./Guide";
 import { useKeys } from "./keys";
 import { Nav } from "./Nav";
 import { pictureOf, useRoute, type Route } from "./route";
@@ -44,11 +46,16 @@ export function App(): ReactNode {
         {t("ui.skip")}
       </a>
       <Nav page={route.page} onHelp={() => setHelp(true)} />
-      <Connection />
+      <div className="app-top">
+        <Connection />
+        {route.page === "generate" && <Guide />}
+      </div>
       <main id="main" tabIndex={-1}>
-        <Suspense fallback={<div className="page" aria-busy="true" />}>
-          <Shown route={route} />
-        </Suspense>
+        <Boundary page={route.page}>
+          <Suspense fallback={<div className="page" aria-busy="true" />}>
+            <Shown route={route} />
+          </Suspense>
+        </Boundary>
       </main>
       <Suspense fallback={null}>
         {picture !== null && <FullView page={route.page} id={picture} />}
@@ -74,8 +81,8 @@ function Shown({ route }: { route: Route }): ReactNode {
     case "training":
       return <TrainingPage rest={route.rest} />;
     case "models":
-      return <ModelsPage />;
+      return <ModelsPage rest={route.rest} />;
     case "settings":
-      return <SettingsPage />;
+      return <SettingsPage rest={route.rest} />;
   }
 }

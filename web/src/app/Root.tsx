@@ -1,4 +1,4 @@
-import { DirectionProvider, MantineProvider, useDirection } from "@mantine/core";
+import { DirectionProvider, MantineProvider, useComputedColorScheme, useDirection } from "@mantine/core";
 import { useLayoutEffect, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { directionOf } from "../i18n";
@@ -18,10 +18,22 @@ export function Root(): ReactNode {
         {...(scheme === "auto" ? {} : { forceColorScheme: scheme })}
         key={scheme === "auto" ? "auto" : "chosen"}
       >
+        <Framed />
         <Directed />
       </MantineProvider>
     </DirectionProvider>
   );
+}
+
+const SURFACE = { dark: "#1c1917", light: "#fffefc" } as const; // of `tokens.css`, before it is applied
+
+/** Colour the browser's own frame like the page. */
+function Framed(): null {
+  const scheme = useComputedColorScheme("dark");
+  useLayoutEffect(() => {
+    document.querySelector('meta[name="theme-color"]')?.setAttribute("content", SURFACE[scheme]);
+  }, [scheme]);
+  return null;
 }
 
 function Directed(): ReactNode {

@@ -1,10 +1,11 @@
-/** Give the place that an arrow leads to; null where it leads nowhere. */
+/** Give the place that a key leads to; null where it leads nowhere. */
 export function step(
   place: number,
   key: string,
   columns: number,
   count: number,
   rtl: boolean,
+  rows = 1, // of a page
 ): number | null {
   const along = rtl ? -1 : 1;
   const moves: Record<string, number> = {
@@ -12,6 +13,8 @@ export function step(
     ArrowLeft: -along,
     ArrowDown: columns,
     ArrowUp: -columns,
+    PageDown: Math.min(columns * rows, columns * Math.floor((count - 1 - place) / columns)),
+    PageUp: -Math.min(columns * rows, columns * Math.floor(place / columns)),
     Home: -place,
     End: count - 1 - place,
   };

@@ -1,79 +1,49 @@
 import { Button } from "@mantine/core";
-import type { ReactNode } from "react";
+import { useEffect, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import type { Model } from "../api/wire.gen";
-import { useFormat } from "../i18n/format";
-import { chosenModel } from "../state/choices";
-import { EMPTY_DRAFT } from "../state/model";
-import { useActions, useSelect } from "../state/store";
+import { hashOf } from "../app/route";
+import { useActions, useFeature, useSelect } from "../state/store";
 import { Icon } from "../ui/icons";
+import { Tabs } from "../ui/Tabs";
+import { modelsActions } from "./actions";
+import { AddModels } from "./AddModels";
+import { Folders } from "./Folders";
+import { Library } from "./Library";
+import { MemoryBar } from "./MemoryBar";
+import { settled } from "./slice";
+import "./models.css";
 
-/** What there is to draw with. */
-export function ModelsPage(): ReactNode {
+/** The library of models: what is there, what is on its way, and where it lies. */
+export function ModelsPage({ rest }: { rest: string[] }): ReactNode {
   const { t } = useTranslation();
   const { scan } = useActions();
-  const models = useSelect((state) => state.models);
+  const { loadInstalls } = useFeature(modelsActions);
+  const loaded = useSelect((state) => state.modelsPage.installsLoaded);
+  const coming = useSelect(
+    (state) => state.modelsPage.installs.filter((one) => !settled(one) && one.status !== "failed").length,
+  );
+  useEffect(() => {
+    if (loaded === "idle" || loaded === "stale") loadInstalls();
+  }, [loaded, loadInstalls]);
+  const part = rest[0] === "add" || rest[0] === "folders" ? rest[0] : "library";
+  const tabs = [
+    { name: "library", href: hashOf("models"), label: t("ui.models.library") },
+    { name: "add", href: hashOf("models", "add"), label: t("ui.models.add"), count: coming },
+    { name: "folders", href: hashOf("models", "folders"), label: t("ui.models.folders") },
+  ];
   return (
-    <div className="page narrow">
-      <header className="page-head">
+    <div className="page models">
+      <header className="models-head">
         <h1>{t("ui.nav.models")}</h1>
-        <Button variant="default" leftSection={<Icon name="again" />} onClick={scan}>
+        <Tabs label={t("ui.nav.models")} tabs={tabs} shown={part} />
+        <MemoryBar />
+        <Button className="models-scan" variant="default" leftSection={<Icon name="again" />} onClick={scan}>
           {t("ui.scan")}
         </Button>
       </header>
-      {models?.length === 0 && (
-        <div className="empty">
-          <p>{t("ui.models_empty")}</p>
-        </div>
-      )}
-      <ul className="rows">
-        {models?.map((model) => (
-          <Row key={model.id} model={model} />
-        ))}
-      </ul>
+      {part === "library" && <Library chosen={rest[0] ?? null} />}
+      {part === "add" && <AddModels />}
+      {part === "folders" && <Folders />}
     </div>
-  );
-}
-
-function Row({ model }: { model: Model }): ReactNode {
-  const { t } = useTranslation();
-  const { prefer, draft } = useActions();
-  const format = useFormat();
-  const preferred = useSelect(
-    (state) => chosenModel({ ...state, draft: EMPTY_DRAFT })?.id === model.id,
-  );
-  const { width, height, steps } = model.defaults;
-  const facts = [
-    model.family,
-    model.kind,
-    model.format,
-    format.bytes(model.bytes),
-    width !== null && height !== null ? `${width} × ${height}` : null,
-    steps !== null ? t("ui.step_count", { count: steps }) : null,
-  ];
-  return (
-    <li className="row">
-      <div className="grow">
-        <h2>
-          <bdi>{model.name}</bdi>
-          {model.loaded && <span className="tag">{t("ui.loaded")}</span>}
-        </h2>
-        <p className="quiet">{facts.filter((fact) => fact !== null).join(" · ")}</p>
-        {model.description && <p className="quiet" dir="auto">{model.description}</p>}
-      </div>
-      {model.kind === "checkpoint" && (
-        <Button
-          variant="default"
-          aria-pressed={preferred}
-          data-active={preferred || undefined}
-          onClick={() => {
-            prefer({ model: model.id });
-            draft({ model: null });
-          }}
-        >
-          {t(preferred ? "ui.is_default" : "ui.make_default")}
-        </Button>
-      )}
-    </li>
   );
 }

@@ -1,6 +1,7 @@
 import { idempotencyKey } from "../api/http";
 import type {
   Capabilities,
+  Enqueued,
   Generated,
   Image,
   Job,
@@ -10,46 +11,36 @@ import type {
   QueueState,
   SystemInfo,
 } from "../api/wire.gen";
-import { choice, chosenModel, drawSeed, fromRecipe, request } from "./choices";
-import { ended, type Draft, type Filter, type Preferences } from "./model";
+import { sweepOf } from "../generate/axes";
+import { remember } from "../generate/prompt/history";
+import { choice, chosenModel, drawSeed, enqueue, fromRecipe, request } from "./choices";
+import { ended, type Draft, type Preferences } from "./model";
+import { formProblems } from "./problems";
+import { storage } from "./saved";
 import { problemsOf, type Tools } from "./tools";
 
 export type Actions = ReturnType<typeof createActions>;
 
 const PAGE = 60;
+const MODELS = 10_000; // that a page holds
 
 /** Everything that more than one page does: each asks the server, then tells the reducer. */
 export function createActions(tools: Tools, onSignedIn: () => void) {
   const { store, http, t, toast, untoast, fail, run } = tools;
-  let listing: AbortController | null = null;
 
   async function loadQueue(): Promise<void> {
     store.send({ type: "local.queue", queue: await http<QueueState>("/queue") });
   }
 
   async function loadModels(): Promise<void> {
-    const page = await http<Page<Model>>("/models", { query: { limit: 200 } });
-    store.send({ type: "local.models", models: page.items });
-  }
-
-  async function loadGallery(first: boolean): Promise<void> {
-    const { filter, next, state } = store.get().gallery;
-    if (!first && (next === null || state !== "ready")) return;
-    listing?.abort();
-    const mine = (listing = new AbortController());
-    store.send({ type: "local.gallery_loading" });
-    const query = {
-      q: filter.q.trim(), model: filter.model, limit: PAGE,
-      starred: filter.starred ? true : null, cursor: first ? null : next,
-    };
-    try {
-      const page = await http<Page<Image>>("/images", { query, signal: mine.signal });
-      store.send({ type: "local.gallery", page, first });
-    } catch (error) {
-      if (mine.signal.aborted) return;
-      store.send({ type: "local.gallery_failed" });
-      throw error;
-    }
+    const models: Model[] = [];
+    let cursor: string | null = null;
+    do {
+      const page: Page<Model> = await http<Page<Model>>("/models", { query: { limit: 200, cursor } });
+      models.push(...page.items);
+      cursor = page.next;
+    } while (cursor !== null && models.length < MODELS);
+    store.send({ type: "local.models", models });
   }
 
   /** Load what the page shows; facts that come meanwhile are applied on top. */
@@ -66,7 +57,6 @@ export function createActions(tools: Tools, onSignedIn: () => void) {
     store.send({ type: "local.pictures", images: pictures.items });
     store.send({ type: "local.jobs", jobs: jobs.items });
     store.send({ type: "local.system", system });
-    if (store.get().gallery.state !== "idle") await loadGallery(true);
   }
 
   async function generate(): Promise<void> {
@@ -76,22 +66,35 @@ export function createActions(tools: Tools, onSignedIn: () => void) {
     const model = chosenModel(state);
     const { width, height } = choice(draft, model);
     const seed = draft.seedLocked && draft.seed !== null ? draft.seed : drawSeed();
-    const json = request(draft, model, seed);
     const headers = { "Idempotency-Key": idempotencyKey() };
     store.send({ type: "local.sending", value: true });
     store.send({ type: "local.problems", problems: {} });
     store.send({ type: "local.draft", change: { seed } });
     try {
-      const generated = await http<Generated>("/generate", { method: "POST", json, headers });
+      const generated = await ask(draft, model, seed, headers);
       store.send({ type: "local.accepted", generated, width, height });
+      remember(storage(), { prompt: draft.prompt, negative: draft.negative });
     } catch (error) {
-      const told = Object.entries(problemsOf(error) ?? {});
-      const problems = told.map(([pointer, words]) => [pointer.split("/")[1] ?? "", words]);
-      store.send({ type: "local.problems", problems: Object.fromEntries(problems) as Record<string, string> });
+      store.send({ type: "local.problems", problems: formProblems(problemsOf(error) ?? {}) });
       throw error;
     } finally {
       store.send({ type: "local.sending", value: false });
     }
+  }
+
+  /** Ask for the pictures of a draft; a grid, and more than one request gives, by the queue's own door. */
+  async function ask(
+    draft: Draft, model: Model | null, seed: number, headers: Record<string, string>,
+  ): Promise<Generated> {
+    const sweep = sweepOf(draft.grid);
+    if (sweep === null) {
+      return http<Generated>("/generate", { method: "POST", json: request(draft, model, seed), headers });
+    }
+    const made = await http<Enqueued>("/jobs", {
+      method: "POST", json: enqueue(draft, model, seed, sweep), headers,
+    });
+    const listed = await http<Page<Job>>("/jobs", { query: { batch: made.batch, limit: 200 } });
+    return { batch: made.batch, jobs: listed.items };
   }
 
   async function takeSettings(image: Image): Promise<void> {
@@ -133,7 +136,7 @@ export function createActions(tools: Tools, onSignedIn: () => void) {
 
   async function signOut(): Promise<void> {
     await http("/session", { method: "DELETE" });
-    store.send({ type: "local.signed_out", value: true });
+    window.location.reload(); // nothing that was seen stays in memory; drafts are kept
   }
 
   /** Cancel what runs now with the rest of its batch. */
@@ -168,11 +171,6 @@ export function createActions(tools: Tools, onSignedIn: () => void) {
     preview: (job: string, step: number, steps: number, url: string) =>
       store.send({ type: "local.preview", job, step, steps, url }),
     shown: (job: string) => store.send({ type: "local.shown", job }),
-    filter: (filter: Filter) => {
-      store.send({ type: "local.filter", filter });
-      run(() => loadGallery(true));
-    },
-    loadGallery: (first: boolean) => run(() => loadGallery(first)),
     takeSettings: (image: Image) => run(() => takeSettings(image)),
     takeSeed: (image: Image) => {
       store.send({ type: "local.draft", change: { seed: image.seed, seedLocked: true } });

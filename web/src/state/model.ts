@@ -9,12 +9,14 @@ import type {
   Image,
   Job,
   Model,
-  Page,
   Problem,
   QueueState,
   SystemInfo,
 } from "../api/wire.gen";
+import type { Draft } from "./draft";
 import type { SliceLocal, Slices } from "./slices";
+
+export { EMPTY_DRAFT, type Draft } from "./draft";
 
 export type Status = Job["status"];
 
@@ -35,41 +37,25 @@ export type Tile = {
 };
 
 /** Jobs that were asked for together; the tiles have this shape from the first moment. */
-export type Group = { id: string; jobs: string[]; width: number; height: number };
-
-/** What the Generate page holds before it is sent; null means the model's own default. */
-export type Draft = {
-  prompt: string;
-  negative: string;
-  negativeOpen: boolean;
-  model: string | null;
-  width: number | null;
-  height: number | null;
-  steps: number | null;
-  guidance: number | null;
-  sampler: string | null;
-  schedule: string | null;
-  seed: number | null;
-  seedLocked: boolean;
-  count: number;
-  init: { id: string; url: string } | null;
-  strength: number;
+export type Group = {
+  id: string;
+  jobs: string[];
+  width: number;
+  height: number;
+  axes: string[]; // what a grid varies beside the seed
 };
-
-export type Filter = { q: string; starred: boolean; model: string };
 
 export type Toast = { id: number; tone: "plain" | "error"; text: string; undo: (() => void) | null };
 
-export type Gallery = {
-  filter: Filter;
-  ids: string[];
-  next: string | null;
-  state: "idle" | "loading" | "ready" | "failed";
-};
-
 export type Theme = "dark" | "light" | "auto";
 
-export type Preferences = { language: string | null; theme: Theme; model: string | null };
+export type Preferences = {
+  language: string | null;
+  theme: Theme;
+  model: string | null;
+  notify: boolean;
+  guide: number; // the hint of the first visit that is shown; past the last one it is over
+};
 
 export type State = Core & Slices;
 
@@ -85,9 +71,9 @@ export type Core = {
   queue: QueueState;
   tiles: Record<string, Tile>;
   groups: Group[]; // newest first
+  others: string[]; // jobs that are trainings and tasks
   images: Record<string, Image>;
   models: Model[] | null;
-  gallery: Gallery;
   draft: Draft;
   preferences: Preferences;
   sending: boolean;
@@ -113,34 +99,12 @@ export type Local =
   | { type: "local.preview"; job: string; step: number; steps: number; url: string }
   | { type: "local.shown"; job: string }
   | { type: "local.image"; image: Image }
-  | { type: "local.filter"; filter: Filter }
-  | { type: "local.gallery_loading" }
-  | { type: "local.gallery_failed" }
-  | { type: "local.gallery"; page: Page<Image>; first: boolean }
   | { type: "local.draft"; change: Partial<Draft> }
   | { type: "local.preferences"; change: Partial<Preferences> }
   | { type: "local.toast"; toast: Toast }
   | { type: "local.untoast"; id: number };
 
 export type Message = Fact | Frame | Local | SliceLocal;
-
-export const EMPTY_DRAFT: Draft = {
-  prompt: "",
-  negative: "",
-  negativeOpen: false,
-  model: null,
-  width: null,
-  height: null,
-  steps: null,
-  guidance: null,
-  sampler: null,
-  schedule: null,
-  seed: null,
-  seedLocked: false,
-  count: 4,
-  init: null,
-  strength: 0.75,
-};
 
 export function ended(status: Status): boolean {
   return status !== "queued" && status !== "running";

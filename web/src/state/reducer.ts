@@ -1,8 +1,8 @@
-import type { Fact, Frame, Image, Model } from "../api/wire.gen";
+import type { Fact, Frame, Model } from "../api/wire.gen";
 import { ended, type Local, type Message, type State } from "./model";
-import { drop, extend, hold } from "./pictures";
+import { hold } from "./pictures";
 import { inSlices } from "./slices";
-import { accept, change, forget, giveBack, isCut, placeJobs, touch } from "./tiles";
+import { accept, change, forget, giveBack, isCut, placeJobs, setAside, touch } from "./tiles";
 
 /** The one place where what the server said becomes what the page shows. */
 export function reduce(state: State, message: Message): State {
@@ -23,7 +23,9 @@ function shared(state: State, message: Exclude<Message, Fact>): State {
 function fact(state: State, told: Fact): State {
   switch (told.type) {
     case "job.queued":
-      return change(count(state, "queued", 1), told.job, told.batch, (tile) => tile);
+      return told.kind === "graph"
+        ? change(count(state, "queued", 1), told.job, told.batch, (tile) => tile)
+        : setAside(count(state, "queued", 1), told.job);
     case "batch.queued":
     case "batch.retried":
       return count(state, "queued", told.count);
@@ -36,7 +38,8 @@ function fact(state: State, told: Fact): State {
         ...tile, status: "queued", step: 0, phase: "", eta: null, error: null, preview: null,
       }));
     case "job.ended": {
-      const from = state.tiles[told.job]?.status === "running" ? "running" : "queued";
+      const running = state.tiles[told.job]?.status === "running" || state.others.includes(told.job);
+      const from = running ? "running" : "queued";
       return change(move(state, from, told.status), told.job, told.batch, (tile) => ({
         ...tile, status: told.status, images: told.images, error: told.error, eta: null,
         cut: isCut(told), preview: told.images.length > 0 ? tile.preview : null,
@@ -51,7 +54,7 @@ function fact(state: State, told: Fact): State {
     case "image.changed":
       return giveBack(hold(state, told.image), told.image);
     case "image.deleted":
-      return forget(drop(state, told.image), told.image);
+      return forget(state, told.image);
     case "model.added":
     case "model.changed":
       return { ...state, models: upsert(state.models, told.model) };
@@ -137,20 +140,9 @@ function local(state: State, told: Local): State {
     case "local.shown":
       return touch(state, told.job, (tile) => ({ ...tile, preview: null }));
     case "local.pictures":
-      return { ...state, images: told.images.reduce(withImage, state.images) };
+      return hold(state, ...told.images);
     case "local.image":
       return hold(state, told.image);
-    case "local.filter":
-      return {
-        ...state,
-        gallery: { filter: told.filter, ids: [], next: null, state: "idle" },
-      };
-    case "local.gallery_loading":
-      return { ...state, gallery: { ...state.gallery, state: "loading" } };
-    case "local.gallery_failed":
-      return { ...state, gallery: { ...state.gallery, state: "failed" } };
-    case "local.gallery":
-      return extend(state, told.page, told.first);
     case "local.draft":
       return { ...state, draft: { ...state.draft, ...told.change } };
     case "local.preferences":
@@ -173,10 +165,6 @@ function count(state: State, status: string, by: number): State {
 
 function move(state: State, from: string, to: string): State {
   return count(count(state, from, -1), to, 1);
-}
-
-function withImage(images: State["images"], image: Image): State["images"] {
-  return { ...images, [image.id]: image };
 }
 
 function upsert(models: Model[] | null, model: Model): Model[] {

@@ -1,14 +1,41 @@
+import { generateSlice, type GenerateLocal } from "../generate/slice";
+import { queueSlice, type QueueLocal } from "../queue/slice";
+import { boards, type BoardsLocal } from "../gallery/boards";
+import { gallery, type GalleryLocal } from "../gallery/slice";
+import { uploads, type UploadsLocal } from "../gallery/uploads";
+import { table, type TableLocal } from "../gallery/table";
+import { notices } from "../app/notices";
+import { modelsPage, type ModelsLocal } from "../models/slice";
+import { systemPage, type SystemLocal } from "../settings/slice";
 import type { Message, State } from "./model";
 import type { Slice } from "./slice";
 
 /** The parts of the state that pages own, each in the folder of its page. */
-const SLICES = {} as const;
+const SLICES = {
+  generate: generateSlice,
+  queueList: queueSlice,
+  gallery,
+  boards,
+  table,
+  uploads,
+  modelsPage,
+  notices,
+  systemPage,
+} as const;
 
 type Table = typeof SLICES;
 export type Slices = { [Name in keyof Table]: Table[Name] extends Slice<infer Held> ? Held : never };
 
 /** What pages tell their own parts: each message is called `slice.<part>.<what>`. */
-export type SliceLocal = { type: "slice.none" };
+export type SliceLocal =
+  | GenerateLocal
+  | QueueLocal
+  | GalleryLocal
+  | BoardsLocal
+  | TableLocal
+  | UploadsLocal
+  | ModelsLocal
+  | SystemLocal;
 
 /** Begin each part. */
 export function firstSlices(): Slices {

@@ -1,0 +1,222 @@
+"""The page in headless Chromium: what is loaded first, previews, a large gallery, and its memory.
+
+``python -m tests.bench web``, on a machine at rest; with ``--tiny`` it is a rehearsal.
+"""
+
+import gzip
+import os
+import re
+import shutil
+import sqlite3
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+
+from core.paths import Layout
+from tests.bench import big
+from tests.bench.report import Row, quantile
+from tests.e2e.conftest import ARGUMENTS
+from tests.running import ROOT, RunningServer, running
+
+DIST = ROOT / "web" / "dist"
+PICTURES, DRAWN = 100_000, 1_000
+_LINKS = 20_000  # names of one file, so that no file system refuses another
+_SCRIPT = re.compile(r"assets/[^/?]+\.js")
+_SIZE = ViewportSize(width=1280, height=800)
+_FRAMES = """
+    () => {
+        const held = { frames: [], long: [], stop: false };
+        let last = performance.now();
+        const tick = (now) => {
+            held.frames.push(now - last);
+            last = now;
+            if (!held.stop) requestAnimationFrame(tick);
+        };
+        requestAnimationFrame(tick);
+        new PerformanceObserver((list) => {
+            for (const { duration } of list.getEntries()) held.long.push(duration);
+        }).observe({ entryTypes: ["longtask"] });
+        window.measured = held;
+    }
+"""
+_SCROLL = """
+    async ([steps, by]) => {
+        const grid = document.querySelector(".grid-scroll");
+        const far = grid.scrollHeight / steps;
+        for (let step = 0; step < steps; step += 1) {
+            grid.scrollTop += by || far;
+            await new Promise((done) => requestAnimationFrame(done));
+        }
+    }
+"""
+_PREVIEWS = """
+    () => {
+        window.previews = [];
+        const Plain = window.WebSocket;
+        window.WebSocket = class extends Plain {
+            constructor(...all) {
+                super(...all);
+                this.addEventListener("message", ({ data }) => {
+                    if (typeof data === "string") return;
+                    const came = performance.now();
+                    const before = document.querySelector(".tile-preview")?.src;
+                    const look = () => {
+                        const image = document.querySelector(".tile-preview");
+                        if (image && image.src !== before && image.complete) {
+                            window.previews.push(performance.now() - came);
+                        } else if (performance.now() - came < 1000) {
+                            requestAnimationFrame(look);
+                        }
+                    };
+                    requestAnimationFrame(look);
+                });
+            }
+        };
+    }
+"""
+
+
+def measure(*, tiny: bool = False) -> list[Row]:
+    """Measure the page against servers of its own; a few pictures where it is a rehearsal."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        raise FileNotFoundError("no chromium on this machine")
+    pictures, drawn = (3_000, 20) if tiny else (PICTURES, DRAWN)
+    arguments = [*ARGUMENTS, "--js-flags=--expose-gc", "--enable-precise-memory-info"]
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+        with running(Path(folder), fake_engine="1") as server:
+            rows = [*_first_load(browser, server), *_drawing(browser, server, drawn)]
+        root = Path(folder) / "large"
+        _fill(root, pictures)
+        with RunningServer(root, fake_engine="1") as server:
+            server.wait_for("/readyz", 120)
+            rows += _gallery(browser, server, pictures)
+        browser.close()
+    return rows
+
+
+def _first_load(browser: Browser, server: RunningServer) -> list[Row]:
+    """Count the script of the first two pages as it travels; wait until it can be typed into."""
+    times, names = [], set[str]()
+    for _ in range(5):
+        context = browser.new_context(viewport=_SIZE, locale="en-US")
+        page = context.new_page()
+        page.on("response", lambda answer: names.update(_SCRIPT.findall(answer.url)))
+        begun = time.perf_counter()
+        page.goto(server.url)
+        page.get_by_role("textbox", name="Prompt", exact=True).fill("a fox")
+        times.append(time.perf_counter() - begun)
+        page.goto(f"{server.url}/#/gallery")
+        page.get_by_role("searchbox", name="Search").fill("a")
+        context.close()
+    size = sum(len(gzip.compress((DIST / name).read_bytes())) for name in names) / 1000
+    return [
+        Row(what="script of Generate and Gallery, compressed", value=size, unit="kB", target=300,
+            beside=f"{len(names)} files"),
+        Row(what="opened → typed into, p50", value=quantile(times, 0.5), unit="s", target=1.5,
+            beside=f"first {times[0]:.2f} s, with an empty cache each time"),
+    ]  # fmt: skip
+
+
+def _drawing(browser: Browser, server: RunningServer, drawn: int) -> list[Row]:
+    """Draw many pictures while the page is open: previews, and what it holds afterwards."""
+    page = browser.new_page(viewport=_SIZE, locale="en-US")
+    page.add_init_script(f"({_PREVIEWS})()")
+    page.goto(f"{server.url}/#/gallery")
+    page.get_by_role("searchbox", name="Search").wait_for()
+    page.goto(f"{server.url}/#/generate")
+    page.get_by_role("textbox", name="Prompt", exact=True).wait_for()
+    _ask(server, max(1, drawn // 10))
+    before = _heap(page)
+    _ask(server, drawn)
+    page.get_by_role("link", name="Gallery", exact=True).click()
+    page.locator(".cell img").first.wait_for()
+    page.get_by_role("link", name="Generate", exact=True).click()
+    after = _heap(page)
+    previews: list[float] = page.evaluate("window.previews")
+    page.close()
+    rows = [
+        Row(what=f"the page's heap after {drawn:,} more pictures, grown by", value=after - before,
+            unit="MB", target=10, beside=f"{before:.1f} → {after:.1f} MB"),
+    ]  # fmt: skip
+    if previews:
+        rows.append(
+            Row(what="preview: frame on the socket → on the screen, p99",
+                value=quantile(previews, 0.99), unit="ms", target=50,
+                beside=f"p50 {quantile(previews, 0.5):.0f} ms, {len(previews)} previews"),
+        )  # fmt: skip
+    return rows
+
+
+def _ask(server: RunningServer, count: int) -> None:
+    recipe = {"name": "txt2img", "prompt": "a fox", "width": 64, "height": 64, "steps": 4}
+    sweep = {"axes": [{"setting": "seed", "values": {"start": 1, "count": count}}]}
+    asked = server.client.post("/api/v1/jobs", json={"recipe": recipe, "sweep": sweep})
+    server.batch(asked.raise_for_status().json()["batch"], 1200)
+
+
+def _gallery(browser: Browser, server: RunningServer, pictures: int) -> list[Row]:
+    """Scroll by the wheel's steps, then through the whole list, with every frame timed."""
+    page = browser.new_page(viewport=_SIZE, locale="en-US")
+    page.goto(f"{server.url}/#/gallery")
+    page.locator(".cell img").first.wait_for()
+    expect(page.locator(".gallery-count")).not_to_have_text(re.compile(r"\+$"), timeout=60_000)
+    before = _heap(page)
+    page.evaluate(_FRAMES)
+    page.evaluate(_SCROLL, [600, 120])
+    wheel = _taken(page)
+    page.evaluate(_SCROLL, [600, 0])
+    page.locator(".cell img").first.wait_for()
+    whole = _taken(page)
+    after = _heap(page)
+    page.close()
+    rows = [
+        Row(what=f"scroll of {pictures:,} pictures, {name}: slowest frame", value=max(frames),
+            unit="ms", target=50,
+            beside=f"p50 {quantile(frames, 0.5):.0f}, p99 {quantile(frames, 0.99):.0f} ms; "
+            f"{len(long)} long tasks, the longest {max(long, default=0):.0f} ms")
+        for name, (frames, long) in (("by the wheel", wheel), ("from end to end", whole))
+    ]  # fmt: skip
+    return [
+        *rows,
+        Row(what="the page's heap after that scroll, grown by", value=after - before, unit="MB",
+            target=10, beside=f"{before:.1f} → {after:.1f} MB"),
+    ]  # fmt: skip
+
+
+def _taken(page: Page) -> tuple[list[float], list[float]]:
+    held: dict[str, Any] = page.evaluate(
+        "() => { const { frames, long } = window.measured;"
+        " return { frames: frames.splice(0), long: long.splice(0) }; }"
+    )
+    return held["frames"][1:], held["long"]
+
+
+def _heap(page: Page) -> float:
+    """Give the megabytes in use once nothing more can be collected."""
+    page.evaluate("async () => { for (let turn = 0; turn < 3; turn += 1) await window.gc(); }")
+    return float(page.evaluate("performance.memory.usedJSHeapSize")) / 1e6
+
+
+def _fill(root: Path, pictures: int) -> None:
+    """Make rows, and a thumbnail for each that is a link to one of a few.
+
+    With no picture there at all the server takes their folder for one that is not mounted.
+    """
+    database, layout = big.build(root, images=pictures), Layout(root)
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("UPDATE images SET blob = 0")
+        connection.commit()
+    for number in range(pictures):
+        file = root / f"linked-{number // _LINKS}.webp"
+        if number % _LINKS == 0:
+            Image.new("RGB", (256, 256), (number // _LINKS * 40 % 255, 90, 120)).save(file)
+        target = layout.thumbnail(big.new_id("image", number))
+        target.parent.mkdir(exist_ok=True)
+        os.link(file, target)

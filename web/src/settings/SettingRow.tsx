@@ -1,0 +1,109 @@
+import { Button, NativeSelect, TextInput } from "@mantine/core";
+import { useState, type ReactNode } from "react";
+import { useTranslation } from "react-i18next";
+import { ProblemError } from "../api/http";
+import type { SettingInfo } from "../api/wire.gen";
+import { useActions, useFeature, useSelect } from "../state/store";
+import { problemsOf } from "../state/tools";
+import { NumberField } from "../ui/NumberField";
+import { systemActions } from "./actions";
+import { fieldOf, isDefault, written } from "./setting";
+
+/** One setting; those that may change while the server runs have a field. */
+export function SettingRow({ setting }: { setting: SettingInfo }): ReactNode {
+  const { t } = useTranslation();
+  const { name, description, value, source, live } = setting;
+  const usual = written(setting.default);
+  return (
+    <div className="setting" data-changed={!isDefault(setting)}>
+      <div className="grow">
+        <h3 className="mono" dir="ltr">{name}</h3>
+        <p className="quiet" lang="en" dir="auto">{description}</p>
+        <p className="quiet setting-source">
+          {t(`ui.config.source.${source}`)}
+          {!isDefault(setting) && (
+            <>
+              {" · "}
+              {t("ui.config.default")} <bdi className="mono">{usual ?? t("ui.config.none")}</bdi>
+            </>
+          )}
+        </p>
+      </div>
+      {live ? (
+        <LiveField setting={setting} />
+      ) : (
+        <p className="setting-value mono" dir="ltr">{written(value) ?? t("ui.config.none")}</p>
+      )}
+    </div>
+  );
+}
+
+function LiveField({ setting }: { setting: SettingInfo }): ReactNode {
+  const { t } = useTranslation();
+  const { fail } = useActions();
+  const { set } = useFeature(systemActions);
+  const languages = useSelect((state) => state.capabilities?.languages);
+  const [typed, setTyped] = useState<string | number | null>(null);
+  const [wrong, setWrong] = useState<string | null>(null);
+  const [busy, setBusy] = useState(false);
+  const { name, value } = setting;
+  const field = fieldOf(setting, Object.keys(languages ?? {}));
+
+  async function send(wanted: string | number): Promise<void> {
+    setBusy(true);
+    try {
+      await set(name, wanted);
+      setTyped(null);
+      setWrong(null);
+    } catch (error) {
+      if (error instanceof ProblemError) setWrong(problemsOf(error)?.[`/${name}`] ?? error.message);
+      else fail(error);
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  if (field.type === "choice") {
+    return (
+      <NativeSelect
+        aria-label={name}
+        value={String(value)}
+        error={wrong}
+        data={field.values.map((one) => ({ value: one, label: (name === "language" && languages?.[one]) || one }))}
+        onChange={(event) => void send(event.currentTarget.value)}
+      />
+    );
+  }
+  const secret = field.type === "secret";
+  return (
+    <form
+      className="setting-field"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (typed !== null) void send(typed);
+      }}
+    >
+      {field.type === "number" ? (
+        <NumberField
+          hidden label={name} value={typeof typed === "number" ? typed : Number(value)}
+          min={field.min} max={field.max} step={field.step} error={wrong ?? undefined}
+          onChange={(number) => setTyped(number)}
+        />
+      ) : (
+        <TextInput
+          aria-label={name}
+          type={secret ? "password" : "text"}
+          autoComplete={secret ? "new-password" : "off"}
+          dir="ltr"
+          placeholder={secret ? (written(value) ?? "") : ""}
+          value={typed ?? (secret ? "" : (written(value) ?? ""))}
+          error={wrong}
+          onChange={(event) => setTyped(event.currentTarget.value)}
+        />
+      )}
+      <Button type="submit" variant={typed === null || typed === value ? "default" : "filled"} loading={busy} disabled={typed === null || typed === value}>
+        {t("ui.save")}
+      </Button>
+    </form>
+  );
+}
