@@ -15,7 +15,7 @@ RUNTIME := $(STAMP)/runtime
 DEV     := $(STAMP)/dev
 MODULES := web/node_modules/.package-lock.json
 
-.PHONY: serve test check lint web lock bench fuzz clean help
+.PHONY: serve test check lint web lock bench fuzz trackers clean help
 
 help:            ## Show this list.
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: [^#]*## /\t/' | expand -t 12
@@ -48,6 +48,8 @@ fuzz: $(DEV)               ## Draw twenty times as many hostile inputs as the te
 lock: $(DEV)               ## Choose versions anew and write the locks.
 	$(BIN)/python requirements/lock.py
 
+trackers: $(STAMP)/trackers/made ## Fetch Weights & Biases beside the environment, so that its test runs.
+
 clean:                     ## Remove everything that was made here.
 	rm -rf $(VENV) $(STAMP) web/node_modules web/dist build dist server/data *.egg-info
 
@@ -66,6 +68,11 @@ $(RUNTIME): $(STAMP)/torch requirements/main.txt
 
 $(DEV): $(RUNTIME) requirements/dev.txt
 	$(PIP) install --require-hashes --no-deps -r requirements/dev.txt
+	@touch $@
+
+# Beside the environment and behind it on the path, since nothing but a test uses it.
+$(STAMP)/trackers/made: requirements/trackers.txt | $(DEV)
+	$(PIP) install --require-hashes --no-deps --upgrade --target $(STAMP)/trackers -r requirements/trackers.txt
 	@touch $@
 
 $(STAMP)/node: requirements/node.txt | $(BIN)/python

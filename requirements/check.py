@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCKS = ("main.txt", "dev.txt", "node.txt", "torch.txt")
+LOCKS = ("main.txt", "dev.txt", "trackers.txt", "node.txt", "torch.txt")
 UNHASHED = frozenset({"torch"})  # its files differ by platform
 BANNED = {  # releases that ran a stranger's code when they were imported
     "lightning": {"2.6.2", "2.6.3"},

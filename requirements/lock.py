@@ -35,7 +35,7 @@ def newest(days: int, now: datetime) -> str:
 
 
 def main() -> None:
-    """Write main.txt (what runs), dev.txt (what runs and what checks) and node.txt."""
+    """Write main.txt (what runs), dev.txt (and what checks), trackers.txt and node.txt."""
     command = argparse.ArgumentParser(description=__doc__)
     command.add_argument("--days", type=int, default=COOLING, help="age that a release must have")
     before = ("--exclude-newer", newest(command.parse_args().days, datetime.now(UTC)))
@@ -44,6 +44,8 @@ def main() -> None:
     _compile("main.txt", runtime, *before)
     both = runtime + "\n" + (_HERE / "dev.in").read_text("utf-8")
     _compile("dev.txt", both, "--constraint", str(_HERE / "main.txt"), *before)
+    beside = (_HERE / "trackers.in").read_text("utf-8")
+    _compile("trackers.txt", beside, "--constraint", str(_HERE / "dev.txt"), *before)
     _compile("node.txt", (_HERE / "node.in").read_text("utf-8"), *before)
 
 

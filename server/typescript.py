@@ -19,7 +19,15 @@ from core.records.board import Board
 from core.records.install import Install
 from core.records.preset import Preset
 from core.records.task import Target
-from core.records.training import Checkpoint, Dataset, DatasetImage, Plan, Sample, Training
+from core.records.training import (
+    Checkpoint,
+    Dataset,
+    DatasetImage,
+    Ingested,
+    Plan,
+    Sample,
+    Training,
+)
 from core.records.workflow import Workflow, WorkflowHead
 from core.store.image_marks import Mark
 from core.store.work import QueueState
@@ -43,7 +51,7 @@ from server.actions.system import ConfigInfo, NewToken, SystemInfo, TokenList
 from server.actions.tasks import Asked
 from server.actions.taught import Train
 from server.actions.trainings import AskedTraining, Losses
-from server.actions.workflows import NewWorkflow
+from server.actions.workflows import NewWorkflow, SaveWorkflow
 from server.problems import ProblemDocument
 from server.render import Inspected
 from server.routes.system import Languages, Session
@@ -72,14 +80,15 @@ FACTS: tuple[type[Struct], ...] = get_args(events.AnyFact)
 FRAMES: tuple[type[Struct], ...] = get_args(events.AnyFrame)
 # Requests: what has a default may lack.
 SENT: tuple[type[Struct], ...] = (
-    Generate, Enqueue, CheckGraph, NewWorkflow, NewPreset, ImagesAction, InstallModel, Train,
+    Generate, Enqueue, CheckGraph, NewWorkflow, SaveWorkflow, NewPreset, ImagesAction,
+    InstallModel, Train,
 )  # fmt: skip
 READ: tuple[type[Struct], ...] = (
     Generated, Enqueued, Planned, BatchCells, CountedWords, WildcardNames, MadeBy, Link, Mark,
     Inspected, Possible, Board, Done, QueueState,
     Catalogue, Checked, Workflow, WorkflowHead, Preset, Imported,
     Install, RecommendedModels, Roots, Asked, Target,
-    Dataset, DatasetImage, Training, AskedTraining, Plan, Losses, Sample, Checkpoint,
+    Dataset, DatasetImage, Ingested, Training, AskedTraining, Plan, Losses, Sample, Checkpoint,
     Capabilities, SystemInfo, MemoryInfo, ConfigInfo, TokenList, NewToken, LogPage,
     Session, Storage, ProblemDocument, Languages,
 )  # fmt: skip

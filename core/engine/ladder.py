@@ -105,6 +105,7 @@ def _attempt(
             raise
         # While what the work had made is still there; who lets go of it before says so.
         free = getattr(error, FREE, None) or device.free()
-        lacking = requested(error) or max(expected(), free + 1)
+        # Room in pieces is none: what fails in so many free bytes needed more than those.
+        lacking = max(requested(error) or expected(), free + 1)
         forget(error)
     return [], Shortage(needed=lacking, free=free)

@@ -71,7 +71,7 @@ class LazyLoader:
             return whole.size(handle, dtype)
         from core.engine.models.load import size
 
-        return size(handle, dtype, self._quantize)
+        return size(handle, dtype, handle.narrow or self._quantize)
 
     def load(self, handle: Handle, dtype: torch.dtype) -> nn.Module:
         """Read the part into RAM."""
@@ -87,7 +87,7 @@ class LazyLoader:
             from core.engine.pipelines import load as whole
 
             return whole.load(handle, dtype)
-        return load(handle, dtype, self._quantize, self._cuda)
+        return load(handle, dtype, handle.narrow or self._quantize, self._cuda)
 
     def adapt(self, handle: Handle, loaded: nn.Module) -> Twin:
         """Merge the adapters of a handle with the loaded part that they are put on."""

@@ -92,7 +92,7 @@ def key_of(handle: Handle) -> Handle:
     adapters = tuple((identity, "", weight) for identity, _, weight in handle.adapters)
     pictures = tuple((identity, "", count) for identity, _, count in handle.image_adapters)
     return msgspec.structs.replace(
-        handle, path="", stamp=(0, 0), adapters=adapters, image_adapters=pictures
+        handle, path="", stamp=(0, 0), weights="", adapters=adapters, image_adapters=pictures
     )
 
 

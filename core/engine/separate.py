@@ -18,13 +18,13 @@ from core.graph.separate import FORMATS, fits
 def places(
     ctx: Context, checkpoint: Resource, named: Mapping[str, str | None]
 ) -> tuple[Place, ...]:
-    """Give where the parts lie that a graph names apart from their checkpoint.
+    """Give where the parts lie that a graph names apart from their checkpoint, or that changed.
 
     :param named: part → name of what it is taken from; ``None``: from the checkpoint.
     :raises Invalid: model_part_unused for a part that models of the family do not have,
         model_wrong_family for one of another family.
     """
-    return tuple(_places(ctx, checkpoint, named))
+    return (*_places(ctx, checkpoint, named), *_changed(checkpoint, named))
 
 
 def prove(model: Model, vae: Vae) -> None:
@@ -43,6 +43,20 @@ def prove(model: Model, vae: Vae) -> None:
     if channels != wanted:
         name = Path(own.path).stem
         raise Invalid("vae_misfit", name=name, channels=channels, wanted=wanted)
+
+
+def _changed(checkpoint: Resource, named: Mapping[str, str | None]) -> Iterator[Place]:
+    """Give the parts whose weights are others than those of the checkpoint's files."""
+    on_top = checkpoint.on_top
+    if on_top is None or not on_top.weights:
+        return
+    for part, row in family_of(checkpoint.family or "", checkpoint.name).parts.items():
+        file = on_top.weights.get(row.folder)
+        if file is not None and named.get(part) is None:
+            yield Place(
+                part=part, identity=checkpoint.identity, path=checkpoint.path,
+                format=checkpoint.format or "diffusers", stamp=checkpoint.stamp, weights=file,
+            )  # fmt: skip
 
 
 def _places(ctx: Context, checkpoint: Resource, named: Mapping[str, str | None]) -> Iterator[Place]:

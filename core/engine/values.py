@@ -13,6 +13,7 @@ from msgspec import Struct, structs
 from core.engine.node import Value
 from core.graph.controls import Mode
 from core.graph.prompts.reading import Stage
+from core.ipc.commands import Quantize
 
 WHOLE = "pipeline"  # the part that is all of a pipeline
 SPANDREL = "spandrel"  # the format of upscalers: a file that another library reads
@@ -127,6 +128,7 @@ class Place(Struct, frozen=True, kw_only=True):
     path: str  # absolute
     format: str
     stamp: tuple[int, int] = (0, 0)
+    weights: str = ""  # absolute: file of its weights, where those are others than at the path
 
 
 class Handle(Value, frozen=True, kw_only=True):
@@ -146,6 +148,8 @@ class Handle(Value, frozen=True, kw_only=True):
     stamp: tuple[int, int] = (0, 0)  # bytes, and milliseconds of the last change; 0: not known
     elsewhere: tuple[Place, ...] = ()  # parts of the checkpoint that are taken from other files
     precise: bool = False  # in float32, whatever the device works in
+    weights: str = ""  # absolute: file of weights in place of those at the path
+    narrow: Quantize | None = None  # how a denoiser's weights are kept; None: as the engine's are
 
 
 H = TypeVar("H", bound=Handle)
@@ -160,7 +164,7 @@ def placed(handle: H) -> H:
         return structs.replace(handle, elsewhere=())
     return structs.replace(
         handle, identity=found.identity, path=found.path, format=found.format, stamp=found.stamp,
-        elsewhere=(),
+        weights=found.weights, elsewhere=(),
     )  # fmt: skip
 
 

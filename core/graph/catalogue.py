@@ -59,6 +59,14 @@ class Catalogue(Struct, frozen=True, kw_only=True):
     ] = []
 
 
+class OnTop(Struct, frozen=True, kw_only=True):
+    """What a checkpoint is drawn with that is no model of its own: files on top of another one."""
+
+    base: str  # identity of what lies at the resource's path
+    adapters: list[tuple[str, str, float]] = []  # (identity, path, weight)
+    weights: dict[str, str] = {}  # folder of a part in diffusers' layout → file of its weights
+
+
 class Resource(Struct, frozen=True, kw_only=True):
     """Something a setting names, resolved by the server so that the engine never asks back."""
 
@@ -70,6 +78,7 @@ class Resource(Struct, frozen=True, kw_only=True):
     name: str = ""
     format: str = ""  # of a model: "diffusers", "single", …
     stamp: tuple[int, int] = (0, 0)  # of a model: bytes, and milliseconds of its last change
+    on_top: OnTop | None = None
 
 
 Resources = dict[str, Resource]  # setting value → what it names

@@ -28,6 +28,8 @@ def write(
     making.mkdir(parents=True)
     data = json.dumps({"step": step, "seed": recipe.seed}).encode()
     staged.write(making / "state.json", data)
+    if kind == "snapshot" and recipe.method not in ("full", "embedding"):
+        staged.write(making / "lora.safetensors", b"")
     shutil.rmtree(home / name, ignore_errors=True)
     making.rename(home / name)
     removed: list[str] = []

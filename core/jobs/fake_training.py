@@ -34,7 +34,9 @@ from core.ipc.reports import (
 )
 from core.jobs import fake_folder, fake_made, fake_picture
 from core.jobs.fake_job import FakeScript, Host
-from core.records.training import CheckpointKind, LossPoint, SampleRole
+from core.records.training import CheckpointKind, LossPoint, Subject
+from core.training import words
+from core.training.seeds import of_sample
 
 _STEPS = 20  # where no plan says a number
 _MAILBOX = 64
@@ -66,6 +68,8 @@ class FakeTraining:
         self._paused = command.paused
         self._parking = self._stopping = False
         self._step = self._drawn = 0
+        self._began = False
+        self._kept: dict[CheckpointKind, int] = {}  # the newest step of each
         self._steps = command.recipe.max_steps or _STEPS
         found = _ASKED.search(command.name)
         self._fault = found[1] if found else ""
@@ -85,6 +89,9 @@ class FakeTraining:
         job = self._command.job
         try:
             self._step = await to_thread.run_sync(self._start)
+            if self._paused and (ended := await self._between()) is not None:
+                return ended  # nothing was in memory that could be kept
+            self._began = True
             await self._host.say(
                 TrainingBegan(
                     job=job, training=self._command.training, step=self._step, steps=self._steps
@@ -178,7 +185,7 @@ class FakeTraining:
                 await self._save("checkpoint")
                 await self._save("snapshot")
             case "sample":
-                await self._sample("asked", asked.prompts)
+                await self._sample(asked.prompts)
 
     async def _advance(self) -> None:
         recipe, job, training = self._command.recipe, self._command.job, self._command.training
@@ -190,8 +197,9 @@ class FakeTraining:
         await self._host.say(
             JobProgressed(job=job, node=None, phase="train", step=self._step, steps=self._steps)
         )
-        if _is_due(recipe.sample_every, self._step):
-            await self._sample("subject", [])
+        last = recipe.sample_every and self._step == self._steps
+        if last or _is_due(recipe.sample_every, self._step):
+            await self._sample([])
         if _is_due(recipe.checkpoint_every, self._step) and self._step < self._steps:
             await self._save("checkpoint")
         if _is_due(recipe.snapshot_every, self._step) and self._step < self._steps:
@@ -212,16 +220,20 @@ class FakeTraining:
             self._host.lose(-11, "exit")
             await anyio.sleep_forever()
 
-    async def _sample(self, role: SampleRole, prompts: list[str]) -> None:
-        """Draw gradients for prompts: those asked for, else the recipe's, else the subject's."""
+    async def _sample(self, prompts: list[str]) -> None:
+        """Draw gradients for prompts: those asked for, else the recipe's, else of each subject."""
         command = self._command
-        first = command.subjects[0].instance_prompt if command.subjects else ""
-        for prompt in prompts or command.recipe.sample_prompts or [first]:
+        subjects = [
+            Subject(dataset="-", token=one.token, class_word=one.class_word)
+            for one in command.subjects
+        ]
+        asked = words.samples(subjects, prompts or command.recipe.sample_prompts)
+        for number, (prompt, role) in enumerate(asked):
             image = await to_thread.run_sync(self._draw, prompt)
             await self._host.say(
                 TrainingSampled(
                     job=command.job, training=command.training, step=self._step, image=image,
-                    prompt=prompt, seed=command.recipe.seed, role=role,
+                    prompt=prompt, seed=of_sample(command.recipe.seed, number), role=role,
                 )
             )  # fmt: skip
 
@@ -240,7 +252,10 @@ class FakeTraining:
         )  # fmt: skip
 
     async def _save(self, kind: CheckpointKind) -> None:
-        """Keep a checkpoint or a snapshot, and let the oldest checkpoints go."""
+        """Keep a checkpoint or a snapshot, once a step, and let the oldest checkpoints go."""
+        if not self._began or self._kept.get(kind) == self._step:
+            return
+        self._kept[kind] = self._step
         name, size, removed = await to_thread.run_sync(
             fake_folder.write, self._folder, kind, self._step, self._command.recipe
         )

@@ -5,6 +5,7 @@ So that the engine never asks back. Reads the store; runs nothing.
 
 import sqlite3
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from core.blobs import Blobs
@@ -12,10 +13,11 @@ from core.errors import NotFound, Problem
 from core.graph import settings
 from core.graph.catalogue import IMAGE_FORMATS, MODEL_FORMATS, Catalogue, Resource, Resources, known
 from core.graph.prompts import named
+from core.jobs import snapshots
 from core.jobs.loaded import Identities
 from core.paths import Layout
 from core.records.graph import Graph
-from core.store import images, models, names
+from core.store import drawable, images, models, names
 
 _KINDS = MODEL_FORMATS
 
@@ -45,6 +47,7 @@ class Resolver:
         found: Resources = {}
         problems: list[Problem] = []
         self._embeddings(connection, graph, catalogue, found)
+        self._learned(connection, graph, catalogue, found)
         for place, node in enumerate(graph.nodes):
             for reference in settings.references(
                 catalogue.nodes[node.type].settings, node.settings
@@ -95,8 +98,23 @@ class Resolver:
                     resource = self.model(connection, span.name, "embedding")
                     found |= {key: resource} if resource is not None else {}
 
+    def _learned(
+        self, connection: sqlite3.Connection, graph: Graph, catalogue: Catalogue, found: Resources
+    ) -> None:
+        """Find the words that named snapshots learned; they go before those of the library."""
+        for node in graph.nodes:
+            for one in settings.references(catalogue.nodes[node.type].settings, node.settings):
+                if drawable.is_named(one.value):
+                    found |= snapshots.words(connection, self._layout, one.value)
+
     def model(self, connection: sqlite3.Connection, value: str, format_: str) -> Resource | None:
-        """Find one model by id, hash or name; ``None`` where there is none of that format."""
+        """Find one model by id, hash or name, or a snapshot of a training by its settled name.
+
+        :returns: ``None`` where there is none of that format.
+        """
+        if drawable.is_named(value):
+            by_id = partial(self.model, connection)
+            return snapshots.resource(connection, self._layout, by_id, value, format_)
         kind = format_ if format_ in _KINDS else None
         model = models.find(connection, value, kind)  # type: ignore[arg-type]  # one of _KINDS
         if model is None:

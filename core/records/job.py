@@ -67,7 +67,7 @@ class Job(Struct, frozen=True, kw_only=True):
         list[str],
         Meta(
             description="What is not as asked: rungs of the memory ladder taken; prompt_cut,"
-            " prompt_literal, loras_unused."
+            " prompt_literal, loras_unused, subject_unknown."
         ),
     ] = []
 

@@ -124,6 +124,26 @@ def find(connection: sqlite3.Connection, run: Run, kind: CheckpointKind, which: 
     return _kept(run, found)
 
 
+def up_to(connection: sqlite3.Connection, run: Run, kind: CheckpointKind, step: int) -> Kept:
+    """Find the newest of a step or before it.
+
+    :raises NotFound: ``checkpoint``.
+    """
+    found = connection.execute(
+        f"""
+        SELECT {_COLUMNS}
+        FROM training_checkpoints
+        WHERE training = :training AND kind = :kind AND step <= :step
+        ORDER BY step DESC, row DESC
+        LIMIT 1
+        """,
+        {"training": run.row, "kind": kind, "step": step},
+    ).fetchone()
+    if found is None:
+        raise NotFound(what="checkpoint", id=str(step))
+    return _kept(run, found)
+
+
 def names(connection: sqlite3.Connection, row: int) -> list[tuple[CheckpointKind, str]]:
     """Read kind and folder of everything that a run keeps."""
     found = connection.execute(

@@ -14,7 +14,9 @@ from core.training.facts import Facts
 ADAPTERS = frozenset({"lora", "dora", "lokr", "pivotal"})
 LEARNED = frozenset({"embedding", "pivotal"})  # whose token has vectors of its own
 FORMATS = frozenset({"diffusers", "single"})  # whose weights are numbers that can be trained
-NEEDS = {"adamw8bit": "bitsandbytes", "prodigy": "prodigyopt", "came": "came_pytorch"}
+COMPUTING = frozenset({"full", "dora"})  # methods that compute with the weights of the base
+PACKER = "bitsandbytes"  # packs weights in few bits
+NEEDS = {"adamw8bit": PACKER, "prodigy": "prodigyopt", "came": "came_pytorch"}
 
 
 def contradictions(recipe: Recipe, facts: Facts) -> list[Problem]:
@@ -88,7 +90,7 @@ def _trained(recipe: Recipe) -> Iterator[Problem]:
         yield Problem(code="training_nothing", pointer=f"/{next(iter(rates))}")
     if method not in ADAPTERS and recipe.start_lora is not None:
         yield _conflict("start_lora", "method", method)
-    if method == "full" and recipe.quantize not in (None, "none"):
+    if method in COMPUTING and recipe.quantize not in (None, "none"):
         yield _conflict("quantize", "method", method)
 
 
@@ -135,6 +137,12 @@ def _loss(recipe: Recipe, facts: Facts) -> Iterator[Problem]:
 def _machine(recipe: Recipe, facts: Facts) -> Iterator[Problem]:
     if recipe.parallel > facts.devices:
         yield _problem("number_too_large", "/parallel", max=facts.devices)
+    packed = recipe.quantize in ("nf4", "int8")
+    absent = facts.libraries is not None and PACKER not in facts.libraries
+    if packed and recipe.method not in COMPUTING and (facts.device != "cuda" or absent):
+        reason = "CUDA" if facts.device != "cuda" else PACKER
+        params: Params = {"quantize": recipe.quantize, "reason": reason}
+        yield Problem(code="quantize_unsupported", pointer="/quantize", params=params)
     needed = NEEDS.get(recipe.optimizer or "")
     if needed and facts.libraries is not None and needed not in facts.libraries:
         yield Problem(

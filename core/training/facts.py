@@ -45,6 +45,7 @@ class Facts(Struct, frozen=True, kw_only=True):
     total_bytes: int = 0  # of the device's memory, of the machine's on the CPU; 0 unknown
     free_bytes: int = 0  # of it, when nothing of ours lies there; 0 unknown
     disk_bytes: int = 0  # free, where runs lie; 0 unknown
+    quantize: Literal["none", "fp8", "nf4", "int8"] = "none"  # of pictures' denoisers
     half: Literal["bfloat16", "float16"] = "bfloat16"  # what the device computes well in
     libraries: frozenset[str] | None = None  # installed in the engine; None: unknown
     measured: Measured | None = None

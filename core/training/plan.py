@@ -17,7 +17,7 @@ from core.records.recipe import Optimizer, Precision, Recipe
 from core.records.training import Plan
 from core.training import memory
 from core.training.cautions import cautions
-from core.training.contradictions import NEEDS, contradictions
+from core.training.contradictions import COMPUTING, NEEDS, contradictions
 from core.training.defaults import (
     EMA,
     LONG,
@@ -106,7 +106,7 @@ def _chosen(recipe: Recipe, facts: Facts, row: Defaults) -> Recipe:
         snr_gamma=_either(recipe.snr_gamma, 0.0 if flow else SNR_GAMMA),
         timesteps=_either(recipe.timesteps, "logit_normal" if flow else "uniform"),
         precision=_either(recipe.precision, _precision(facts)),
-        quantize=_either(recipe.quantize, "none"),
+        quantize=_either(recipe.quantize, "none" if recipe.method in COMPUTING else facts.quantize),
     )
 
 

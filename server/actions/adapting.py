@@ -17,7 +17,7 @@ from core.graph.prompts import named
 from core.graph.sweep import BoundAxis, Cell
 from core.records.graph import Graph, GraphNode
 from core.records.model import Model
-from core.store import models, names
+from core.store import drawable, models, names
 from server.actions import sampled
 from server.state import State
 
@@ -56,8 +56,8 @@ class Shelf:
             self._found |= await self._state.db.read(
                 lambda connection: {
                     (kind, name): (
-                        models.find(connection, name, kind),  # type: ignore[arg-type]  # of ADAPTERS
-                        models.find(connection, name),
+                        drawable.find(connection, name, kind),  # type: ignore[arg-type]  # of ADAPTERS
+                        drawable.find(connection, name),
                         models.find(connection, name, missing=True) is not None,
                     )
                     for kind, name in fresh
@@ -77,7 +77,8 @@ class Shelf:
         found, other, gone = self._found[kind, name]
         params: Params = {"name": name[:200], "kind": kind}
         if found is None and other is None:
-            return Problem(code="model_missing" if gone else "unknown_model", params=params)
+            code = "unknown_snapshot" if drawable.is_named(name) else "unknown_model"
+            return Problem(code="model_missing" if gone else code, params=params)
         if found is None:
             assert other is not None
             given: Params = {"name": name[:200], "kind": other.kind, "wanted": kind}

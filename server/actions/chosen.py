@@ -6,7 +6,7 @@ from core.errors import Problem
 from core.graph import recipes
 from core.records.graph import Json
 from core.records.model import Model
-from core.store import models
+from core.store import drawable, models
 from server.actions import named
 from server.actions.swept import STARTER
 from server.principal import Principal
@@ -31,7 +31,7 @@ async def model(
         return await default_model(state), []
     if not isinstance(name, str):
         return None, []
-    model = await state.db.read(lambda connection: models.find(connection, name, "checkpoint"))
+    model = await state.db.read(lambda connection: drawable.find(connection, name, "checkpoint"))
     if model is None and name == STARTER:
         model = await default_model(state)
     if model is None:

@@ -10,7 +10,7 @@ from core.graph import axes as flat
 from core.graph.axes import Placed
 from core.records.graph import Json
 from core.records.job import Sweep
-from server.actions import pictured
+from server.actions import drawn, pictured
 from server.principal import Principal
 from server.state import State
 
@@ -43,6 +43,15 @@ class Laid(Struct, frozen=True, kw_only=True):
         )
 
 
+async def placed(state: State, principal: Principal, wanted: Sweep) -> list[Placed]:
+    """Lay the axes of a sweep flat, with ids and settled names as their values.
+
+    :raises Invalid: with every problem found.
+    """
+    axes = flat.placed(await pictured.resolved(state, principal, wanted))
+    return await drawn.in_axes(state, principal, axes)
+
+
 async def out(
     state: State, principal: Principal, fields: Mapping[str, Json], wanted: Sweep | None
 ) -> Laid:
@@ -51,11 +60,11 @@ async def out(
     A field that is open and swept has the first value of its axis, so that a request needs to
     name it once.
     """
-    given = dict(fields)
+    given = await drawn.in_fields(state, principal, fields)
     if wanted is None:
         return Laid(fields=given)
     try:
-        axes = flat.placed(await pictured.resolved(state, principal, wanted))
+        axes = await placed(state, principal, wanted)
     except Invalid as error:
         return Laid(fields=given, problems=list(error.problems))
     filled = {}

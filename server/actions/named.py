@@ -11,7 +11,7 @@ from core.graph.catalogue import IMAGE_FORMATS, MODEL_FORMATS, Catalogue
 from core.graph.fields import join
 from core.records.graph import Graph, GraphNode, Json
 from core.records.model import Model, ModelKind
-from core.store import boards, images, models
+from core.store import boards, drawable, images, models
 from server.actions.adapting import ADAPTERS
 from server.principal import Principal
 from server.state import State
@@ -46,11 +46,13 @@ async def sizes(
 async def model(state: State, name: str, format_: str) -> Model | None:
     """Find the model that a setting of this format names."""
     kind = _FORMAT_KINDS.get(format_)
-    return await state.db.read(lambda connection: models.find(connection, name, kind))
+    return await state.db.read(lambda connection: drawable.find(connection, name, kind))
 
 
 async def absent(state: State, name: str, kind: ModelKind | None = None) -> str:
     """Give the code for a model that was not found: its file is gone, or nobody knows it."""
+    if drawable.is_named(name):
+        return "unknown_snapshot"
     gone = await state.db.read(lambda connection: models.find(connection, name, kind, missing=True))
     return "model_missing" if gone else "unknown_model"
 

@@ -19,7 +19,7 @@ from core.records.graph import Graph
 from core.records.job import ENDED
 from core.records.model import Model
 from core.records.task import AnyTask, Export, Publish
-from core.store import checkpoints, jobs, models
+from core.store import drawable, jobs, models
 from core.store.checkpoints import Kept
 from core.store.trainings import Run
 from core.store.work import NewBatch
@@ -131,14 +131,7 @@ async def export(
 
 async def _snapshot(state: State, run: Run, which: str | int) -> Kept:
     """Find a snapshot; the best is that of the best checkpoint's step."""
-    if which == "best":
-        best = await state.db.read(
-            lambda connection: checkpoints.find(connection, run, "checkpoint", "best")
-        )
-        which = best.shown.step
-    return await state.db.read(
-        lambda connection: checkpoints.find(connection, run, "snapshot", which)
-    )
+    return await state.db.read(lambda connection: drawable.snapshot(connection, run, which))
 
 
 async def _model(state: State, run: Run) -> tuple[Model, Path]:

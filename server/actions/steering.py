@@ -1,9 +1,11 @@
-"""Verbs of a training that waits, runs or has ended: pause, resume, stop, checkpoint, sample.
+"""Verbs of a training that waits, runs or has ended: pause, resume, stop, checkpoint.
 
 What must outlive a crash is a row before the engine is told.
 """
 
 import hashlib
+import re
+import sqlite3
 from functools import partial
 from typing import Annotated
 
@@ -18,18 +20,25 @@ from core.log import request_id
 from core.records.graph import Graph
 from core.records.training import Plan, Training
 from core.store import checkpoints, training_points, trainings
+from core.store.checkpoints import Kept
 from core.store.trainings import ACTIVE, Begin, Run
 from core.store.transaction import Transaction
 from core.store.work import Added, NewBatch
-from core.training import words
+from core.training.epochs import last_step
 from server.actions.jobs import Id
 from server.actions.trainings import TrainingId, live, run_of
 from server.principal import Principal
 from server.state import State
 
 _canonical = msgspec.json.Encoder(order="sorted")
+_EPOCH = re.compile(r"epoch:([1-9][0-9]{0,6})")
 Which = Annotated[str, Meta(min_length=1, max_length=64)] | Annotated[int, Meta(ge=0)]
-Prompts = Annotated[list[Annotated[str, Meta(min_length=1, max_length=1_000)]], Meta(max_length=16)]
+
+
+class Epoch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The newest state as of the end of a pass over the pictures, or before it."""
+
+    epoch: Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
 class ResumeTraining(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,8 +46,12 @@ class ResumeTraining(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     training: Id
     from_: Annotated[
-        Which | None,
-        Meta(description="Step or id of a checkpoint, `best` or `last`; null: the last."),
+        Which | Epoch | None,
+        Meta(
+            description="Step or id of a checkpoint, `best`, `last`, or the end of a pass over the"
+            ' pictures (`{"epoch": 3}` or `epoch:3`: the checkpoint there or the last one before);'
+            " null: the last."
+        ),
     ] = field(default=None, name="from")
     max_steps: (
         Annotated[int, Meta(ge=1, le=1_000_000, description="In place of what it had.")] | None
@@ -49,15 +62,6 @@ class ResumeTraining(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     trust: Annotated[
         bool, Meta(description="Go on from a checkpoint that another install made.")
     ] = False
-
-
-class SampleTraining(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Pictures of what a run knows now."""
-
-    training: Id
-    prompts: Annotated[
-        Prompts, Meta(description="`{subject}` stands for token and class; empty: the recipe's.")
-    ] = []
 
 
 async def pause(state: State, principal: Principal, ask: TrainingId) -> Training:
@@ -105,15 +109,7 @@ async def resume(
 
 async def checkpoint(state: State, principal: Principal, ask: TrainingId) -> Training:
     """Keep a checkpoint and a snapshot of a running training after its step."""
-    return await _told(state, principal, ask.training, "checkpoint")
-
-
-async def sample(state: State, principal: Principal, ask: SampleTraining) -> Training:
-    """Draw pictures of what a running training knows, after its step: `training.sample`."""
-    run = await run_of(state, principal, ask.training)
-    first = run.shown.subjects[0]
-    prompts = [words.expand(one, first.token, first.class_word) for one in ask.prompts]
-    return await _told(state, principal, ask.training, "sample", prompts)
+    return await told(state, principal, ask.training, "checkpoint")
 
 
 async def _steered(
@@ -128,7 +124,7 @@ async def _steered(
     return live(state, run.shown)
 
 
-async def _told(
+async def told(
     state: State,
     principal: Principal,
     training: str,
@@ -154,9 +150,7 @@ async def _begin(state: State, run: Run, ask: ResumeTraining) -> tuple[Begin, Pl
     start, step = None, run.shown.step
     try:
         wanted = "last" if ask.from_ is None else ask.from_
-        kept = await state.db.read(
-            lambda connection: checkpoints.find(connection, run, "checkpoint", wanted)
-        )
+        kept = await state.db.read(partial(_kept, run=run, wanted=wanted))
         step = kept.shown.step
         start = None if wanted == "last" else kept.name
     except NotFound:
@@ -175,3 +169,17 @@ async def _begin(state: State, run: Run, ask: ResumeTraining) -> tuple[Begin, Pl
     recipe = msgspec.structs.replace(plan.recipe, max_steps=steps)
     begin = Begin(start=start, allow_changed=ask.allow_changed, trusted=ask.trust)
     return begin, msgspec.structs.replace(plan, steps=steps, recipe=recipe), step
+
+
+def _kept(connection: sqlite3.Connection, run: Run, wanted: str | int | Epoch) -> Kept:
+    """Find a checkpoint.
+
+    :raises NotFound: ``checkpoint``.
+    """
+    if isinstance(wanted, str) and (named := _EPOCH.fullmatch(wanted)):
+        wanted = Epoch(epoch=int(named[1]))
+    if not isinstance(wanted, Epoch):
+        return checkpoints.find(connection, run, "checkpoint", wanted)
+    assert run.shown.plan is not None  # every training has one
+    step = last_step(run.shown.plan, wanted.epoch)
+    return checkpoints.up_to(connection, run, "checkpoint", step)

@@ -12,7 +12,7 @@ import msgspec
 from core.graph.axes import Placed
 from core.records.graph import Json
 from core.records.model import Model
-from core.store import models
+from core.store import drawable
 from server.actions.laid import Laid
 from server.state import State
 
@@ -66,7 +66,7 @@ async def _words(state: State, fields: Mapping[str, Json], model: Model | None) 
     names = [one.get("model") for one in used[:_LOOKED] if isinstance(one, dict)]
     wanted = [name for name in names if isinstance(name, str)]
     found = await state.db.read(
-        lambda connection: [models.find(connection, name, "lora") for name in wanted]
+        lambda connection: [drawable.find(connection, name, "lora") for name in wanted]
     )
     for one in [*found, model]:
         words = None if one is None else words_of(one)

@@ -236,6 +236,7 @@ class Teacher:
             device=device if device in ("cuda", "mps") else "cpu",  # type: ignore[arg-type]
             device_name=hello.device_name if hello else "",
             devices=hello.devices if hello else 1,
+            quantize=state.settings.quantize,
             total_bytes=hello.memory_total if hello else 0,
             disk_bytes=disk.free,
             measured=None if known is None else _pace(*known),

@@ -19,7 +19,7 @@ from core.library import folder
 from core.library.pipelines import Facts
 from core.records.graph import Graph, GraphNode
 from core.records.model import Model
-from core.store import models
+from core.store import drawable, models
 from server.state import State
 
 _NODES = (ways.LOAD, ways.WHOLE)
@@ -45,7 +45,7 @@ class Shelf:
         """Look a checkpoint up by what a setting says; None where there is none."""
         if name not in self._found:
             model = await self._state.db.read(
-                lambda connection: models.find(connection, name, "checkpoint")
+                lambda connection: drawable.find(connection, name, "checkpoint")
             )
             told = None if model is None else await facts(self._state, model)
             self._found[name] = None if model is None else _Known(model, told)

@@ -10,7 +10,6 @@ import msgspec
 from msgspec import Meta, Struct
 
 from core.errors import Invalid, Problem
-from core.graph import axes as flat
 from core.graph import check, pairs, recipes, setting_path
 from core.graph.axes import Placed
 from core.graph.fields import join, pointer_of
@@ -24,6 +23,7 @@ from server.actions import (
     carried,
     chosen,
     controlled,
+    drawn,
     dynamic,
     enlarged,
     image_prompts,
@@ -191,6 +191,7 @@ async def of_graph(
     :param bindings: names that axes may use: input of a workflow → the settings it fills.
     :raises Invalid: with every problem, pointing into ``/graph``.
     """
+    graph = await drawn.in_graph(state, principal, graph)
     problems = [
         msgspec.structs.replace(problem, pointer=f"/graph{problem.pointer}")
         for problem in check.check(graph, state.nodes)
@@ -214,7 +215,7 @@ async def of_graph(
     problems += await named.no_boards(state, principal, {"/board": board})
     if problems:
         raise Invalid(problems=tuple(problems))
-    placed = flat.placed(await pictured.resolved(state, principal, wanted)) if wanted else []
+    placed = await laid.placed(state, principal, wanted) if wanted else []
     axes, cells = await swept.expand(state, principal, graph, placed, runs, bindings or {})
     return Work(graph=graph, axes=axes, cells=cells, cost=_cost(graph))
 

@@ -3,7 +3,7 @@
 from starlette.responses import FileResponse, Response
 
 from server import codec, downloads, folder_zip
-from server.actions import publishing, steering, trainings
+from server.actions import publishing, sampling, steering, trainings
 from server.actions.publishing import ExportTraining
 from server.route import Request, Route, collect, door, permit, verb
 
@@ -29,7 +29,7 @@ def routes() -> list[Route]:
         verb("POST", f"{ONE}/resume", steering.resume, "train", tag=tag),
         verb("POST", f"{ONE}/stop", steering.stop, "train", tag=tag),
         verb("POST", f"{ONE}/checkpoint", steering.checkpoint, "train", tag=tag, status=202),
-        verb("POST", f"{ONE}/sample", steering.sample, "train", tag=tag, status=202),
+        verb("POST", f"{ONE}/sample", sampling.sample, "train", tag=tag, status=202),
         verb("POST", f"{ONE}/publish", publishing.publish, "train", tag=tag, status=202),
         door(
             "GET",

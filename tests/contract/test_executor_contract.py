@@ -33,9 +33,10 @@ class Listener:
         self.layout = layout
         self.items = executor.reports()
         self.heard: list[Item] = []
+        self.patience = 30.0  # seconds
 
     async def until(self, kind: type, **fields: object) -> Item:
-        with anyio.fail_after(30):
+        with anyio.fail_after(self.patience):
             async for item in self.items:
                 self.heard.append(item)
                 body = item.report if isinstance(item, Stamped) else item

@@ -39,8 +39,9 @@ async def test_a_training_is_asked_for_watched_and_becomes_a_model(studio: Studi
     thin = await look(studio, asked["training"], "/losses", max=5)
     assert [one["step"] for one in thin["items"]] == [1, 5, 10, 15, 20]
     samples = await look(studio, asked["training"], "/samples")
-    assert [one["step"] for one in samples["items"]] == [20, 10]
-    image = (await studio.client.get(f"/api/v1/images/{samples['items'][0]['image']}")).json()
+    assert [one["step"] for one in samples["items"]] == [20, 20, 20, 10, 10, 10]
+    assert [one["role"] for one in samples["items"][:3]] == ["drift", "context", "subject"]
+    image = (await studio.client.get(f"/api/v1/images/{samples['items'][2]['image']}")).json()
     assert (image["kind"], image["prompt"]) == ("sample", "a photo of sks dog")
     kept = await look(studio, asked["training"], "/checkpoints", kind="snapshot")
     assert [one["step"] for one in kept["items"]] == [20, 10]
@@ -247,6 +248,25 @@ async def test_it_goes_on_from_the_checkpoint_that_is_asked_for(studio: Studio) 
     assert (started["step"], started["steps"]) == (10, 20)
     curve = await look(studio, training, "/losses")
     assert [one["step"] for one in curve["items"]] == [*range(1, 21)]
+
+
+@pytest.mark.parametrize("said", [{"epoch": 4}, "epoch:4"])
+async def test_it_goes_on_from_the_end_of_a_pass_over_the_pictures(
+    studio: Studio, said: dict[str, int] | str
+) -> None:
+    pictures = await dataset(studio)
+    await base(studio)
+    asked = await train(studio, dataset=pictures, keep_last=4)  # of 5, 10, 15 and 20
+    training = asked["training"]
+    await studio.ended(asked["job"])
+    refusal = await post(studio, training, "resume", 422, **{"from": "epoch:1"})
+    assert refusal["errors"][0]["code"] == "unknown_checkpoint"
+    refusal = await post(studio, training, "resume", 422, **{"from": {"epoch": 0}})
+    assert refusal["errors"][0]["pointer"] == "/from/epoch"
+    resumed = await post(studio, training, "resume", **{"from": said})  # step 12 ends the fourth
+    await studio.ended(resumed["job"])
+    started = await heard(studio, "training.started", training, 2)
+    assert (started["step"], started["steps"]) == (10, 20)
 
 
 async def test_a_run_is_branched_from_a_checkpoint_of_another(studio: Studio) -> None:

@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 
-from core.engine.models import modules, quantize, stamps, tokens
+from core.engine.models import changed, modules, quantize, stamps, tokens
 from core.engine.models.families import MODEL, VAE, Part, family_of
 from core.engine.models.modules import transformers_lock
 from core.engine.models.original.table import facts
@@ -73,6 +73,8 @@ def load(
             module = SingleFile(handle, part).read(dtype)
         else:
             module = _read_folder(handle, part, dtype)
+        if handle.weights:
+            changed.lay(module, Path(handle.weights))
     except _BROKEN as error:
         raise _unreadable(handle, str(error)) from error
     module.eval().requires_grad_(False)

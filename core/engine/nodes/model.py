@@ -9,6 +9,7 @@ from core.engine.context import Context
 from core.engine.models.families import family_of
 from core.engine.node import Checkpoint, Node, TextEncoderFile, VaeFile
 from core.engine.values import Model, TextEncoder, Vae, placed
+from core.graph.catalogue import OnTop
 from core.graph.separate import PARTS
 
 
@@ -63,9 +64,11 @@ class ModelLoad(Node, tag="model.load"):
         family_of(family, found.name or self.checkpoint)
         layout = found.format or "diffusers"
         named = {part: getattr(self, part) for part in PARTS}
+        on_top = found.on_top or OnTop(base=found.identity)
         model = Model(
-            identity=found.identity, path=found.path, family=family, format=layout,
-            stamp=found.stamp, elsewhere=separate.places(ctx, found, named),
+            identity=on_top.base, path=found.path, family=family, format=layout,
+            adapters=tuple(on_top.adapters), stamp=found.stamp,
+            elsewhere=separate.places(ctx, found, named),
         )  # fmt: skip
         parts = Parts(model, sibling(model, TextEncoder), sibling(model, Vae))
         separate.prove(model, parts.vae)

@@ -103,7 +103,8 @@ def encode(
     unused = [tag for tag in read.loras if known(ctx.job.resources, tag.name, "lora") is None]
     cut = any(one.plan.cut for one in encoded if not one.tower.summed)
     remarks = {
-        "prompt_literal": read.literal, "loras_unused": unused, "prompt_cut": cut,
+        "subject_unknown": "{subject}" in prompt, "prompt_literal": read.literal,
+        "loras_unused": unused, "prompt_cut": cut,
         "clip_skip_unused": clip_skip and all(one.window for one in family.towers),
     }  # fmt: skip
     stages = zip(encoded[0].plan.stages, made, strict=True)

@@ -32,13 +32,13 @@ class Conduct:
         self._job, self._command, self._voice = job, command, voice
         self._patience = patience
         self._short_since: float | None = None
-        self._save: Callable[[], None] = lambda: None
+        self._save: Callable[[bool], None] = lambda snapshot: None
         self._draw: Callable[[int, Sequence[Asked]], None] = lambda step, asked: None
         self._wanted: Callable[[], bool] = lambda: False
 
     def begin(
         self,
-        save: Callable[[], None],
+        save: Callable[[bool], None],
         draw: Callable[[int, Sequence[Asked]], None],
         wanted: Callable[[], bool],
     ) -> None:
@@ -53,10 +53,10 @@ class Conduct:
         """Show a sign of life."""
         self._voice.moved()
 
-    def save(self) -> None:
-        """Keep the state as of the last step."""
+    def save(self, snapshot: bool = False) -> None:
+        """Keep the state as of the last step, and usable weights where those are wanted."""
         self._voice.told.flush()
-        self._save()
+        self._save(snapshot)
 
     def sample(self, step: int, prompts: tuple[str, ...]) -> None:
         """Draw what was asked for; without prompts the regular ones."""
@@ -80,7 +80,7 @@ class Conduct:
             self._short_since = now
             self._voice.warn("training_stowed", {})
         if now - self._short_since >= self._patience or self._job.wishes.ending:
-            self._save()
+            self._save(False)
             raise Crowded
         self._voice.idle()
         self._job.wishes.wait(_SLICE)

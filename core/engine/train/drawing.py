@@ -18,11 +18,11 @@ from torch import nn
 
 from core.engine.cache import Cache
 from core.engine.context import Engine, Job
-from core.engine.models.families import MODEL, family_of
+from core.engine.models.families import MODEL, VAE, family_of
 from core.engine.part import Part
 from core.engine.registry import Nodes
 from core.engine.runner import Runner
-from core.engine.values import Handle, Model, TextEncoder
+from core.engine.values import Handle, Model, TextEncoder, Vae
 from core.graph import recipes
 from core.graph.catalogue import Resource
 from core.graph.separate import FORMATS, PARTS
@@ -190,7 +190,8 @@ class Drawing:
         )  # fmt: skip
 
     def _handle(self, part: str) -> Handle:
-        kind = Model if part == MODEL else TextEncoder  # handles of two kinds are never the same
+        # Handles of two kinds are never the same.
+        kind: type[Handle] = {MODEL: Model, VAE: Vae}.get(part, TextEncoder)
         return kind(
             identity=self._identity, path=self._base.path, family=self._base.family or "",
             part=part, format=self._base.format or "diffusers",

@@ -5,12 +5,13 @@ nothing that happened before: so a run that goes on draws what one that was neve
 whatever workers, pauses, pictures in between or the split of a batch over devices. Knows no model.
 """
 
-import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+
+from core.training.seeds import derived
 
 CLASS = 1 << 52  # added to the positions of class pictures, which are a stream of their own
 
@@ -52,12 +53,6 @@ class Draws(Protocol):
     ) -> Tensor:
         """Draw from 0 to ``high`` - 1, (count,) int64, for a place or for each item."""
         ...
-
-
-def derived(seed: int, *names: str | int) -> int:
-    """Give the seed, 63 bits, of something that has a name; one for each name and seed."""
-    told = hashlib.sha256(repr((seed, *names)).encode("utf-8")).digest()
-    return int.from_bytes(told[:8], "big") >> 1
 
 
 class Counter:

@@ -12,13 +12,14 @@ from typing import NamedTuple
 import torch
 
 from core.engine.train import moments
-from core.engine.train.draws import CLASS, Place, derived
+from core.engine.train.draws import CLASS, Place
 from core.engine.train.moments import Encoding, Moments, Scaling
 from core.engine.train.order import Stream
 from core.engine.train.pictures import Face, Lens, Seen, View
 from core.engine.train.texts import Texts, Told
 from core.engine.values import Sizes
 from core.records.recipe import Recipe
+from core.training.seeds import derived
 
 KEPT = 2 << 30  # bytes of moments in RAM
 

@@ -124,9 +124,12 @@ class Kept(Callback):  # type: ignore[misc]  # which has no types here
         if on_step or snapshot or self._asked.is_set() or (on_time and not self._writer.busy):
             self._keep(checkpoint=on_step or on_time or self._asked.is_set(), snapshot=snapshot)
 
-    def save(self) -> None:
-        """Keep the state as of the last step; it is being written when this returns."""
-        self._keep(checkpoint=True, snapshot=False)
+    def save(self, snapshot: bool = False) -> None:
+        """Keep the state as of the last step; it is being written when this returns.
+
+        :param snapshot: usable weights as well.
+        """
+        self._keep(checkpoint=True, snapshot=snapshot)
 
     def wait(self) -> None:
         """Wait until all that was kept is on the disk.

@@ -20,7 +20,7 @@ from msgspec import Meta, Struct
 
 from core.errors import JobError
 from core.ipc import frames
-from core.ipc.commands import RunTraining
+from core.ipc.commands import EngineOptions, RunTraining
 from core.ipc.frames import FrameError
 from core.ipc.reports import AnyReport, JobDone, JobFailed
 
@@ -35,6 +35,7 @@ class Launch(Struct, frozen=True, kw_only=True):
     command: RunTraining
     device: Annotated[str, Meta(description="cpu, or a kind of which each has one.")] = "cpu"
     count: Annotated[int, Meta(ge=1, le=64)] = 1
+    options: EngineOptions | None = None  # of the engine; None: no samples are drawn
     threads: Annotated[int, Meta(ge=0)] = 0  # of a process on the CPU; 0: torch chooses
 
 

@@ -1,10 +1,13 @@
 """Member: one process of a run that several devices share.
 
 Has parts of its own, prepares what all prepare from one cache, and takes the steps; the first
-process keeps checkpoints and tells. Class pictures were drawn before, since nobody draws here.
+process keeps checkpoints, looks at held-out pictures, draws samples and tells. Class pictures were
+drawn before.
 """
 
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -15,12 +18,13 @@ from pytorch_lightning import Callback, Trainer
 
 from core.engine.models import load
 from core.engine.models.families import MODEL, VAE, family_of
-from core.engine.train import beginning, fingerprint, guard, preparation, prior
+from core.engine.train import asking, beginning, easel, fingerprint, guard, preparation, prior
 from core.engine.train.draws import Counter
 from core.engine.train.fit import Setup, fit
 from core.engine.train.keeping import Keeping, Kept, Saved
 from core.engine.train.launch import Launch
 from core.engine.train.methods import Base, Trained, prepared
+from core.engine.train.validation import Validated
 from core.engine.values import Handle
 from core.errors import JobError, Params
 from core.graph.catalogue import Resource
@@ -72,29 +76,42 @@ def train(launch: Launch, rank: int, send: Send, ending: Event) -> int:
     voice = _Voice(command, send if rank == 0 else _unheard)
     voice.began(0 if loaded is None else loaded.step)
     packed = fingerprint.packed(beginning.print_of(command, recipe))
+    examples = _examples(base, method, command)
+    validated = Validated(examples, recipe, voice.losses)
     kept = Kept(
         Path(command.folder),
         recipe,
         beginning.secret_of(command),
-        Keeping(told=voice.saved, warned=voice.warn, extra=lambda: {beginning.FINGERPRINT: packed}),
+        Keeping(
+            told=voice.saved,
+            warned=voice.warn,
+            extra=lambda: {beginning.FINGERPRINT: packed},
+            about=partial(asking.about, command, method.alone),
+            metric=validated.metric,
+        ),
         loaded,
     )
-    return fit(
-        Setup(
-            recipe=recipe,
-            steps=recipe.max_steps or 0,
-            base=base,
-            method=method,
-            examples=_examples(base, method, command),
-            draws=Counter(recipe.seed),
-            device=device,
-            callbacks=[_Ending(ending), kept],
-            start=loaded,
-            devices=launch.count,
-            judge=guard.Guard(voice.warn, scaled=recipe.precision == "float16"),
-            told=voice.losses,
+    with ExitStack() as stack:
+        callbacks: list[Callback] = [_Ending(ending), validated, kept]
+        if rank == 0 and launch.options is not None:  # the others wait for it at the next step
+            own = easel.sampled(command, launch.options, base, method, launch.device, send)
+            callbacks.append(stack.enter_context(own))
+        return fit(
+            Setup(
+                recipe=recipe,
+                steps=recipe.max_steps or 0,
+                base=base,
+                method=method,
+                examples=examples,
+                draws=Counter(recipe.seed),
+                device=device,
+                callbacks=callbacks,
+                start=loaded,
+                devices=launch.count,
+                judge=guard.Guard(voice.warn, scaled=recipe.precision == "float16"),
+                told=voice.losses,
+            )
         )
-    )
 
 
 def opened(source: Resource, recipe: Recipe, device: torch.device) -> Base:
@@ -113,7 +130,11 @@ def opened(source: Resource, recipe: Recipe, device: torch.device) -> Base:
         )  # fmt: skip
         if name != MODEL and not load.present(handle):
             return None
-        return load.load(handle, torch.float32 if name == VAE else dtype).to(device)
+        narrow = recipe.quantize or "none"
+        module = load.load(
+            handle, torch.float32 if name == VAE else dtype, narrow, device.type == "cuda"
+        )
+        return module.to(device)
 
     denoiser = part(MODEL)
     encoders = {tower.part: part(tower.part) for tower in family.towers}

@@ -18,6 +18,7 @@ from core.engine.models.families import MODEL, VAE, family_of
 from core.engine.train.methods import Base
 from core.engine.values import Handle, Model, TextEncoder, Vae
 from core.graph.catalogue import Resource
+from core.ipc.commands import Quantize
 
 _PRECISE = torch.float32
 
@@ -26,14 +27,25 @@ class Opening:
     """The parts of one base.
 
     :param precise: whether what is trained itself is read in float32, whatever the device works in.
+    :param narrow: how the weights of a frozen denoiser are kept; ``None``: as pictures have them.
     """
 
-    def __init__(self, engine: Engine, job: Job, source: Resource, *, precise: bool) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        job: Job,
+        source: Resource,
+        *,
+        precise: bool,
+        narrow: Quantize | None = None,
+    ) -> None:
         self.family = family_of(source.family or "", source.name)
         self._engine = engine
         self._job = job
         self._source = source
         self._precise = precise and engine.device.dtype != _PRECISE
+        # Not said where it is the same, since pictures are drawn with the very same part.
+        self._narrow = None if narrow == engine.options.quantize else narrow
         self._held: dict[str, ExitStack] = {}
 
     @contextmanager
@@ -93,6 +105,7 @@ class Opening:
         return load.config_of(self.handle(part))
 
     def _pinned(self, part: str) -> nn.Module:
-        handle = structs.replace(self.handle(part), precise=self._precise)
+        narrow = self._narrow if part == MODEL else None
+        handle = structs.replace(self.handle(part), precise=self._precise, narrow=narrow)
         self._held[part] = ExitStack()
         return self._held[part].enter_context(self._engine.residency.use(handle, self._job))

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 import torch
 
-from core.engine.train.draws import derived
+from core.training.seeds import derived
 
 _KEPT = 4  # permutations: those of two streams, at the border of two epochs
 

@@ -14,12 +14,12 @@ import numpy
 import torch
 from PIL import Image as Pillow
 
-from core.engine.train.draws import derived
 from core.engine.values import Sizes
 from core.errors import PictureUnreadable
 from core.ipc.commands import TaughtPicture
 from core.records.recipe import Recipe, Transparency
 from core.training import buckets
+from core.training.seeds import derived
 
 VERSION = 1  # of how a picture and a view become pixels: part of every address
 SMALL = 0.75  # share of the size it is trained in, below which a picture is told to be small

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from msgspec import structs
 
 from core.engine.train import pictures, prior
-from core.engine.train.draws import derived
 from core.engine.train.examples import Example, Examples
 from core.engine.train.live import First, Live
 from core.engine.train.moments import Autoencoder, Encoding, Scaling, Working
@@ -25,6 +24,7 @@ from core.engine.train.texts import KEPT, Language, Moved, Open, Tell, Texts, pr
 from core.errors import JobError
 from core.ipc.commands import TaughtPicture, TaughtSubject
 from core.records.recipe import Recipe
+from core.training.seeds import derived
 from core.training.words import expand
 
 _PATCH = 2  # cells that a network may see as one, each way

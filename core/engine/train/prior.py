@@ -20,13 +20,13 @@ from typing import NamedTuple
 import numpy
 from PIL import Image as Pillow
 
-from core.engine.train.draws import derived
 from core.engine.train.examples import Bucket
 from core.engine.train.shelf import address, stray, write
 from core.engine.train.texts import Moved, Tell
 from core.errors import DiskFull, JobError
 from core.ipc.commands import TaughtPicture
 from core.records.recipe import Recipe
+from core.training.seeds import derived
 
 BLOCK = 8  # pictures that are drawn together, always the same ones: rows change each other's bits
 BOUND = 16 << 30  # bytes of the class pictures of all runs

@@ -8,6 +8,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -24,6 +25,7 @@ for _name in ("pytorch_lightning", "lightning_fabric"):
     logging.getLogger(_name).setLevel(logging.ERROR)
 
 _FORWARDS = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
+_PATIENCE = timedelta(minutes=30)  # of processes for one that draws samples or is slow
 _BACKENDS = {"cpu": "gloo"}  # of torch.distributed; nccl elsewhere
 
 
@@ -138,6 +140,7 @@ def _strategy(device: torch.device, devices: int, uneven: bool) -> Strategy:
         cluster_environment=LightningEnvironment(),
         process_group_backend=_BACKENDS.get(device.type, "nccl"),
         find_unused_parameters=uneven,
+        timeout=_PATIENCE,
     )
 
 

@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
-from pytorch_lightning import Callback
 
 from core.engine.context import Engine, Job
 from core.engine.models.families import MODEL
@@ -29,6 +28,7 @@ from core.engine.train import (
 from core.engine.train import state as states
 from core.engine.train.callbacks.control import Control, End
 from core.engine.train.callbacks.hold import Hold
+from core.engine.train.callbacks.mean import Mean
 from core.engine.train.callbacks.sampled import Sampled
 from core.engine.train.callbacks.stowing import Stowing
 from core.engine.train.conduct import Conduct
@@ -55,16 +55,6 @@ class Learned(NamedTuple):
     end: End  # why before the last step, where it was
     method: Trained
     mean: Mapping[str, torch.Tensor]  # of what is trained, where one was kept
-
-
-class _Mean(Callback):  # type: ignore[misc]  # no types
-    """Takes the running mean with it, of a run that ends."""
-
-    def __init__(self, loaded: Loaded | None) -> None:
-        self.known: Mapping[str, torch.Tensor] = {} if loaded is None else loaded.ema
-
-    def on_train_end(self, trainer: Any, module: Any) -> None:
-        self.known = {} if module.ema is None else module.ema.mean
 
 
 class Session:
@@ -119,19 +109,25 @@ class Session:
                 self._voice.warn("resume_changed", {"change": line})
             base = opening.base()
             method = self._made(base)
-            if loaded is not None:
+            if loaded is None:
+                for code, params in asking.doubts(self._command, base.encoders, method.alone):
+                    self._voice.warn(code, params)
+            else:
                 beginning.fits(loaded, method.trainable.state_dict())
             base = self._slim(opening, base, method)
             examples = self._examples(opening, base, method)
             drawing = self._drawing(base, method)
             stack.enter_context(self._hosted(drawing, method))
-            mean = _Mean(loaded)
+            mean = Mean(loaded)
             step, end = self._driven(base, method, examples, drawing, loaded, mean)
             yield Learned(step, end, method, mean.known)
 
     def _opening(self) -> Opening:
-        precise = self._recipe.method == "full"
-        return Opening(self._engine, self._job, self._source, precise=precise)
+        recipe = self._recipe
+        return Opening(
+            self._engine, self._job, self._source, precise=recipe.method == "full",
+            narrow=recipe.quantize,
+        )  # fmt: skip
 
     def _need(self) -> Need:
         """Name what a forward, its way back and a step take of memory."""
@@ -218,7 +214,7 @@ class Session:
         examples: Examples,
         drawing: Drawing,
         loaded: Loaded | None,
-        mean: _Mean,
+        mean: Mean,
     ) -> tuple[int, End]:
         """Take the steps; where numbers are lost, perhaps a second time."""
         folder = Path(self._command.folder) / CHECKPOINTS
@@ -226,10 +222,12 @@ class Session:
 
         def attempt(rate: float, again: bool) -> int:
             nonlocal control
+            if again:
+                method.train_text()
             path = states.newest(folder) if again else None
             start = loaded if path is None else states.read(path)
             validated = Validated(examples, self._recipe, self._voice.told.take, self.hold.working)
-            kept = self._kept(validated, rate, start)
+            kept = self._kept(validated, rate, start, method.alone)
             control = Control(self._job.wishes, self._conduct)
             trackers = self._trackers(start)
             sampled = self._sampled(drawing, trackers)
@@ -266,7 +264,7 @@ class Session:
             self._voice.told.flush()
         return step, None if control is None else control.end
 
-    def _kept(self, validated: Validated, rate: float, start: Loaded | None) -> Kept:
+    def _kept(self, validated: Validated, rate: float, start: Loaded | None, alone: bool) -> Kept:
         told = fingerprint.packed(beginning.print_of(self._command, self._recipe))
         return Kept(
             Path(self._command.folder),
@@ -276,7 +274,7 @@ class Session:
                 told=self._voice.saved,
                 warned=self._voice.warn,
                 extra=lambda: {beginning.FINGERPRINT: told, **guard.rated(rate)},
-                about=partial(asking.about, self._command),
+                about=partial(asking.about, self._command, alone),
                 metric=validated.metric,
                 working=self.hold.working,
                 idle=self._voice.idle,

@@ -70,7 +70,10 @@ class Shared:
 
         device = self._engine.device.torch.type
         threads = max(1, (os.cpu_count() or 1) // self._count) if device == "cpu" else 0
-        told = Launch(command=self._command, device=device, count=self._count, threads=threads)
+        told = Launch(
+            command=self._command, device=device, count=self._count, threads=threads,
+            options=self._engine.options,
+        )  # fmt: skip
         with self._engine.baton.aside("train"):
             launch.run(told, self._told, self._done, wanted=wanted)
         return pausing

@@ -14,9 +14,10 @@ from msgspec import structs
 from pytorch_lightning import Callback, Trainer
 from torch import nn
 
-from core.engine.train.draws import Counter, Place, derived
+from core.engine.train.draws import Counter, Place
 from core.records.recipe import Recipe
 from core.records.training import LossPoint
+from core.training.seeds import derived
 
 LEVELS = 4  # timesteps at which each picture is looked at
 MAX_PICTURES = 16  # the first ones of what is held out

@@ -193,6 +193,7 @@ def test_a_run_that_goes_on_counts_what_is_left() -> None:
         (Recipe(method="embedding", lr_emb=0), "training_nothing", "/lr_emb"),
         (Recipe(method="full", start_lora="x"), "recipe_conflict", "/start_lora"),
         (Recipe(method="full", quantize="nf4"), "recipe_conflict", "/quantize"),
+        (Recipe(method="dora", quantize="fp8"), "recipe_conflict", "/quantize"),
         (Recipe(held_out=5), "number_too_large", "/held_out"),
         (Recipe(betas=(0.9, 1.0)), "number_not_below", "/betas/1"),
         (Recipe(bucket_step=12), "number_not_multiple", "/bucket_step"),
@@ -281,3 +282,31 @@ def test_no_plan_leaves_a_choice_open_or_hides_that_it_is_too_large(
 def test_a_plan_of_its_own_recipe_is_the_same_plan() -> None:
     first = planned(Recipe(method="full"), facts())
     assert planned(first.recipe, facts()).recipe == first.recipe
+
+
+def test_a_frozen_base_is_kept_as_pictures_have_it_unless_the_recipe_says_otherwise() -> None:
+    small = facts(quantize="fp8")
+    assert planned(Recipe(method="lora"), small).recipe.quantize == "fp8"
+    assert planned(Recipe(method="lora", quantize="none"), small).recipe.quantize == "none"
+    assert planned(Recipe(method="full"), small).recipe.quantize == "none"
+    assert planned(Recipe(method="dora"), small).recipe.quantize == "none"
+    assert planned(Recipe(method="lora"), facts()).recipe.quantize == "none"
+    wide, narrow = (
+        planned(Recipe(method="lora", quantize=kind), facts("sdxl")).peak_bytes
+        for kind in ("none", "fp8")
+    )
+    assert narrow < wide
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [({"device": "cpu"}, "CUDA"), ({"libraries": frozenset()}, "bitsandbytes")],
+)
+def test_weights_are_packed_where_a_library_does_it(given: dict[str, object], reason: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        planned(Recipe(method="lora", quantize="nf4"), facts(**given))  # type: ignore[arg-type]
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.pointer) == ("quantize_unsupported", "/quantize")
+    assert problem.params["reason"] == reason
+    known = frozenset({"bitsandbytes"})
+    assert planned(Recipe(method="lora", quantize="nf4"), facts(libraries=known)).steps

@@ -16,6 +16,7 @@ from core.training.defaults import METHODS as TRAINED
 from core.training.defaults import defaults_of
 from core.training.words import INSTANCE
 from server import cli
+from server.actions.jobs import Enqueue
 from server.actions.taught import Train
 from server.commands.train import written
 
@@ -29,9 +30,8 @@ COMMANDS = [
 ]  # fmt: skip
 
 
-def block(kind: str) -> str:
-    (found,) = [text for name, text in BLOCKS if name == kind]
-    return found
+def block(kind: str, place: int = 0) -> str:
+    return [text for name, text in BLOCKS if name == kind][place]
 
 
 @pytest.mark.parametrize("line", COMMANDS)
@@ -44,6 +44,12 @@ def test_a_command_is_one(line: str) -> None:
 def test_the_request_is_one() -> None:
     ask = msgspec.json.decode(block("json"), type=Train)
     assert (ask.token, ask.method) == ("zxv", "lora")
+
+
+def test_the_sweep_over_steps_is_one() -> None:
+    ask = msgspec.json.decode(block("json", 1), type=Enqueue)
+    assert ask.sweep is not None
+    assert [axis.setting for axis in ask.sweep.axes] == ["model"]
 
 
 def test_the_recipes_are_some() -> None:

@@ -62,6 +62,7 @@ def test_weights_blends_and_joins_are_put_together(bench: Bench, tiny: Tiny) -> 
 def test_what_is_not_as_asked_is_remarked(bench: Bench) -> None:
     found = prompt(bench.context(), "a (fox <lora:ink:1> " + "word " * 3_000)
     assert found.remarks() == ("prompt_literal", "loras_unused", "prompt_cut")
+    assert prompt(bench.context(), "a {subject}").remarks() == ("subject_unknown",)
 
 
 def test_a_short_negative_prompt_meets_a_long_one_and_the_other_way_round(bench: Bench) -> None:

@@ -64,8 +64,8 @@ class Steered:
         self.looks += 1
         self._meanwhile(self.looks)
 
-    def save(self) -> None:
-        self.noted.append("save")
+    def save(self, snapshot: bool = False) -> None:
+        self.noted.append("save and snapshot" if snapshot else "save")
 
     def sample(self, step: int, prompts: tuple[str, ...]) -> None:
         self.noted.append(("sample", step, prompts))
@@ -197,7 +197,7 @@ def test_wishes_are_looked_at_after_steps_and_not_within_them() -> None:
     assert run.noted == []
     at.global_step = 4
     control.on_train_batch_end(at)
-    assert run.noted == ["save", ("sample", 4, ("a fox",))]
+    assert run.noted == ["save and snapshot", ("sample", 4, ("a fox",))]
     assert not at.should_stop
     ask(wishes, "stop")
     at.global_step = 5
@@ -262,6 +262,23 @@ def test_every_step_is_told_once_and_reports_are_few() -> None:
     assert len(reports) < 20
     assert max(len(report.points) for report in reports) <= 256
     assert [one.step for one in box.shown] == list(range(1, 1001))
+
+
+def test_a_long_run_tells_less_often_and_every_step_all_the_same() -> None:
+    box: Any = Box()
+    now = 0.0
+    told = Told(box, "T", "t", 100_000, lambda step: None, lambda: now)
+    sent = []
+    for step in range(1, 100_001):
+        now += 0.1  # a tenth of a second each: not three hours
+        told.take(point(step))
+        sent.append(len(box.sent))
+    told.flush()
+    steps = [one.step for report in box.sent for one in report.points]
+    assert steps == list(range(1, 100_001))
+    assert len(box.sent) < 8_000  # of 50,000
+    assert sent[599] > 150  # of the first minute
+    assert max(len(report.points) for report in box.sent) <= 256
 
 
 class Broken:
@@ -359,7 +376,7 @@ def test_a_run_that_lacks_memory_is_told_once_and_parks_in_the_end() -> None:
         warn=lambda code, params: warned.append(code), idle=never, told=None
     )
     conduct = Conduct(job, None, voice)  # type: ignore[arg-type]
-    conduct.begin(lambda: saved.append(True), lambda step, asked: None, lambda: True)
+    conduct.begin(lambda snapshot: saved.append(True), lambda step, asked: None, lambda: True)
     conduct.short()
     conduct.short()
     assert (warned, saved) == (["training_stowed"], [])

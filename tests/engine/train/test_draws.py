@@ -4,7 +4,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.engine.train.draws import Counter, PeerOrder, Place, derived
+from core.engine.train.draws import Counter, PeerOrder, Place
+from core.training.seeds import derived
 
 SEEDS = st.integers(0, 2**53 - 1)
 PLACES = st.builds(Place, st.integers(0, 10**6), st.integers(0, 1023), st.integers(0, 63))

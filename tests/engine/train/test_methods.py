@@ -273,6 +273,25 @@ def test_text_encoders_stop_for_good(folders: Mapping[str, Path]) -> None:
     assert changed == {"model"}
 
 
+def test_text_encoders_learn_again_in_a_run_that_goes_back(folders: Mapping[str, Path]) -> None:
+    base = opened(folders["sd1"], "sd1")
+    trained = prepared(base, recipe("lora", train_text_encoder=True), [SUBJECT])
+    stepped(base, trained)
+    trained.stop_text()
+    assert not trained.trains_text
+    before = copy.deepcopy(trained.trainable.state_dict())
+
+    trained.train_text()
+    stepped(base, trained)
+
+    after = trained.trainable.state_dict()
+    assert trained.trains_text
+    changed = {
+        name.partition(".")[0] for name in after if not torch.equal(after[name], before[name])
+    }
+    assert changed == {"model", "text_encoder"}
+
+
 def test_a_learned_token_alone_is_not_stopped(folders: Mapping[str, Path]) -> None:
     base = opened(folders["sd1"], "sd1")
     trained = prepared(base, recipe("embedding"), [SUBJECT])

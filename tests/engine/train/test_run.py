@@ -374,3 +374,22 @@ def test_activations_are_computed_twice_where_that_is_enough_and_no_loss_changes
         assert "grad_checkpoint" in done.degraded
         assert "narrow_batch" not in done.degraded
         assert not [one for one in engine.told(TrainingWarned) if one.code == "training_degraded"]
+
+
+def test_small_matrices_are_trained_beside_a_base_of_fewer_bits(
+    engine: Studio, tiny: Tiny, plain: Losses, tmp_path: Path
+) -> None:
+    run = command(tiny.folder, tmp_path / "all", "narrow", max_steps=6, quantize="fp8")
+    engine.send(run)
+    engine.wait(JobDone, "narrow")
+    losses = engine.losses("narrow")
+    assert [step for step, *_ in losses] == [1, 2, 3, 4, 5, 6]
+    for (_, narrow, _), (_, wide, _) in zip(losses, plain, strict=True):
+        assert narrow != wide
+        assert narrow == pytest.approx(wide, rel=0.2)
+    parts = engine.engine.residency._parts.values()
+    (held,) = [one for one in parts if one.handle.narrow == "fp8"]
+    kinds = {one.dtype for one in held.there.parameters()}
+    assert torch.float8_e4m3fn in kinds
+    engine.send(graph(base(tiny.folder), "after"))  # pictures have what they had
+    engine.wait(JobDone, "after")

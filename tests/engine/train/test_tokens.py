@@ -2,19 +2,23 @@
 
 import copy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from torch import nn
 
 from core.engine.adapters.embeddings import Embeddings
 from core.engine.models import tokens as shipped
+from core.engine.train import asking
 from core.engine.train.methods import token_of
 from core.engine.train.methods.tokens import started, taught
 from tests.engine.train import bases
+from tests.engine.train.running import command
 
 CLIP = {"vocab_size": 49408, "max_position_embeddings": 77}
 
@@ -36,6 +40,24 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Any:
 ])  # fmt: skip
 def test_a_word_is_judged_by_how_it_is_read(clip: Any, token: str, warning: str | None) -> None:
     assert token_of(clip, token).warning == warning
+
+
+def test_a_run_doubts_what_its_tokenizers_know_and_the_plan_did_not_say(
+    clip: Any, tmp_path: Path
+) -> None:
+    encoders = {"a": SimpleNamespace(tokenizer=clip), "b": SimpleNamespace()}
+
+    def doubts(token: str, **fields: Any) -> list[str]:
+        run = command(tmp_path, tmp_path, **fields)
+        subject = structs.replace(run.subjects[0], token=token)
+        run = structs.replace(run, subjects=[subject])
+        return [code for code, _ in asking.doubts(run, encoders)]
+
+    assert doubts("corgi") == ["token_common"]
+    assert doubts("zwxqkplo") == ["token_long"]
+    assert doubts("zxv") == []
+    assert doubts("red") == doubts("toy") == []  # of which the plan warned
+    assert doubts("corgi", method="pivotal") == []  # its vectors are its own
 
 
 def test_the_pieces_of_a_word_are_told(clip: Any) -> None:

@@ -14,7 +14,7 @@ export class ProblemError extends Error {
 }
 
 export type Call = {
-  method?: "GET" | "POST" | "PATCH" | "DELETE";
+  method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   query?: Record<string, string | number | boolean | null | undefined>;
   json?: unknown;
   body?: Blob;

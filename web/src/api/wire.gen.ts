@@ -87,6 +87,13 @@ export type WorkflowInput = { name: string; node: string; setting: string; label
 /** A result that has a name. */
 export type WorkflowOutput = { name: string; node: string; port: string; };
 
+/** What a workflow becomes, and the version that was read before. */
+export type SaveWorkflow = {
+  name: string; description?: string; graph: Graph; inputs?: WorkflowInput[];
+  outputs?: WorkflowOutput[]; layout?: Record<string, unknown>; tags?: string[];
+  workflow: string; version: number;
+};
+
 /** A preset as it is saved: words around a prompt, settings, or both. */
 export type NewPreset = {
   name: string; prompt?: string; negative_prompt?: string; settings?: Record<string, unknown>;
@@ -360,6 +367,11 @@ export type Quarantined = {
 
 /** A size that pictures are trained in. */
 export type Bucket = { width: number; height: number; count: number; };
+
+/** What came of several files: those that are kept, also from before, and the others. */
+export type Ingested = {
+  kept: DatasetImage[]; quarantined: Quarantined[]; folders: string[]; next: string | null;
+};
 
 /** A run, over all the jobs that it took. */
 export type Training = {

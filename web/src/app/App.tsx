@@ -75,7 +75,7 @@ function Shown({ route }: { route: Route }): ReactNode {
     case "gallery":
       return <GalleryPage covered={covered} />;
     case "canvas":
-      return <CanvasPage />;
+      return <CanvasPage rest={route.rest} />;
     case "workflow":
       return <WorkflowPage rest={route.rest} />;
     case "training":

@@ -34,7 +34,7 @@ describe("the guide of the first visit", () => {
   it("begins where nothing was drawn, and nowhere else", () => {
     expect(guided(at(0))).toBe(1);
     expect(guided(at(0, { loaded: false }))).toBe(0);
-    expect(guided(at(0, { groups: [{ id: "b", jobs: ["j"], width: 1, height: 1 }] }))).toBe(0);
+    expect(guided(at(0, { groups: [{ id: "b", jobs: ["j"], width: 1, height: 1, axes: [] }] }))).toBe(0);
     expect(guided(at(SEEN))).toBe(SEEN);
   });
 

@@ -1,12 +1,15 @@
-import { generateSlice, type GenerateLocal } from "../generate/slice";
-import { queueSlice, type QueueLocal } from "../queue/slice";
+import { notices } from "../app/notices";
+import { canvasSlice, type CanvasLocal } from "../canvas/slice";
 import { boards, type BoardsLocal } from "../gallery/boards";
 import { gallery, type GalleryLocal } from "../gallery/slice";
-import { uploads, type UploadsLocal } from "../gallery/uploads";
 import { table, type TableLocal } from "../gallery/table";
-import { notices } from "../app/notices";
+import { uploads, type UploadsLocal } from "../gallery/uploads";
+import { generateSlice, type GenerateLocal } from "../generate/slice";
 import { modelsPage, type ModelsLocal } from "../models/slice";
+import { queueSlice, type QueueLocal } from "../queue/slice";
 import { systemPage, type SystemLocal } from "../settings/slice";
+import { training, type TrainingLocal } from "../training/slice";
+import { workflow, type WorkflowLocal } from "../workflow/slice";
 import type { Message, State } from "./model";
 import type { Slice } from "./slice";
 
@@ -14,10 +17,13 @@ import type { Slice } from "./slice";
 const SLICES = {
   generate: generateSlice,
   queueList: queueSlice,
+  canvas: canvasSlice,
+  workflow,
   gallery,
   boards,
   table,
   uploads,
+  training,
   modelsPage,
   notices,
   systemPage,
@@ -30,10 +36,13 @@ export type Slices = { [Name in keyof Table]: Table[Name] extends Slice<infer He
 export type SliceLocal =
   | GenerateLocal
   | QueueLocal
+  | CanvasLocal
+  | WorkflowLocal
   | GalleryLocal
   | BoardsLocal
   | TableLocal
   | UploadsLocal
+  | TrainingLocal
   | ModelsLocal
   | SystemLocal;
 

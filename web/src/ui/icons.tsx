@@ -18,7 +18,6 @@ const PATHS = {
   next: "M9 5l7 7-7 7",
   previous: "M15 5l-7 7 7 7",
   down: "M6 9.500l6 6 6-6",
-  up: "M6 14.500l6-6 6 6",
   grip: "M9 6h.01M15 6h.01M9 12h.01M15 12h.01M9 18h.01M15 18h.01",
   styles: "M4 7h10M4 12h7M4 17h5M17 11l1.200 3.300 3.300 1.200-3.300 1.200-1.200 3.300-1.200-3.300-3.300-1.200 3.300-1.200z",
   clock: "M12 4a8 8 0 110 16 8 8 0 010-16zM12 8v4.500l3 2",
@@ -42,7 +41,27 @@ const PATHS = {
   calendar: "M4 6h16v14H4zM4 10.500h16M8.500 3.500v4M15.500 3.500v4",
   variations: "M4 4h9v9H4zM16 8h4v12H8v-4",
   enlarge: "M14 4h6v6M20 4l-7 7M10 20H4v-6M4 20l7-7",
+  stop: "M7 7h10v10H7z",
   help: "M9 9a3 3 0 114.500 2.600c-1 .6-1.500 1.200-1.500 2.400M12 17.500h.01",
+  undo: "M9 14L4.500 9.500 9 5M5 9.500h9.500a5 5 0 010 10H11",
+  redo: "M15 14l4.500-4.500L15 5M19 9.500H9.500a5 5 0 000 10H13",
+  plus: "M12 5v14M5 12h14",
+  minus: "M5 12h14",
+  larger: "M10.500 4a6.500 6.500 0 110 13 6.500 6.500 0 010-13zM15.500 15.500L20 20M8 10.500h5M10.500 8v5",
+  smaller: "M10.500 4a6.500 6.500 0 110 13 6.500 6.500 0 010-13zM15.500 15.500L20 20M8 10.500h5",
+  fit: "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5",
+  arrange: "M4 4h6v6H4zM14 4h6v6h-6zM14 14h6v6h-6zM10 7h4M12 7v10h2",
+  note: "M5 4h14v10l-5 6H5zM14 20v-6h5M8.500 8.500h7M8.500 12h4",
+  group: "M4 7V4h3M17 4h3v3M20 17v3h-3M7 20H4v-3M8 8h8v8H8z",
+  pin: "M9 4h6l-1 6 3 3H7l3-3zM12 13v7",
+  folder: "M3 6h6l2 2.500h10V19H3z",
+  save: "M5 4h11l3 3v13H5zM8 4v5h7V4M8 20v-6h8v6",
+  upload: "M12 15V4M7.500 8.500L12 4l4.500 4.500M5 20h14",
+  copy: "M9 9h11v11H9zM5 15H4V4h11v1",
+  more: "M5 12h.01M12 12h.01M19 12h.01",
+  form: "M5 4h14v16H5zM8.500 8.500h7M8.500 12h7M8.500 15.500h4",
+  stop: "M6 6h12v12H6z",
+  check: "M5 12.500l4.500 4.500L19 7.500",
 } as const;
 
 export type IconName = keyof typeof PATHS;
@@ -50,6 +69,13 @@ export type IconName = keyof typeof PATHS;
 /** Draw an icon; its control carries the words. `mirrored` ones point along the line of reading. */
 export function Icon({ name, filled = false }: { name: IconName; filled?: boolean }): ReactNode {
   const mirrored = name === "next" || name === "previous" || name === "again" || name === "play";
+  return <Drawn path={PATHS[name]} filled={filled} mirrored={mirrored} />;
+}
+
+type DrawnProps = { path: string; filled?: boolean; mirrored?: boolean };
+
+/** Draw a path as an icon: for a page that has icons of its own. */
+export function Drawn({ path, filled = false, mirrored = false }: DrawnProps): ReactNode {
   return (
     <svg
       className={mirrored ? "icon mirrored" : "icon"}
@@ -61,7 +87,7 @@ export function Icon({ name, filled = false }: { name: IconName; filled?: boolea
       strokeLinejoin="round"
       aria-hidden="true"
     >
-      <path d={PATHS[name]} />
+      <path d={path} />
     </svg>
   );
 }

@@ -26,8 +26,11 @@ class Steered(Protocol):
     def moved(self) -> None:
         """Show a sign of life."""
 
-    def save(self) -> None:
-        """Keep the state as of the last step; may go on beside what follows."""
+    def save(self, snapshot: bool = False) -> None:
+        """Keep the state as of the last step; may go on beside what follows.
+
+        :param snapshot: usable weights as well.
+        """
 
     def sample(self, step: int, prompts: tuple[str, ...]) -> None:
         """Draw what was asked for."""
@@ -76,7 +79,7 @@ class Control(Callback):  # type: ignore[misc]  # no types
 
     def _serve(self) -> None:
         if self._wishes.saving():
-            self._run.save()
+            self._run.save(snapshot=True)
         for prompts in self._wishes.samples():
             self._run.sample(self._step, prompts)
 

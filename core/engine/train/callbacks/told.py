@@ -1,4 +1,8 @@
-"""Telling: how far a run is and what it loses, a few times a second and without a gap."""
+"""Telling: how far a run is and what it loses, a few times a second and without a gap.
+
+Each report becomes a fact, and the log of facts keeps so many: a run of a day must not push all
+others out. So it tells less often the longer it takes, with more points at a time.
+"""
 
 import time
 from collections.abc import Callable
@@ -10,7 +14,8 @@ from core.engine.outbox import Outbox
 from core.ipc.reports import JobProgressed, TrainingBegan, TrainingLosses
 from core.records.training import LossPoint
 
-_GAP = 0.2  # seconds between two reports
+_GAP, _LONGEST = 0.2, 2.0  # seconds between two reports, of a run that began and of a long one
+_AGE = 1800.0  # seconds of a run for each second that the gap grows by
 _BOUND = 256  # points of one report
 
 
@@ -21,8 +26,16 @@ class Told(Callback):  # type: ignore[misc]  # no types
     """
 
     def __init__(
-        self, outbox: Outbox, job: str, training: str, steps: int, moved: Callable[[int], None]
+        self,
+        outbox: Outbox,
+        job: str,
+        training: str,
+        steps: int,
+        moved: Callable[[int], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
+        self._began = clock()
         self._outbox = outbox
         self._job = job
         self._training = training
@@ -43,7 +56,9 @@ class Told(Callback):  # type: ignore[misc]  # no types
         """Take the losses of a step."""
         self._points.append(point)
         self.progress(point.step)
-        if len(self._points) >= _BOUND or time.monotonic() - self._sent >= _GAP:
+        now = self._clock()
+        gap = min(_LONGEST, _GAP + (now - self._began) / _AGE)
+        if len(self._points) >= _BOUND or now - self._sent >= gap:
             self.flush()
 
     def progress(self, step: int, phase: str = "train") -> None:
@@ -58,4 +73,4 @@ class Told(Callback):  # type: ignore[misc]  # no types
         if self._points:
             points, self._points = self._points, []
             self._outbox.send(TrainingLosses(job=self._job, training=self._training, points=points))
-            self._sent = time.monotonic()
+            self._sent = self._clock()

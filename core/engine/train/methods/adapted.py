@@ -13,9 +13,9 @@ import torch
 from torch import nn
 
 from core.engine.adapters.twin import Changes, twin
-from core.engine.train.draws import derived
 from core.engine.train.methods.full import plain
 from core.records.recipe import Recipe
+from core.training.seeds import derived
 
 RANK = 16  # where a recipe leaves it open
 _NAME = "default"  # of the only adapter, in peft's words

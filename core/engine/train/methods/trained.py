@@ -105,6 +105,14 @@ class Trained:
             for one in group.params
         )
 
+    def train_text(self) -> None:
+        """Train again what was frozen: of a run that goes back to before that step."""
+        for group in self.groups:
+            if group.name in self.stops:
+                for one in group.params:
+                    one.requires_grad_(True)
+                    self.trains_text = True
+
     def to(self, device: torch.device) -> None:
         """Move what is trained; tensors of the base are where their owner has put them."""
         self.trainable.to(device)

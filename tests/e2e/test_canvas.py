@@ -1,0 +1,212 @@
+"""The canvas in a browser: a mask by brush, new room by moving the box, and what stays."""
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+from tests.running import RunningServer
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(240)]
+
+FOX = "a 3d red fox on a blue background"
+OTHER = "a 3d red fox on a green background"
+SCALE = 8  # of the screen, where a box of 64 pixels is shown whole
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with RunningServer(tmp_path_factory.mktemp("canvas") / "data") as started:
+        started.wait_for("/readyz", 90)
+        yield started
+
+
+def pixels(server: RunningServer, image: str) -> "np.ndarray[Any, Any]":
+    answer = server.client.get(f"/api/v1/images/{image}/file")
+    return np.asarray(Image.open(io.BytesIO(answer.content)).convert("RGBA")).astype(int)
+
+
+def layers(page: Page) -> Locator:
+    return page.get_by_role("region", name="Layers").get_by_role("listitem")
+
+
+def open_fox(page: Page, server: RunningServer) -> "np.ndarray[Any, Any]":
+    """Open a fresh fox of 64 × 64 on the canvas; give its pixels."""
+    [image] = server.generate(prompt=FOX)["images"]
+    page.goto(f"{server.url}/#/canvas/{image['id']}")
+    expect(layers(page)).to_have_count(2)
+    expect(page.get_by_role("button", name="Show everything")).to_have_text("800%")
+    return pixels(server, image["id"])
+
+
+def middle(page: Page) -> tuple[float, float]:
+    """Give the screen's point over the middle of the box, which stands above the results."""
+    box = page.get_by_role("application").bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + (box["height"] - 96) / 2
+
+
+def drag(page: Page, across: float) -> None:
+    x, y = middle(page)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + across, y, steps=8)
+    page.mouse.up()
+
+
+def draw_one(page: Page) -> None:
+    """Ask for one picture and take it over."""
+    page.get_by_role("spinbutton", name="Pictures").fill("1")
+    page.get_by_role("textbox", name="Prompt", exact=True).fill(
+        "a 3d red fox on a green background"
+    )
+    page.get_by_role("textbox", name="Prompt", exact=True).press("Control+Enter")
+    accept = page.get_by_role("button", name="Accept")
+    expect(accept).to_be_enabled(timeout=60_000)
+    accept.click()
+    expect(accept).to_have_count(0)
+
+
+def to_gallery(page: Page, server: RunningServer) -> "np.ndarray[Any, Any]":
+    with page.expect_response(lambda answer: answer.url.endswith("/uploads")) as answer:
+        page.get_by_role("button", name="Send to the gallery").click()
+    return pixels(server, answer.value.json()["id"])
+
+
+def test_a_mask_by_brush_is_drawn_anew_and_the_rest_stays_as_it_was(
+    page: Page, server: RunningServer
+) -> None:
+    before = open_fox(page, server)
+    drag(page, 40)
+    expect(page.get_by_text("Draws the masked part anew")).to_be_visible()
+    draw_one(page)
+    expect(layers(page)).to_have_count(3)
+    after = to_gallery(page, server)
+    assert after.shape == before.shape
+    for corner in (np.s_[:10, :10], np.s_[:10, -10:], np.s_[-10:, :10], np.s_[-10:, -10:]):
+        assert (after[corner] == before[corner]).all()
+    assert (after[28:36, 28:36] != before[28:36, 28:36]).any()
+
+    page.keyboard.press("Control+z")
+    expect(layers(page)).to_have_count(2)
+    assert (to_gallery(page, server) == before).all()
+    page.get_by_role("button", name="Redo").click()
+    expect(layers(page)).to_have_count(3)
+    assert (to_gallery(page, server) == after).all()
+
+
+def test_a_box_that_is_moved_over_the_edge_paints_the_picture_on(
+    page: Page, server: RunningServer
+) -> None:
+    before = open_fox(page, server)
+    page.keyboard.press("c")
+    drag(page, 32 * SCALE)
+    expect(page.get_by_text("Fills what is empty in the box")).to_be_visible()
+    draw_one(page)
+    after = to_gallery(page, server)
+    assert after.shape == (64, 96, 4)
+    assert (after[:, :40] == before[:, :40]).all()
+    assert (after[..., 3] == 255).all()
+
+
+def test_four_results_are_looked_through_and_put_away(page: Page, server: RunningServer) -> None:
+    open_fox(page, server)
+    drag(page, 40)
+    page.get_by_role("textbox", name="Prompt", exact=True).fill(FOX)
+    page.get_by_role("spinbutton", name="Pictures").fill("4")
+    page.get_by_role("button", name="Generate 4").click()
+    results = page.get_by_role("region", name="Results")
+    expect(results.get_by_role("button", name=re.compile("^Result"))).to_have_count(4)
+    expect(page.get_by_role("button", name="Accept")).to_be_enabled(timeout=60_000)
+    page.get_by_role("application").focus()
+    page.keyboard.press("ArrowRight")
+    expect(results.get_by_text("2 of 4")).to_be_visible()
+    expect(results.get_by_role("button", name="Result 2")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Escape")
+    expect(results).to_have_count(0)
+    expect(layers(page)).to_have_count(2)
+
+
+def test_what_was_painted_survives_a_reload_and_is_opened_by_its_name(
+    page: Page, server: RunningServer
+) -> None:
+    open_fox(page, server)
+    drag(page, 40)
+    kept = page.locator(".canvas-kept")
+    expect(kept).to_have_attribute("data-kept", "saved")
+    painted = to_gallery(page, server)
+
+    page.keyboard.press("Control+s")
+    page.get_by_role("textbox", name="Name", exact=True).fill("<b>fox</b>")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text('Saved as "<b>fox</b>"')).to_be_visible()
+    expect(kept).to_have_attribute("data-kept", "saved")
+
+    page.reload()
+    expect(layers(page)).to_have_count(2)
+    expect(page.get_by_text("Draws the masked part anew")).to_be_visible()
+    assert (to_gallery(page, server) == painted).all()
+
+    page.get_by_role("button", name="Save and open").click()
+    page.get_by_role("button", name="Begin anew").click()
+    page.get_by_role("button", name="Really begin anew").click()
+    expect(layers(page)).to_have_count(0)
+    page.get_by_role("button", name="Save and open").click()
+    page.get_by_role("button", name="<b>fox</b>", exact=True).click()
+    expect(layers(page)).to_have_count(2)
+    assert (to_gallery(page, server) == painted).all()
+
+
+def test_a_file_that_is_no_canvas_is_told_and_changes_nothing(
+    page: Page, server: RunningServer, tmp_path: Path
+) -> None:
+    open_fox(page, server)
+    hostile = tmp_path / "evil.json"
+    hostile.write_text(json.dumps({"format": "heliograph.canvas", "version": 1, "picture": {}}))
+    page.get_by_role("button", name="Save and open").click()
+    page.locator('input[accept*="json"]').set_input_files(hostile)
+    expect(page.get_by_text("This is no canvas file, or it is damaged.")).to_be_visible()
+    expect(layers(page)).to_have_count(2)
+
+
+MOVES = """async ([x, y]) => {
+    const stage = document.querySelector(".canvas-stage");
+    const times = [];
+    for (let step = 0; step < 240; step += 1) {
+        const at = { clientX: x + 200 * Math.sin(step / 9), clientY: y + 150 * Math.cos(step / 7) };
+        const event = new PointerEvent("pointermove", { pointerId: 1, bubbles: true, ...at });
+        const begun = performance.now();
+        stage.dispatchEvent(event);
+        times.push(performance.now() - begun);
+        if (step % 3 === 2) await new Promise((done) => requestAnimationFrame(done));
+    }
+    return times.sort((one, two) => one - two);
+}"""
+
+
+def test_a_stroke_over_a_picture_of_4096_pixels_stays_under_the_hand(
+    page: Page, server: RunningServer
+) -> None:
+    ramp = np.linspace(0, 255, 4096, dtype=np.uint8)
+    large = np.stack([np.tile(ramp, (4096, 1)), np.tile(ramp[:, None], (1, 4096))] * 2, -1)
+    body = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(large[..., :3])).save(body, "PNG", compress_level=1)
+    image = server.client.post(
+        "/api/v1/uploads", content=body.getvalue(), headers={"content-type": "image/png"}
+    ).json()
+    page.goto(f"{server.url}/#/canvas/{image['id']}")
+    expect(layers(page)).to_have_count(2, timeout=60_000)
+    x, y = middle(page)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    times = page.evaluate(MOVES, [x, y])
+    page.mouse.up()
+    assert times[120] <= 8  # milliseconds: the half
+    assert times[228] <= 32  # 19 of 20, on a machine that does other things as well

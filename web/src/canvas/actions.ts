@@ -1,0 +1,291 @@
+import type { Image, Job, Page } from "../api/wire.gen";
+import { choice, chosenModel } from "../state/choices";
+import { storage } from "../state/saved";
+import { problemsOf, type Tools } from "../state/tools";
+import { trimmed, unmasked } from "./areas";
+import { extent, type Masking } from "./compose";
+import { added, changed, layerOf, moved, removed, type LayerKind } from "./document";
+import { createEasel, firstScene, MOST_SNAPSHOTS, newId } from "./easel";
+import { fitted, union, zoomed, type Rect } from "./geometry";
+import { DamagedError, MOST_BYTES, nameOf, readFile } from "./packing";
+import { boxFor, download, loadPicture, masked, NothingError, readPicture, TooLargeError, UnreadableError } from "./pictures";
+import { fromFile, packAll, toFile, unpackAll } from "./project";
+import { boundsOf, flatten, isPicture, toPng } from "./render";
+import { createSender } from "./sending";
+import { keepMasking, readMasking } from "./settings";
+import type { Staging } from "./slice";
+import { dropProject, findProject, keepProject, listProjects, MOST_PROJECTS } from "./shelf";
+import { withDocument } from "./tiles";
+import { keepWorking, openWorking } from "./working";
+
+const STRIP = 96; // pixels of the stage that are left to the results
+
+export type CanvasActions = ReturnType<typeof canvasActions>;
+
+/** What people do on the canvas page besides drawing. */
+export function canvasActions(tools: Tools) {
+  const { http, t, toast, fail, get, send } = tools;
+  const easel = createEasel(readMasking(storage()));
+  const ask = createSender(tools);
+  const working = keepWorking(easel, {
+    staging: () => get().canvas.staging,
+    failed: () => toast(t("ui.canvas.not_kept"), null, "error"),
+  });
+  let beginning: Promise<void> | null = null;
+  let taking: string | null = null;
+
+  function say(error: unknown): void {
+    if (error instanceof TooLargeError) toast(t("ui.canvas.too_large"), null, "error");
+    else if (error instanceof NothingError) toast(t("ui.canvas.nothing"), null, "error");
+    else if (error instanceof UnreadableError) toast(t("ui.canvas.unreadable"), null, "error");
+    else if (error instanceof DamagedError) toast(t("ui.canvas.damaged"), null, "error");
+    else if (error instanceof Error && error.message === "indexedDB") toast(t("ui.canvas.no_shelf"), null, "error");
+    else {
+      const [words] = Object.values(problemsOf(error) ?? {});
+      if (words) toast(words, null, "error");
+      else fail(error);
+    }
+  }
+
+  function run(work: () => Promise<unknown>): void {
+    void work().catch(say);
+  }
+
+  function stage(staging: Staging | null): void {
+    send({ type: "slice.canvas.staged", staging });
+    working.soon();
+  }
+
+  function natural(): { width: number; height: number } {
+    const state = get();
+    return choice({ ...state.draft, width: null, height: null }, chosenModel(state));
+  }
+
+  /** Wait again for what was asked for before a reload. */
+  async function waitAgain(staging: Staging): Promise<void> {
+    send({ type: "slice.canvas.staged", staging });
+    for (const batch of staging.batches) {
+      const { items } = await http<Page<Job>>("/jobs", { query: { batch, limit: 64 } });
+      send({ type: "local.jobs", jobs: items });
+    }
+  }
+
+  /** Open what was left here, once. */
+  function start(): Promise<void> {
+    beginning ??= (async () => {
+      try {
+        const staging = await openWorking(easel);
+        if (staging) await waitAgain(staging);
+      } catch (error) {
+        say(error);
+      }
+      if (!easel.get().opened) easel.set({ opened: true });
+    })();
+    return beginning;
+  }
+
+  /** Lay a picture into the box. On an empty canvas the box fits it, and a mask waits for the brush. */
+  function place(picture: CanvasImageSource, width: number, height: number, name: string): void {
+    const empty = easel.scene().document.layers.length === 0;
+    const box = empty ? boxFor(width, height, natural()) : easel.scene().document.box;
+    const at = empty ? { x: 0, y: 0 } : { x: box.x, y: box.y };
+    const layer = { ...easel.create("image", name), ...at };
+    const mask = easel.create("mask");
+    const fits = easel.place(layer, { ...at, width, height }, picture, {
+      before: (document) => ({ ...document, box }),
+      after: (scene) => empty ? withDocument(scene, added(scene.document, mask)) : scene,
+    });
+    if (!fits) toast(t("ui.canvas.full"), null, "error");
+    else if (empty) {
+      const { brush } = easel.get();
+      easel.set({ brush: { ...brush, size: Math.max(4, Math.round(Math.min(box.width, box.height) / 8)) } });
+      fit();
+    }
+  }
+
+  function fit(): void {
+    const { size } = easel.get();
+    const scene = easel.scene();
+    const { document } = scene;
+    const reach = union(boundsOf(scene, extent(document.layers.filter(isPicture), scene.surfaces)), document.box);
+    const pictures = reach.width > 4 * document.box.width ? document.box : reach;
+    easel.set({ view: fitted(pictures, size.width, size.height - STRIP) });
+  }
+
+  async function openImage(id: string): Promise<void> {
+    await start();
+    const image = await http<Image>(`/images/${id}`);
+    const picture = await loadPicture(image.url);
+    place(picture, image.width, image.height, nameOf(image.prompt?.slice(0, 60) ?? ""));
+  }
+
+  async function takeFile(file: File): Promise<void> {
+    if (file.name.endsWith(".json") || file.type === "application/json") return openFile(file);
+    const bitmap = await readPicture(file, get().capabilities?.limits.image_bytes ?? 32 * 2 ** 20);
+    place(bitmap, bitmap.width, bitmap.height, nameOf(file.name));
+    bitmap.close();
+  }
+
+  async function generate(): Promise<void> {
+    const { canvas, draft } = get();
+    if (canvas.busy || easel.drawing() || draft.prompt.trim() === "") return;
+    send({ type: "slice.canvas.busy", value: true });
+    try {
+      const staging = await ask(easel.scene(), easel.get().masking);
+      const before = get().canvas.staging;
+      const more = before !== null && before.mask === staging.mask && same(before.box, staging.box);
+      stage(more ? {
+        ...staging, batches: [...before.batches, ...staging.batches],
+        jobs: [...before.jobs, ...staging.jobs], shown: before.jobs.length,
+      } : staging);
+    } finally {
+      send({ type: "slice.canvas.busy", value: false });
+    }
+  }
+
+  /** Make the shown result a layer: where the mask was, if there was one, whose paint has done its work. */
+  async function accept(): Promise<void> {
+    const { canvas: { staging }, tiles } = get();
+    const job = staging?.jobs[staging.shown];
+    const id = job === undefined ? undefined : tiles[job]?.images[0];
+    if (!staging || id === undefined || taking === id) return;
+    taking = id; // a second press takes it once
+    const { box, margin } = staging;
+    const result = await loadPicture(`/api/v1/images/${id}/file`);
+    const mask = staging.mask ? await loadPicture(`/api/v1/images/${staging.mask}/file`) : null;
+    const picture = mask ? masked(result, mask, box, margin) : result;
+    const { active } = easel.scene().document;
+    const layer = easel.create("image", nameOf(get().draft.prompt.slice(0, 60)));
+    const fits = easel.place(layer, box, picture, {
+      before: (document) => ({ ...document, active: null }),
+      after: (scene) => {
+        const held = layerOf(scene.document, active);
+        const next = held && !isPicture(held) ? withDocument(scene, { ...scene.document, active }) : scene;
+        return mask ? unmasked(next, box) : next;
+      },
+    });
+    if (fits) await discard();
+    else toast(t("ui.canvas.full"), null, "error");
+  }
+
+  async function discard(): Promise<void> {
+    const { staging } = get().canvas;
+    const { tiles } = get();
+    stage(null);
+    const open = staging?.jobs.some((job) => ["queued", "running"].includes(tiles[job]?.status ?? ""));
+    if (!open) return;
+    await Promise.all((staging?.batches ?? []).map((batch) => http(`/batches/${batch}/cancel`, { method: "POST" })));
+  }
+
+  function show(by: number): void {
+    const { staging } = get().canvas;
+    if (!staging) return;
+    const count = staging.jobs.length;
+    send({ type: "slice.canvas.shown", index: (staging.shown + by + count) % count });
+  }
+
+  /** Flatten all that is shown, or nothing where there is none. */
+  function whole(): OffscreenCanvas {
+    const scene = easel.scene();
+    const pictures = scene.document.layers.filter((layer) => isPicture(layer) && !layer.hidden);
+    const reach = extent(pictures, scene.surfaces);
+    const area = reach && trimmed(scene, reach);
+    if (!area) throw new NothingError();
+    return flatten(scene, area, isPicture);
+  }
+
+  async function exportPng(): Promise<void> {
+    download(await toPng(whole()), `${easel.get().project?.name || "canvas"}.png`);
+  }
+
+  async function toGallery(): Promise<void> {
+    await http<Image>("/uploads", { method: "POST", body: await toPng(whole()) });
+    toast(t("ui.canvas.in_gallery"));
+  }
+
+  async function save(name: string): Promise<void> {
+    const { project, history, snapshots } = easel.get();
+    const list = await listProjects();
+    const id = project?.name === name ? project.id : newId();
+    if (list.length >= MOST_PROJECTS && !list.some((one) => one.id === id)) {
+      toast(t("ui.canvas.shelf_full", { count: MOST_PROJECTS }), null, "error");
+      return;
+    }
+    const { blobs, ...kept } = packAll(history.now, snapshots);
+    await keepProject({ id, name, changed: Date.now(), extra: null, ...kept }, blobs);
+    easel.set({ project: { id, name } });
+    toast(t("ui.canvas.saved", { name }));
+  }
+
+  async function open(id: string): Promise<void> {
+    const found = await findProject(id);
+    if (!found) throw new DamagedError("project");
+    const { scene, snapshots } = await unpackAll(found, found.tile, true);
+    stage(null);
+    easel.open(scene, { id, name: found.name }, snapshots);
+    fit();
+  }
+
+  async function openFile(file: File): Promise<void> {
+    if (file.size > MOST_BYTES) throw new TooLargeError("bytes");
+    const read = readFile(await file.text(), MOST_SNAPSHOTS);
+    const { scene, snapshots } = await fromFile(read);
+    stage(null);
+    easel.open(scene, null, snapshots);
+    fit();
+  }
+
+  return {
+    easel, start, show, run,
+    generate: () => run(generate),
+    accept: () => run(() => accept().finally(() => (taking = null))),
+    discard: () => run(discard),
+    openImage: (id: string) => run(() => openImage(id)),
+    takeFile: (file: File) => run(() => takeFile(file)),
+    exportPng: () => run(exportPng),
+    toGallery: () => run(toGallery),
+    save: (name: string) => run(() => save(name)),
+    open: (id: string) => run(() => open(id)),
+    list: listProjects,
+    remove: dropProject,
+    saveFile: () => run(async () => {
+      const { project, history, snapshots } = easel.get();
+      const name = project?.name || "canvas";
+      download(await toFile(name, history.now, snapshots), `${name}.heliograph.json`);
+    }),
+    begin: () => {
+      stage(null);
+      const { width, height } = natural();
+      const scene = firstScene();
+      easel.open({ ...scene, document: { ...scene.document, box: { x: 0, y: 0, width, height } } }, null);
+      fit();
+    },
+    snapshot: (name: string) => {
+      const held = { id: newId(), name: nameOf(name), scene: easel.scene() };
+      easel.set({ snapshots: [...easel.get().snapshots, held].slice(-MOST_SNAPSHOTS) });
+    },
+    forget: (id: string) => easel.set({ snapshots: easel.get().snapshots.filter((one) => one.id !== id) }),
+    addLayer: (kind: LayerKind) => easel.edit((document) => added(document, easel.create(kind))),
+    removeLayer: (id: string) => easel.edit((document) => removed(document, id)),
+    moveLayer: (id: string, to: number) => easel.edit((document) => moved(document, id, to)),
+    choose: (id: string) => easel.adjust((document) => ({ ...document, active: id })),
+    resize: (change: Partial<Rect>) =>
+      easel.edit((document) => ({ ...document, box: { ...document.box, ...change } }), "box"),
+    fit,
+    zoom: (factor: number) => {
+      const { size, view } = easel.get();
+      easel.set({ view: zoomed(view, factor, { x: size.width / 2, y: size.height / 2 }) });
+    },
+    patch: (id: string, change: Parameters<typeof changed>[2], mark: string | null = null) =>
+      easel.edit((document) => changed(document, id, change), mark),
+    mask: (change: Partial<Masking>) => {
+      const masking = { ...easel.get().masking, ...change };
+      easel.set({ masking });
+      keepMasking(storage(), masking);
+    },
+  };
+}
+
+function same(one: Rect, two: Rect): boolean {
+  return one.x === two.x && one.y === two.y && one.width === two.width && one.height === two.height;
+}

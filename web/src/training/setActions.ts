@@ -1,0 +1,180 @@
+import type { Dataset, DatasetImage, Ingested, Page, Quarantined } from "../api/wire.gen";
+import type { Tools } from "../state/tools";
+import { keepDraft } from "./draft";
+import { POSES, drawn } from "./example";
+import { paired, type Wanted } from "./pairing";
+import type { Upload } from "./slice";
+import { sendFile } from "./upload";
+
+const TOGETHER = 3; // files on their way at once
+const TEXT = 64 << 10; // bytes of a caption that are read
+const PAGE = 50;
+
+let files = 0;
+
+/** What people do with datasets. */
+export function setActions(tools: Tools) {
+  const { http, send, get, run, toast, t } = tools;
+  const slots = { free: TOGETHER, waiting: [] as (() => void)[] };
+
+  async function load(more = false): Promise<void> {
+    const { setsState, setsNext } = get().training;
+    if (setsState === "loading" || (more && setsNext === null)) return;
+    send({ type: "slice.training.sets", state: "loading" });
+    try {
+      const page = await http<Page<Dataset>>("/datasets", { query: { limit: PAGE, cursor: more ? setsNext : null } });
+      send({ type: "slice.training.sets", state: "ready", items: page.items, next: page.next, more });
+    } catch (error) {
+      send({ type: "slice.training.sets", state: "failed" });
+      throw error;
+    }
+  }
+
+  async function open(id: string): Promise<void> {
+    if (get().training.whole[id]?.state === "loading") return;
+    send({ type: "slice.training.set", id, state: "loading" });
+    try {
+      const dataset = await http<Dataset>(`/datasets/${id}`);
+      const stale = get().training.whole[id]?.state === "stale"; // a fact came meanwhile
+      send({ type: "slice.training.set", id, state: stale ? "stale" : "ready", dataset });
+    } catch (error) {
+      send({ type: "slice.training.set", id, state: "failed" });
+      throw error;
+    }
+  }
+
+  async function morePictures(id: string): Promise<void> {
+    const cursor = get().training.whole[id]?.dataset?.next;
+    if (!cursor) return;
+    const page = await http<Page<DatasetImage>>(`/datasets/${id}/images`, { query: { cursor, limit: 200 } });
+    send({ type: "slice.training.pictures", id, items: page.items, next: page.next });
+  }
+
+  async function create(name: string): Promise<string> {
+    const made = await http<Dataset>("/datasets", { method: "POST", json: { name } });
+    choose(made.id);
+    await load();
+    return made.id;
+  }
+
+  function choose(dataset: string | null): void {
+    send({ type: "slice.training.draft", change: { dataset } });
+    keepDraft(get().training.draft);
+  }
+
+  async function rename(id: string, name: string): Promise<void> {
+    const dataset = await http<Dataset>(`/datasets/${id}`, { method: "PATCH", json: { name } });
+    send({ type: "slice.training.set", id, state: "stale", dataset });
+    await load();
+  }
+
+  async function remove(id: string): Promise<void> {
+    await http(`/datasets/${id}`, { method: "DELETE" });
+    if (get().training.draft.dataset === id) choose(null);
+    send({ type: "slice.training.set_gone", id });
+  }
+
+  function add(dataset: string, dropped: readonly File[]): void {
+    const limit = get().capabilities?.limits.image_bytes ?? 32 << 20;
+    const wanted = paired(dropped);
+    const rows = wanted.map(({ name, file }): Upload => {
+      const tooBig = file.size > limit;
+      return {
+        id: (files += 1), dataset, file: name, sent: 0, state: tooBig ? "failed" : "waiting",
+        words: tooBig ? t("ui.dataset.too_big", { size: megabytes(file.size), limit: megabytes(limit) }) : "",
+      };
+    });
+    send({ type: "slice.training.uploads", uploads: rows });
+    rows.forEach((row, place) => {
+      const one = wanted[place];
+      if (row.state === "waiting" && one) void sendOne(row, one);
+    });
+  }
+
+  async function sendOne(row: Upload, wanted: Wanted<File>): Promise<void> {
+    await slot();
+    try {
+      send({ type: "slice.training.upload", id: row.id, change: { state: "sending" } });
+      const caption = wanted.caption ? (await wanted.caption.slice(0, TEXT).text()).trim() : null;
+      const made = await sendFile<DatasetImage | Quarantined>(
+        `/datasets/${row.dataset}/images`, wanted.file, { name: row.file, caption },
+        (sent) => send({ type: "slice.training.upload", id: row.id, change: { sent } }),
+      );
+      const change: Partial<Upload> = made.kind === "kept"
+        ? { state: "kept", sent: 1 }
+        : { state: "aside", sent: 1, words: t(`errors.${made.code}`, made.params) };
+      send({ type: "slice.training.upload", id: row.id, change });
+    } catch (error) {
+      const words = error instanceof Error && error.message ? error.message : t("ui.unreachable");
+      send({ type: "slice.training.upload", id: row.id, change: { state: "failed", words } });
+    } finally {
+      slots.free += 1;
+      slots.waiting.shift()?.();
+    }
+  }
+
+  async function slot(): Promise<void> {
+    while (slots.free === 0) await new Promise<void>((resolve) => slots.waiting.push(resolve));
+    slots.free -= 1;
+  }
+
+  async function take(dataset: string, images: string[], prompts: boolean): Promise<void> {
+    const found = await http<Ingested>(`/datasets/${dataset}/images/from`, { method: "POST", json: { images, prompts } });
+    toast(t("ui.dataset.taken", { count: found.kept.length }));
+    await open(dataset);
+  }
+
+  async function change(dataset: string, image: string, json: { caption?: string; held_out?: boolean }): Promise<void> {
+    const changed = await http<DatasetImage>(`/datasets/${dataset}/images/${image}`, { method: "PATCH", json });
+    send({ type: "slice.training.picture", id: dataset, image: changed });
+  }
+
+  /** Take a picture off; its file is held until the undo is over, for the server keeps no trash of it. */
+  async function removePicture(dataset: string, image: DatasetImage): Promise<void> {
+    const answer = await fetch(image.url, { credentials: "same-origin", signal: AbortSignal.timeout(30_000) });
+    const held = answer.ok ? await answer.blob() : null;
+    await http(`/datasets/${dataset}/images/${image.id}`, { method: "DELETE" });
+    await open(dataset);
+    const back = held && (() => run(async () => {
+      const made = await sendFile<DatasetImage | Quarantined>(
+        `/datasets/${dataset}/images`, held, { name: image.file, caption: image.caption }, () => undefined,
+      );
+      if (image.held_out && made.kind === "kept") await change(dataset, made.id, { held_out: true });
+      await open(dataset);
+    }));
+    toast(t("ui.dataset.removed", { name: image.file }), back);
+  }
+
+  async function removeRefused(dataset: string, id: string): Promise<void> {
+    await http(`/datasets/${dataset}/images/${id}`, { method: "DELETE" });
+    await open(dataset);
+  }
+
+  /** Make the five-picture set that shows how it goes. */
+  async function example(): Promise<string> {
+    const id = await create(t("ui.dataset.example_name"));
+    send({ type: "slice.training.draft", change: { token: "zxv", class_word: "creature", method: "lora", base_model: null } });
+    keepDraft(get().training.draft);
+    add(id, await Promise.all(POSES.map((pose, place) => drawn(pose, place))));
+    return id;
+  }
+
+  return {
+    load: (more = false) => run(() => load(more)),
+    open: (id: string) => run(() => open(id)),
+    morePictures: (id: string) => run(() => morePictures(id)),
+    rename: (id: string, name: string) => run(() => rename(id, name)),
+    remove: (id: string) => run(() => remove(id)),
+    take: (dataset: string, images: string[], prompts: boolean) => run(() => take(dataset, images, prompts)),
+    caption: (dataset: string, image: string, caption: string) => run(() => change(dataset, image, { caption })),
+    holdOut: (dataset: string, image: string, held_out: boolean) => run(() => change(dataset, image, { held_out })),
+    removePicture: (dataset: string, image: DatasetImage) => run(() => removePicture(dataset, image)),
+    removeRefused: (dataset: string, id: string) => run(() => removeRefused(dataset, id)),
+    create, example, choose, add, run,
+    read: (dataset: string) => send({ type: "slice.training.uploads_read", dataset }),
+  };
+}
+
+function megabytes(bytes: number): number {
+  return Math.round(bytes / 1e6);
+}

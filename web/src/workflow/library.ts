@@ -1,0 +1,92 @@
+import type { NewWorkflow, Page, SaveWorkflow, Workflow, WorkflowHead } from "../api/wire.gen";
+import type { Tools } from "../state/tools";
+import { EMPTY_DOC, fromWorkflow, toSave, type Doc } from "./doc";
+import { asDoc } from "./draft";
+import { asGraph, exported, fileName, graphIn, MOST, parsed } from "./files";
+import type { WorkflowLocal } from "./slice";
+
+const PAGE = 200;
+const PICTURE = 32 << 20; // bytes of a picture that the server looks into
+const PAGES = 5; // the server keeps no more than a thousand of one owner
+
+/** What is done to saved workflows, and to files of them. */
+export function libraryActions(tools: Tools) {
+  const { http, run, toast, t, store } = tools;
+  const send = (message: WorkflowLocal) => store.send(message);
+
+  async function load(): Promise<void> {
+    if (store.get().workflow.libraryState === "loading") return;
+    send({ type: "slice.workflow.library", state: "loading" });
+    const heads: WorkflowHead[] = [];
+    try {
+      let cursor: string | null = null;
+      for (let page = 0; page < PAGES; page += 1) {
+        const query = { limit: PAGE, cursor };
+        const found: Page<WorkflowHead> = await http<Page<WorkflowHead>>("/workflows", { query });
+        heads.push(...found.items);
+        cursor = found.next;
+        if (cursor === null) break;
+      }
+      send({ type: "slice.workflow.library", state: "ready", heads });
+    } catch (error) {
+      send({ type: "slice.workflow.library", state: "failed" });
+      throw error;
+    }
+  }
+
+  async function change(id: string, edit: (doc: Doc) => Doc): Promise<void> {
+    const saved = await http<Workflow>(`/workflows/${id}`);
+    const json: Omit<SaveWorkflow, "workflow"> = { ...toSave(edit(fromWorkflow(saved))), version: saved.version };
+    await http(`/workflows/${id}`, { method: "PUT", json });
+  }
+
+  async function again(fields: NewWorkflow): Promise<void> {
+    await http("/workflows/import", { method: "POST", json: { workflow: fields } });
+  }
+
+  async function remove(head: WorkflowHead): Promise<void> {
+    const saved = await http<Workflow>(`/workflows/${head.id}`);
+    await http(`/workflows/${head.id}`, { method: "DELETE" });
+    toast(t("ui.workflow.deleted", { name: head.name }), () => run(() => again(toSave(fromWorkflow(saved)))));
+  }
+
+  /** Read a file: a workflow, a graph, or a picture that has one inside; null where there is none. */
+  async function read(file: File): Promise<Doc | null | undefined> {
+    if (file.size > (file.type.startsWith("image/") ? PICTURE : MOST)) {
+      toast(t("errors.too_large", { limit: file.type.startsWith("image/") ? PICTURE : MOST }), null, "error");
+      return undefined;
+    }
+    if (file.type.startsWith("image/")) {
+      const told = await http<unknown>("/images/inspect", { method: "POST", body: file });
+      const graph = graphIn(told);
+      return graph ? { ...EMPTY_DOC, nodes: graph.nodes } : null;
+    }
+    const found = parsed(await file.text());
+    const ours = asDoc(found);
+    if (ours) return ours;
+    const graph = asGraph(found);
+    const name = file.name.replace(/\.json$/i, "");
+    if (graph) return { ...EMPTY_DOC, name, nodes: graph.nodes };
+    if (!found) return null;
+    const json = { workflow: found, name: name || null }; // another program's: the server reads it, or says why not
+    return fromWorkflow(await http<Workflow>("/workflows/import", { method: "POST", json }));
+  }
+
+  return {
+    read,
+    load: () => run(load),
+    rename: (id: string, name: string) => run(() => change(id, (doc) => ({ ...doc, name }))),
+    retag: (id: string, tags: string[]) => run(() => change(id, (doc) => ({ ...doc, tags }))),
+    remove: (head: WorkflowHead) => run(() => remove(head)),
+    duplicate: (id: string) =>
+      run(async () => again(toSave(fromWorkflow(await http<Workflow>(`/workflows/${id}`))))),
+    download: (doc: Doc) => {
+      const url = URL.createObjectURL(new Blob([exported(doc)], { type: "application/json" }));
+      const link = document.createElement("a");
+      link.href = url;
+      link.download = fileName(doc.name);
+      link.click();
+      window.setTimeout(() => URL.revokeObjectURL(url), 1000);
+    },
+  };
+}
