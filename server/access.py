@@ -3,6 +3,8 @@
 Tokens are found by their public id, then compared in constant time. Every refusal is the same.
 """
 
+import base64
+import binascii
 import contextlib
 import hashlib
 import hmac
@@ -19,6 +21,7 @@ from starlette.types import Scope
 
 from core.errors import Malformed, NotFound, NotStored, Unauthenticated
 from core.store import tokens
+from server import dialects
 from server.principal import LOCAL, SCOPES, Principal, local
 from server.state import TICKETS, State
 
@@ -39,7 +42,12 @@ async def authenticate(state: State, scope: Scope, header: Header) -> Principal 
 
     :raises Unauthenticated: for a token that is malformed, unknown or revoked.
     """
-    principal = await _shown(state, scope, header)
+    try:
+        principal = await _shown(state, scope, header)
+    except Unauthenticated:
+        if not _signed(scope):
+            raise
+        principal = None  # the link itself lets in; clients send a key of theirs with it
     if principal is None and not state.needs_token:
         principal = local(_browser(header))
     behalf = header("x-on-behalf-of")
@@ -56,10 +64,7 @@ async def authenticate(state: State, scope: Scope, header: Header) -> Principal 
 async def _shown(state: State, scope: Scope, header: Header) -> Principal | None:
     authorization = header("authorization")
     if authorization is not None:
-        scheme, _, value = authorization.partition(" ")
-        if scheme.lower() != "bearer":
-            raise Unauthenticated
-        return await principal_of(state, value.strip())
+        return await _by_header(state, authorization, scope["path"])
     if scope["type"] == "websocket":
         ticket = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("ticket")
         if ticket is not None:
@@ -67,6 +72,34 @@ async def _shown(state: State, scope: Scope, header: Header) -> Principal | None
     session = cookie(header("cookie"), SESSION_COOKIE)
     token_id = session and state.signer.check("session", session)
     return await _by_id(state, token_id) if token_id else None
+
+
+async def _by_header(state: State, authorization: str, path: str) -> Principal | None:
+    """Name the caller by its header: a bearer's token, or the password of a user of any name.
+
+    Clients of other servers always send a key; where none is needed, theirs is not looked at.
+    """
+    scheme, _, value = authorization.partition(" ")
+    foreign = dialects.of(path) is not None
+    if scheme.lower() == "basic" and foreign:
+        value = _password(value)
+    elif scheme.lower() != "bearer":
+        raise Unauthenticated
+    if foreign and not state.needs_token:
+        return None
+    return await principal_of(state, value.strip())
+
+
+def _password(value: str) -> str:
+    try:
+        return base64.b64decode(value, validate=True).decode().partition(":")[2]
+    except (binascii.Error, ValueError) as error:
+        raise Unauthenticated from error
+
+
+def _signed(scope: Scope) -> bool:
+    """Say whether a request is for a signed link."""
+    return scope["path"].endswith("/file") and b"signed=" in scope.get("query_string", b"")
 
 
 async def principal_of(state: State, text: str) -> Principal:

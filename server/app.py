@@ -10,7 +10,9 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, ExceptionHandler
 
 from core.errors import HeliographError, NotFound, RequestError
-from server import assets, documents, problems, websocket
+from server import assets, documents, refusal, websocket
+from server.compat.a1111 import routes as a1111
+from server.compat.openai import routes as openai
 from server.gate import Gate
 from server.route import Route
 from server.routes import (
@@ -40,6 +42,8 @@ def routes() -> list[BaseRoute]:
         *datasets.routes(),
         *trainings.routes(),
         *reports.routes(),
+        *openai.routes(),
+        *a1111.routes(),
         websocket.route(),
         *assets.routes(),
     ]
@@ -70,20 +74,14 @@ def _allowed(request: StarletteRequest) -> list[str]:
 
 
 async def refuse(request: StarletteRequest, error: Exception) -> Response:
-    """Answer with the problem document of an error."""
-    state: State = request.scope["studio"]
-    headers = {"cache-control": "no-store"}
+    """Answer with an error, as the caller's dialect writes it."""
+    allowed = {}
     if isinstance(error, HTTPException):
         if error.status_code == 405:
-            headers["allow"] = ", ".join(_allowed(request))
+            allowed["allow"] = ", ".join(_allowed(request))
         code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "malformed")
         error = NotFound() if code == "not_found" else RequestError(code)
-    language = state.words.choose(request.headers.get("accept-language"))
-    shown = problems.document(error, state.words, language, request.scope["request_id"])
-    if (seconds := problems.retry_after(error)) is not None:
-        headers["retry-after"] = str(seconds)
-    if shown.status == 401:
-        headers["www-authenticate"] = "Bearer"
-    if shown.status == 413:
-        headers["connection"] = "close"
-    return Response(problems.encode(shown), shown.status, headers, problems.MEDIA_TYPE)
+    language = request.headers.get("accept-language")
+    answer = refusal.answer(request.scope["studio"], request.scope, error, language)
+    answer.headers.update(allowed)
+    return answer

@@ -10,13 +10,12 @@ import re
 import time
 from urllib.parse import parse_qs, urlsplit
 
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import Forbidden, HeliographError, Malformed, NotFound, Unauthenticated
 from core.ids import new_id
 from core.log import request_id as logged_request_id
-from server import problems
+from server import refusal
 from server.access import authenticate
 from server.pace import Pace
 from server.state import State
@@ -132,15 +131,8 @@ class Gate:
         send: Send,
         headers: "_Headers",
     ) -> None:
-        words = self._state.words
-        language = words.choose(headers.one("accept-language"))
-        shown = problems.document(error, words, language, scope["request_id"])
-        held = {"cache-control": "no-store", "connection": "close"}
-        if isinstance(error, Unauthenticated):
-            held["www-authenticate"] = "Bearer"
-        if (seconds := problems.retry_after(error)) is not None:
-            held["retry-after"] = str(seconds)
-        response = Response(problems.encode(shown), shown.status, held, problems.MEDIA_TYPE)
+        language = headers.one("accept-language")
+        response = refusal.answer(self._state, scope, error, language, close=True)
         await response(scope, receive, send)
 
 

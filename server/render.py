@@ -13,6 +13,8 @@ from msgspec.structs import replace
 from core.errors import Problem
 from core.records.provenance import Provenance
 
+Format = Literal["png", "jpeg", "webp"]
+
 
 class Inspected(Struct, frozen=True, kw_only=True):
     """What a picture's metadata says."""
@@ -30,14 +32,18 @@ class Inspected(Struct, frozen=True, kw_only=True):
     keywords: Annotated[list[str], Meta(description="Of every text in the file.")] = []
 
 
-def convert(data: bytes, format_: Literal["png", "jpeg", "webp"], keep: bool) -> bytes:
-    """Encode a stored PNG in a format, with or without its metadata."""
+def convert(data: bytes, format_: Format, keep: bool, quality: int | None = None) -> bytes:
+    """Encode a stored PNG in a format, with or without its metadata.
+
+    :param quality: 1 … 100, of a lossy format; None is ours.
+    """
     from core.media import metadata
+    from core.media.convert import QUALITY
     from core.media.convert import convert as encode
 
     if format_ == "png":
         return data if keep else metadata.strip(data)
-    return encode(data, format_, keep=keep)
+    return encode(data, format_, keep=keep, quality=quality or QUALITY)
 
 
 def inspect(data: bytes) -> Inspected:

@@ -25,6 +25,7 @@ from core.store.database import Database
 from server.installs import Installs
 from server.meters import Meters
 from server.principal import Principal
+from server.sessions import Sessions
 from server.signing import Signer
 from server.transport import Limits
 from server.words import Words
@@ -71,6 +72,7 @@ class State:
     reasons: Callable[[], list[str]] = list  # why no work is done now; ``server.watchdog``
     rescan: Callable[[], None] = lambda: None
     installs: Installs = field(init=False)
+    sessions: Sessions = field(default_factory=Sessions)  # of clients of other servers
     limits: Limits = field(default_factory=Limits)  # of each connection
 
     def __post_init__(self) -> None:

@@ -15,12 +15,15 @@ QUALITY = 92  # of JPEG and WebP
 _HEADS = 64  # bytes in front of the texts
 
 
-def convert(png: bytes, kind: Literal["jpeg", "webp"], *, keep: bool) -> bytes:
+def convert(
+    png: bytes, kind: Literal["jpeg", "webp"], *, keep: bool, quality: int = QUALITY
+) -> bytes:
     """Encode a PNG as JPEG or WebP.
 
     :param keep: write the PNG's ``parameters`` text into the EXIF user comment, where other
         tools look for it, and our own into the maker's note. What has no room in a JPEG's
         60,000 bytes is left out: first our graph, then our text, last theirs.
+    :param quality: 1 … 100, of the lossy coding.
     """
     with Image.open(BytesIO(png), formats=["PNG"]) as opened:
         image = opened.convert("RGB") if kind == "jpeg" else opened.copy()
@@ -35,5 +38,5 @@ def convert(png: bytes, kind: Literal["jpeg", "webp"], *, keep: bool) -> bytes:
         left = room - (taken if taken <= room else 0) - _HEADS
         exif.write(block, comment, ours.write(made, left) if made else "", room)
     out = BytesIO()
-    image.save(out, kind.upper(), quality=QUALITY, exif=block)
+    image.save(out, kind.upper(), quality=quality, exif=block)
     return out.getvalue()

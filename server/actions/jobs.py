@@ -94,7 +94,7 @@ async def generate(
     done, or 202 after N seconds (600 at most).
     """
     added = await _generate(state, principal, ask, idempotency)
-    return Generated(batch=added.batch, jobs=await _jobs(state, added.jobs))
+    return Generated(batch=added.batch, jobs=await some(state, added.jobs))
 
 
 async def generate_and_wait(
@@ -105,12 +105,10 @@ async def generate_and_wait(
     added = await _generate(state, principal, ask, idempotency)
     with anyio.move_on_after(min(seconds, WAIT_MAX)):
         await until_ended(state, added.jobs, since)
-    done = Generated(batch=added.batch, jobs=await _jobs(state, added.jobs))
+    done = Generated(batch=added.batch, jobs=await some(state, added.jobs))
     if any(job.status not in ENDED for job in done.jobs):
         return done, False
-    made = [image for job in done.jobs for image in job.images]
-    pictures = await state.db.read(lambda connection: images.some(connection, made))
-    return msgspec.structs.replace(done, images=pictures), True
+    return msgspec.structs.replace(done, images=await pictures(state, done.jobs)), True
 
 
 async def enqueue(
@@ -207,7 +205,7 @@ async def until_ended(state: State, wanted: list[str], since: int) -> None:
     while True:
         try:
             async with state.bus.subscribe(topics=["jobs"], jobs=wanted, since=since) as heard:
-                ended = [job.id for job in await _jobs(state, wanted) if job.status in ENDED]
+                ended = [job.id for job in await some(state, wanted) if job.status in ENDED]
                 await _hear_ends(heard, set(wanted) - set(ended))
             return
         except Lagged:  # so many events that some are stored no more: look again
@@ -225,9 +223,16 @@ async def _hear_ends(heard: Subscriber, waiting: set[str]) -> None:
                 waiting.discard(fact["job"])
 
 
-async def _jobs(state: State, wanted: list[str]) -> list[Job]:
+async def some(state: State, wanted: list[str]) -> list[Job]:
+    """Read jobs by their ids, whoever's they are; in the order of the ids."""
     found = await state.db.read(lambda connection: jobs.some(connection, wanted))
     return [live(state, job) for job in found]
+
+
+async def pictures(state: State, made: list[Job]) -> list[Image]:
+    """Read the pictures of jobs, in their order."""
+    wanted = [image for job in made for image in job.images]
+    return await state.db.read(lambda connection: images.some(connection, wanted))
 
 
 async def _job(state: State, principal: Principal, job: str) -> Job:
