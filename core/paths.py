@@ -45,6 +45,7 @@ class Layout:
         self.making = self.models / ".making"  # written by the engine, moved beside it
         self.nodes = self.root / "nodes"  # users' node files
         self.wildcards = self.root / "wildcards"  # users' lists of words for prompts
+        self.words = self.root / "i18n"  # users' languages
         self.trainings = self.root / "trainings"  # <id of a run>/checkpoints/, snapshots/, logs/
         self.training_cache = self.root / "cache"  # moments, text, class pictures of all runs
         self.logs = self.root / "logs"
@@ -55,7 +56,7 @@ class Layout:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (
             self.backups, self.images, self.thumbnails, self.blobs, self.staging,
-            self.models, self.making, self.nodes, self.wildcards,
+            self.models, self.making, self.nodes, self.wildcards, self.words,
             self.trainings, self.training_cache, self.logs,
         ):  # fmt: skip
             folder.mkdir(mode=0o700, exist_ok=True)

@@ -65,7 +65,7 @@ async def opened(
             keeper = Keeper(layout)
             folders = library.roots(settings, layout, await db.read(roots.everything))
             places = await anyio.to_thread.run_sync(library.places, folders)
-            words = await anyio.to_thread.run_sync(Words, shipped("i18n"), settings.language)
+            words = await anyio.to_thread.run_sync(_words, settings, layout)
             state = State(
                 config=config,
                 layout=layout,
@@ -114,6 +114,10 @@ async def _claimed(layout: Layout) -> AsyncIterator[None]:
             await anyio.to_thread.run_sync(empty, layout.staging)
             await anyio.to_thread.run_sync(empty, layout.making)
         yield
+
+
+def _words(settings: Settings, layout: Layout) -> Words:
+    return Words(shipped("i18n"), settings.language, layout.words)
 
 
 @contextlib.contextmanager

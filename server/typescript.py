@@ -54,7 +54,7 @@ from server.actions.trainings import AskedTraining, Losses
 from server.actions.workflows import NewWorkflow, SaveWorkflow
 from server.problems import ProblemDocument
 from server.render import Inspected
-from server.routes.system import Session
+from server.routes.system import Languages, Session
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ READ: tuple[type[Struct], ...] = (
     Install, RecommendedModels, Roots, Asked, Target,
     Dataset, DatasetImage, Ingested, Training, AskedTraining, Plan, Losses, Sample, Checkpoint,
     Capabilities, SystemInfo, MemoryInfo, ConfigInfo, TokenList, NewToken, LogPage,
-    Session, Storage, ProblemDocument,
+    Session, Storage, ProblemDocument, Languages,
 )  # fmt: skip
 # The bytes of a preview follow its header.
 NOT_ON_THE_WIRE: dict[type[Struct], set[str]] = {events.JobPreview: {"data"}}

@@ -1,7 +1,7 @@
 """The words people read: ``i18n/*.json``, chosen by ``Accept-Language``.
 
 Falls back from the asked language to English, and from English to the bare code, so that a
-missing sentence is never an error. Knows no HTTP but the form of that one header.
+missing sentence is never an error. A language is a file: one that is put there is offered.
 """
 
 import re
@@ -12,24 +12,27 @@ from typing import Any
 import msgspec
 
 from core.errors import Params, Problem
+from server import languages
 
 SOURCE = "en"
-_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{2,8})*")
 _PLACEHOLDER = re.compile(r"\{\{?\s*(\w+)\s*\}?\}")
 
 
 class Words:
-    """Every language that ships, read once: call the constructor where files may be read."""
+    """Every language there is, read once: call the constructor where files may be read."""
 
-    def __init__(self, folder: Path, default: str = SOURCE) -> None:
-        self._files = {file.stem: file.read_bytes() for file in sorted(folder.glob("*.json"))}
+    def __init__(self, folder: Path, default: str = SOURCE, own: Path | None = None) -> None:
+        """Read the languages of `folder`, and those of `own`, which may replace them."""
+        found = [file for place in (folder, own) if place for file in place.glob("*.json")]
+        files = {file.stem: file for file in found if languages.read(file.stem)}
+        self._files = {code: file.read_bytes() for code, file in sorted(files.items())}
         self._tables = {code: _read(content) for code, content in self._files.items()}
         self._default = SOURCE
         self.speak(default)
 
     def speak(self, language: str) -> None:
         """Make a language the one for callers who ask for none; an unknown one is English."""
-        self._default = language if language in self._files else SOURCE
+        self._default = languages.fit(language, self._files) or SOURCE
 
     @property
     def codes(self) -> list[str]:
@@ -46,16 +49,9 @@ class Words:
 
     def choose(self, accept: str | None) -> str:
         """Pick the language that fits an ``Accept-Language`` header best."""
-        asked: list[tuple[float, str]] = []
-        for part in (accept or "").split(",")[:20]:
-            tag, _, quality = part.strip().partition(";")
-            if _LANGUAGE.fullmatch(tag.strip()):
-                asked.append((_quality(quality), tag.strip().lower()))
-        for weight, tag in sorted(asked, key=lambda item: -item[0]):
-            for code in (tag, tag.partition("-")[0]):
-                match = next((known for known in self._files if known.lower() == code), None)
-                if weight > 0 and match:
-                    return match
+        for tag in languages.asked(accept or ""):
+            if match := languages.fit(tag, self._files):
+                return match
         return self._default
 
     def say(self, language: str, key: str, params: Params | None = None) -> str | None:
@@ -102,14 +98,6 @@ def _read(content: bytes) -> dict[str, str]:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return {}
     return _flatten(tree) if isinstance(tree, dict) else {}
-
-
-def _quality(text: str) -> float:
-    name, _, value = text.strip().partition("=")
-    try:
-        return float(value) if name.strip() == "q" else 1.0
-    except ValueError:
-        return 0.0
 
 
 def _fill(match: re.Match[str], params: Params) -> str:

@@ -113,8 +113,24 @@ def test_every_setting_of_a_node_is_described() -> None:
     assert silent == []
 
 
-def test_there_are_the_four_first_languages() -> None:
-    assert {"en", "de", "ja", "ar"} <= set(LANGUAGES)
+def test_every_sentence_is_said_by_something() -> None:
+    """The page's own, ``ui.``, are looked after by ``web/src/i18n/words.test.ts``."""
+    put_together = re.compile(r"errors\.status_\d{3}|warnings\.memory_over_\w+")
+    tops = ("core", "server", "starter")
+    sources = [path.read_text("utf-8") for top in tops for path in (ROOT / top).rglob("*.py")]
+    said = {word for text in sources for word in re.findall(r"[\w.]+", text)}
+    idle = [
+        key
+        for key in words("en")
+        if not key.startswith("ui.") and not put_together.fullmatch(key)
+        if key not in said
+        if re.sub(r"^\w+\.|\.(fix|title)$", "", key) not in said
+    ]
+    assert idle == []
+
+
+def test_there_are_the_eight_first_languages() -> None:
+    assert {"ar", "de", "en", "es", "fr", "ja", "pt-BR", "zh-Hans"} <= set(LANGUAGES)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -1,8 +1,8 @@
 """The server's own pages: life, readiness, figures, words, sessions, tickets."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from starlette.responses import Response
 
 from core.errors import NotFound, Unauthenticated
@@ -23,6 +23,13 @@ class Ready(Struct, frozen=True, kw_only=True):
 
     ready: bool
     reasons: list[str]
+
+
+class Languages(Struct, frozen=True, kw_only=True):
+    """The languages that the server speaks."""
+
+    languages: Annotated[dict[str, str], Meta(description="Language → its name in itself.")]
+    language: Annotated[str, Meta(description="The server's own.")]
 
 
 class OpenSession(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,6 +58,7 @@ def routes() -> list[Route]:
         door("GET", "/livez", livez, "open", tag="system", gives=Alive),
         door("GET", "/readyz", readyz, "open", tag="system", gives=Ready),
         door("GET", "/metrics", figures, "read", tag="system", media="text/plain"),
+        door("GET", "/i18n", spoken, "open", tag="system", gives=Languages),
         door(
             "GET", "/i18n/{language}.json", words, "open", tag="system", gives=dict[str, Any]
         ),
@@ -83,6 +91,12 @@ async def figures(request: Request) -> Response:
     """Give figures in Prometheus' text format."""
     media, text = await metrics.text(request.studio)
     return Response(text, 200, {"cache-control": "no-store"}, media)
+
+
+async def spoken(request: Request) -> Response:
+    """List the languages, each by its name in itself."""
+    studio = request.studio
+    return codec.reply(Languages(languages=studio.words.names(), language=studio.settings.language))
 
 
 async def words(request: Request) -> Response:

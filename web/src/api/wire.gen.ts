@@ -443,6 +443,8 @@ export type Detail = {
   pointer: string; code: string; message: string; node?: string; path?: string;
   params?: Record<string, string | number | null>;
 };
+/** The languages that the server speaks. */
+export type Languages = { languages: Record<string, string>; language: string; };
 /** A single job entered the queue. */
 export type JobQueued = {
   type: "job.queued"; seq: number; at: string; owner: string | null; job: string; batch: string;

@@ -1,4 +1,5 @@
 import { useTranslation } from "react-i18next";
+import { localeOf } from "./locale";
 
 export type Format = {
   number: (value: number) => string;
@@ -53,7 +54,22 @@ export function useFormat(): Format {
   const { i18n } = useTranslation();
   const held = made.get(i18n.language);
   if (held) return held;
-  const fresh = createFormat(i18n.language);
+  const fresh = createFormat(localeOf(i18n.language));
   made.set(i18n.language, fresh);
   return fresh;
+}
+
+const plain = new Map<string, { counted: Intl.NumberFormat; named: Intl.NumberFormat }>();
+
+/** Write what a sentence is filled with: a number in the digits of the language, a count grouped. */
+export function formatValue(value: unknown, language: string, given: object = {}): unknown {
+  if (typeof value !== "number") return value;
+  let held = plain.get(language);
+  if (!held) {
+    const locale = localeOf(language);
+    const named = new Intl.NumberFormat(locale, { useGrouping: false, maximumFractionDigits: 20 });
+    plain.set(language, (held = { counted: new Intl.NumberFormat(locale), named }));
+  }
+  const counts = "interpolationkey" in given && given.interpolationkey === "count";
+  return (counts ? held.counted : held.named).format(value);
 }

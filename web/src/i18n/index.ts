@@ -1,8 +1,10 @@
 import i18next, { type i18n } from "i18next";
 import { initReactI18next } from "react-i18next";
+import type { Languages } from "../api/wire.gen";
+import { formatValue } from "./format";
+import { FIRST } from "./locale";
 
-export const FIRST = "en";
-const RIGHT_TO_LEFT = new Set(["ar", "fa", "he", "ur"]);
+export { directionOf, firstLanguage } from "./locale";
 const DEADLINE = 15_000; // milliseconds
 
 type Table = Record<string, string>;
@@ -10,10 +12,20 @@ type Load = (language: string) => Promise<Table>;
 
 export const OPTIONS = {
   fallbackLng: FIRST,
+  load: "currentOnly",
   keySeparator: false,
   nsSeparator: false,
-  interpolation: { prefix: "{", suffix: "}", escapeValue: false },
+  interpolation: { prefix: "{", suffix: "}", escapeValue: false, alwaysFormat: true },
   returnNull: false,
+} as const;
+
+const FORMATTER = {
+  type: "formatter",
+  init: () => undefined,
+  add: () => undefined,
+  addCached: () => undefined,
+  format: (value: unknown, _: string | undefined, language: string | undefined, given?: object) =>
+    formatValue(value, language ?? FIRST, given),
 } as const;
 
 /** Fetch a language's words from the server. */
@@ -22,12 +34,22 @@ export async function fetchWords(language: string): Promise<Table> {
   return answer.ok ? ((await answer.json()) as Table) : {};
 }
 
+/** Ask which languages the server speaks; one that does not say speaks English. */
+export async function fetchLanguages(): Promise<Languages> {
+  const english = { languages: { [FIRST]: "English" }, language: FIRST };
+  try {
+    const answer = await fetch("/i18n", { signal: AbortSignal.timeout(DEADLINE) });
+    return answer.ok ? ((await answer.json()) as Languages) : english;
+  } catch {
+    return english;
+  }
+}
+
 /** Make the words of the page; English stands in for what a language lacks. */
-export async function createWords(language: string, load: Load = fetchWords): Promise<i18n> {
+export async function createWords(load: Load = fetchWords): Promise<i18n> {
   const words = i18next.createInstance();
-  await words.use(initReactI18next).init({ ...OPTIONS, lng: FIRST, resources: {} });
+  await words.use(initReactI18next).use(FORMATTER).init({ ...OPTIONS, lng: FIRST, resources: {} });
   words.addResourceBundle(FIRST, "translation", await load(FIRST));
-  await changeLanguage(words, language, load);
   return words;
 }
 
@@ -39,13 +61,4 @@ export async function changeLanguage(words: i18n, language: string, load: Load =
     words.addResourceBundle(language, "translation", table);
   }
   await words.changeLanguage(language);
-}
-
-export function directionOf(language: string): "ltr" | "rtl" {
-  return RIGHT_TO_LEFT.has(language.split("-")[0] ?? "") ? "rtl" : "ltr";
-}
-
-/** Choose the language to begin with: the one chosen before, else the browser's. */
-export function firstLanguage(chosen: string | null, asked: readonly string[]): string {
-  return chosen ?? asked[0]?.split("-")[0] ?? FIRST;
 }

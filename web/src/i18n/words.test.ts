@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
-import { changeLanguage, createWords, directionOf, firstLanguage } from ".";
+import { changeLanguage, createWords } from ".";
 import { createFormat } from "./format";
 
 type Table = Record<string, string>;
@@ -29,12 +29,23 @@ function sources(): string[] {
     .map((name) => readFileSync(join(SOURCE, name), "utf8"));
 }
 
+/** The keys that the sources name, each as a pattern: what a template fills in may be anything (the compiler knows what). */
+function named(): RegExp[] {
+  const found = sources().flatMap((text) => [...text.matchAll(/(["'`])(ui\.(?:[^"'`\s{}]|\$\{[^}]*\})+)\1/g)].map((match) => match[2] ?? ""));
+  return [...new Set(found)].map((key) => new RegExp(`^${key.split(/\$\{[^}]*\}/).map((part) => part.replaceAll(".", "\\.")).join("\\w+")}$`));
+}
+
 describe.each(LANGUAGES)("the language %s", (language) => {
   const words = table(language);
 
   it("says everything that English says", () => {
     expect(stems(words)).toEqual(stems(table("en")));
     expect(Object.values(words).every((text) => text.trim() !== "")).toBe(true);
+  });
+
+  it("stands in the order of its keys, so that what belongs together is together", () => {
+    const keys = Object.keys(words);
+    expect(keys).toEqual([...keys].sort());
   });
 
   it("fills the same placeholders", () => {
@@ -62,11 +73,18 @@ it("every key that a component names is there", () => {
   expect(keys.filter((key) => !known.has(key))).toEqual([]);
 });
 
+it("every word of the page is said somewhere", () => {
+  const patterns = named();
+  const idle = stems(table("en")).filter((key) => key.startsWith("ui.") && !patterns.some((pattern) => pattern.test(key)));
+  expect(idle).toEqual([]);
+});
+
 describe("the words of the page", () => {
   const load = (language: string) => Promise.resolve(LANGUAGES.includes(language) ? table(language) : {});
 
   it("switch without a reload, count, and fall back to English", async () => {
-    const words = await createWords("de", load);
+    const words = await createWords(load);
+    await changeLanguage(words, "de", load);
     expect(words.t("ui.queued", { count: 2 })).toBe("2 warten");
     await changeLanguage(words, "ar", load);
     expect(words.t("ui.queued", { count: 2 })).toBe("مهمتان في الانتظار");
@@ -75,15 +93,11 @@ describe("the words of the page", () => {
     expect(words.t("errors.too_large", { limit: 5 })).toContain("5");
   });
 
-  it("begin with what was chosen, else with the browser's", () => {
-    expect(firstLanguage("ja", ["de-AT"])).toBe("ja");
-    expect(firstLanguage(null, ["de-AT", "en"])).toBe("de");
-    expect(firstLanguage(null, [])).toBe("en");
-  });
-
-  it("run the way they are read", () => {
-    expect(directionOf("ar")).toBe("rtl");
-    expect(directionOf("ja")).toBe("ltr");
+  it("write numbers as the language does, and group what is counted", async () => {
+    const words = await createWords(() => Promise.resolve({ a: "{count} of {size} in {name}" }));
+    expect(words.t("a", { count: 1234, size: 5678.25, name: "{count}" })).toBe("1,234 of 5678.25 in {count}");
+    await changeLanguage(words, "de", () => Promise.resolve({ a: "{count} von {size} in {name}" }));
+    expect(words.t("a", { count: 1234, size: 5678.25, name: 12 })).toBe("1.234 von 5678,25 in 12");
   });
 
   it("write sizes and times as the language does", () => {

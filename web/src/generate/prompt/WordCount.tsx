@@ -12,7 +12,7 @@ export function WordCount(): ReactNode {
   if (tokens === null || window === null || windows === null) return <span className="word-count" />;
   const most = format.number(window * windows);
   return (
-    <span className={cut ? "word-count refused" : "word-count"} title={t(cut ? "degraded.prompt_cut" : "ui.tokens.help")}>
+    <span className={cut ? "word-count refused" : "word-count"} title={t(cut ? "degraded.prompt_cut" : "ui.word_count.help")}>
       {t("ui.tokens", { count: tokens, most })}
     </span>
   );

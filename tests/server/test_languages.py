@@ -1,0 +1,81 @@
+"""Which language is spoken to whom, and that a file makes one."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from core.paths import shipped
+from server import languages
+from server.words import Words
+from tests.server.studio import Opener
+
+WORDS = Words(shipped("i18n"))
+
+
+@pytest.mark.parametrize(
+    ("tag", "code"),
+    [
+        ("pt-PT", "pt-BR"), ("pt", "pt-BR"), ("PT-br", "pt-BR"), ("zh-CN", "zh-Hans"),
+        ("zh-Hans-SG", "zh-Hans"), ("zh-TW", "zh-Hans"), ("zh", "zh-Hans"), ("cmn-CN", "zh-Hans"),
+        ("de-AT", "de"), ("de-Latn-DE-1996", "de"), ("es-419", "es"), ("fr-CA", "fr"),
+        ("ar-EG-u-nu-arab", "ar"), ("ja-JP", "ja"), ("en-GB", "en"), ("nl", None), ("x", None),
+        ("../../etc", None), ("", None),
+    ],
+)  # fmt: skip
+def test_a_reader_is_served_by_script_and_region(tag: str, code: str | None) -> None:
+    assert languages.fit(tag, WORDS.codes) == code
+
+
+def test_a_nearer_script_or_region_wins_where_there_is_one() -> None:
+    many = ["en", "en-AU", "pt-BR", "pt-PT", "sr", "sr-Latn", "zh-Hans", "zh-Hant"]
+    wanted = {
+        "zh-TW": "zh-Hant", "zh-HK": "zh-Hant", "yue": "zh-Hant", "zh-SG": "zh-Hans",
+        "pt-PT": "pt-PT", "pt-AO": "pt-BR", "en-AU": "en-AU", "en-GB": "en",
+        "sr-ME": "sr-Latn", "sr-RS": "sr", "sr-Latn-RS": "sr-Latn",
+    }  # fmt: skip
+    assert {tag: languages.fit(tag, many) for tag in wanted} == wanted
+
+
+@pytest.mark.parametrize(
+    ("accept", "code"),
+    [
+        ("nl,pt-PT;q=0.8,en;q=0.5", "pt-BR"), ("en;q=0.5,zh-TW;q=0.9", "zh-Hans"),
+        ("de-CH, de;q=0.9, en;q=0.8, *;q=0.1", "de"), ("nl, *;q=0.5", "en"), ("fr;q=0, es", "es"),
+    ],
+)  # fmt: skip
+def test_a_header_is_read_by_its_weights(accept: str, code: str) -> None:
+    assert WORDS.choose(accept) == code
+
+
+def test_the_servers_own_language_may_be_asked_for_by_region() -> None:
+    words = Words(shipped("i18n"), "pt-PT")
+    assert words.choose(None) == "pt-BR"
+    words.speak("nl")
+    assert words.choose("nl") == "en"
+
+
+@pytest.mark.anyio
+async def test_a_new_language_is_a_new_file_and_nothing_else(
+    tmp_path: Path, opener: Opener
+) -> None:
+    folder = tmp_path / "data" / "i18n"
+    folder.mkdir(parents=True)
+    english = json.loads((shipped("i18n") / "en.json").read_text("utf-8"))
+    dutch = english | {"language.name": "Nederlands", "errors.language_not_found": "Geen taal."}
+    (folder / "nl.json").write_text(json.dumps(dutch), "utf-8")
+    (folder / "no language at all.json").write_text("{}")
+    async with opener() as studio:
+        told = (await studio.client.get("/i18n")).json()
+        assert told["languages"] == WORDS.names() | {"nl": "Nederlands"}
+        capable = (await studio.client.get("/api/v1/capabilities")).json()
+        assert capable["languages"] == told["languages"]
+        assert (await studio.client.get("/i18n/nl.json")).json() == dutch
+        asked = {"accept-language": "nl-BE, en;q=0.5"}
+        answer = await studio.client.get("/i18n/xx.json", headers=asked)
+        assert answer.json()["detail"] == "Geen taal."
+        assert (
+            await studio.client.patch("/api/v1/config", json={"language": "nl"})
+        ).status_code == 200
+        assert (await studio.client.get("/i18n")).json()["language"] == "nl"
+        assert (await studio.client.get("/i18n/xx.json")).json()["detail"] == "Geen taal."
