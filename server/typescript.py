@@ -21,6 +21,7 @@ from core.records.preset import Preset
 from core.records.training import Checkpoint, Dataset, DatasetImage, Plan, Sample, Training
 from core.records.workflow import Workflow, WorkflowHead
 from core.store.work import QueueState
+from server.actions.asked import Planned
 from server.actions.batches import BatchCells
 from server.actions.capabilities import Capabilities
 from server.actions.graphs import Checked, CheckGraph
@@ -31,6 +32,7 @@ from server.actions.logs import LogPage
 from server.actions.memory import MemoryInfo
 from server.actions.models import RecommendedModels
 from server.actions.presets import Imported, NewPreset
+from server.actions.prompting import CountedWords, WildcardNames
 from server.actions.sampled import Possible
 from server.actions.selection import Done, ImagesAction
 from server.actions.shelves import Roots
@@ -69,7 +71,8 @@ SENT: tuple[type[Struct], ...] = (
     InstallModel, Train,
 )  # fmt: skip
 READ: tuple[type[Struct], ...] = (
-    Generated, Enqueued, BatchCells, MadeBy, Link, Possible, Board, Done, QueueState,
+    Generated, Enqueued, Planned, BatchCells, CountedWords, WildcardNames, MadeBy, Link,
+    Possible, Board, Done, QueueState,
     Catalogue, Checked, Workflow, WorkflowHead, Preset, Imported,
     Install, RecommendedModels, Roots, Asked,
     Dataset, DatasetImage, Training, AskedTraining, Plan, Losses, Sample, Checkpoint,

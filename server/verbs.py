@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from server.actions import (
+    asked,
     batches,
     boards,
     capabilities,
@@ -17,6 +18,7 @@ from server.actions import (
     jobs,
     models,
     presets,
+    prompting,
     publishing,
     queue,
     runs,
@@ -36,6 +38,7 @@ Action = Callable[..., Awaitable[Any]]
 VERBS: dict[str, tuple[Action, Access]] = {
     "generate": (jobs.generate, "generate"),
     "enqueue": (jobs.enqueue, "generate"),
+    "foresee": (asked.plan, "generate"),
     "cancel": (jobs.cancel, "generate"),
     "cancel_batch": (batches.cancel_batch, "generate"),
     "retry": (jobs.retry, "generate"),
@@ -61,6 +64,8 @@ VERBS: dict[str, tuple[Action, Access]] = {
     "create_board": (boards.create, "generate"),
     "rename_board": (boards.rename, "generate"),
     "delete_board": (boards.delete, "generate"),
+    "wildcards": (prompting.wildcards, "read"),
+    "count_words": (prompting.count, "read"),
     "presets": (presets.page, "read"),
     "preset": (presets.get, "read"),
     "create_preset": (presets.create, "generate"),

@@ -138,6 +138,22 @@ def page(
     return Page(items=_dressed(connection, cut.items, pace), next=cut.next)
 
 
+def line(connection: sqlite3.Connection, owner: str | None, limit: int) -> list[Job]:
+    """Read the jobs that wait, the next one first: of each client's line as far as ``limit``."""
+    found = connection.execute(
+        f"""
+        {_SELECT}
+        WHERE status = 'queued'
+            AND (:owner IS NULL OR +owner = :owner)
+        ORDER BY turn, place, row
+        LIMIT :limit
+        """,
+        {"owner": owner, "limit": limit},
+    ).fetchall()
+    made = _dressed(connection, [_Found(*each) for each in found], None)
+    return sorted(made, key=lambda job: job.position or 0)
+
+
 def cells(
     connection: sqlite3.Connection,
     batch: str,
@@ -186,6 +202,12 @@ def eta(connection: sqlite3.Connection) -> float | None:
         return None
     costs = counters.under(connection, "cost")
     return round((costs.get("queued", 0) + costs.get("running", 0)) * pace, 1)
+
+
+def foreseen(connection: sqlite3.Connection, cost: int) -> tuple[float | None, float | None]:
+    """Estimate the seconds of more work, and of what waits and runs before it."""
+    pace = rate(connection)
+    return (None if pace is None else round(cost * pace, 1)), eta(connection)
 
 
 def _dressed(

@@ -11,17 +11,17 @@ from msgspec import Meta, Struct
 from core.errors import Invalid, NotFound, Params, Problem
 from core.events.subscriber import Lagged, Subscriber
 from core.events.wire import Text
-from core.graph.bounds import MaxRows
 from core.graph.recipes import Generate, choose
 from core.log import request_id
-from core.records.graph import Graph, Json
 from core.records.image import Image
-from core.records.job import ENDED, Job, JobStatus, Sweep
+from core.records.job import ENDED, Job, JobStatus
 from core.store import images, jobs
 from core.store.jobs import JobFilter
 from core.store.page import Page
 from core.store.work import LISTED, Added, NewBatch
-from server.actions import work
+from server.actions import asked, work
+from server.actions.asked import Enqueue as Enqueue
+from server.actions.asked import Id as Id
 from server.principal import Principal
 from server.state import State
 
@@ -30,24 +30,8 @@ WAIT_MAX = 600.0  # seconds that ``Prefer: wait`` may ask for
 _canonical = msgspec.json.Encoder(order="sorted")
 _to_fields = msgspec.to_builtins
 
-Id = Annotated[str, Meta(min_length=1, max_length=64)]
 Cursor = Annotated[str, Meta(max_length=512, description="`next` of the page before.")]
 Limit = Annotated[int, Meta(ge=1, le=200, description="Items of a page.")]
-
-
-class Enqueue(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Jobs from a graph or a recipe, and how they vary."""
-
-    graph: Graph | None = None
-    recipe: Annotated[
-        dict[str, Json] | None, Meta(description="`name`, and the fields of `Generate`.")
-    ] = None
-    sweep: Sweep | None = None
-    runs: Annotated[int, Meta(ge=1, le=10_000, description="How often each cell is run.")] = 1
-    priority: Annotated[int, Meta(ge=-100, le=100)] = 0
-    board: Id | None = None
-    exact: bool = False
-    max_rows: MaxRows | None = None
 
 
 class Enqueued(Struct, frozen=True, kw_only=True):
@@ -77,6 +61,10 @@ class ListJobs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     status: JobStatus | None = None
     batch: Id | None = None
+    order: Annotated[
+        Literal["newest", "line"],
+        Meta(description="line: those that wait, as they will be taken; the first page alone."),
+    ] = "newest"
     cursor: Cursor | None = None
     limit: Limit = 50
 
@@ -130,30 +118,7 @@ async def enqueue(
 ) -> Enqueued:
     """Put jobs into the queue: a graph or a recipe, times a sweep, times runs."""
     state.refuse_when_stopping()
-    if (ask.graph is None) == (ask.recipe is None):
-        raise Invalid(problems=(Problem(code="graph_or_recipe"),))
-    own = work.Extras()
-    if ask.graph is not None:
-        made = await work.of_graph(
-            state, principal, ask.graph, wanted=ask.sweep, runs=ask.runs, board=ask.board
-        )
-    else:
-        fields = dict(ask.recipe or {})
-        name = fields.pop("name", None)
-        if not isinstance(name, str):
-            at = "/recipe/name"
-            params: Params = {"field": "name", "expected": "str"}
-            code = "missing_field" if name is None else "wrong_type"
-            raise Invalid(problems=(Problem(code=code, pointer=at, params=params),))
-        made = await work.of_recipe(
-            state, principal, name, fields, wanted=ask.sweep, runs=ask.runs, pointer="/recipe",
-            board=ask.board,
-        )  # fmt: skip
-        own = work.extras(fields)
-    own = work.Extras(
-        priority=ask.priority or own.priority, board=ask.board or own.board,
-        exact=ask.exact or own.exact, max_rows=ask.max_rows or own.max_rows,
-    )  # fmt: skip
+    made, own = await asked.work_of(state, principal, ask)
     added = await add(state, principal, made, ask, idempotency, own)
     return Enqueued(batch=added.batch, count=added.count, jobs=added.jobs)
 
@@ -164,7 +129,12 @@ async def get(state: State, principal: Principal, ask: JobId) -> Job:
 
 
 async def page(state: State, principal: Principal, ask: ListJobs) -> Page[Job]:
-    """List jobs, newest first."""
+    """List jobs, newest first; with `order=line` those that wait, the next one first."""
+    if ask.order == "line":
+        line = await state.db.read(
+            lambda connection: jobs.line(connection, principal.sees, ask.limit)
+        )
+        return Page(items=[live(state, job) for job in line], next=None)
     wanted = JobFilter(owner=principal.sees, status=ask.status, batch=ask.batch)
     found = await state.db.read(
         lambda connection: jobs.page(connection, wanted, ask.cursor, ask.limit)

@@ -1,6 +1,7 @@
 """Every verb that has a route of its own: one line each, on one screen."""
 
 from server.actions import (
+    asked,
     batches,
     boards,
     capabilities,
@@ -11,6 +12,7 @@ from server.actions import (
     logs,
     models,
     presets,
+    prompting,
     queue,
     runs,
     selection,
@@ -31,6 +33,7 @@ def routes() -> list[Route]:
     flow = f"{API}/workflows"
     return [
         verb("POST", f"{API}/jobs", jobs.enqueue, "generate", tag="jobs", status=201),
+        verb("POST", f"{API}/jobs/plan", asked.plan, "generate", tag="jobs"),
         verb("GET", f"{API}/jobs", jobs.page, "read", tag="jobs"),
         verb("GET", f"{API}/jobs/{{job}}", jobs.get, "read", tag="jobs"),
         verb("PATCH", f"{API}/jobs/{{job}}", jobs.reorder, "generate", tag="jobs"),
@@ -57,6 +60,8 @@ def routes() -> list[Route]:
         verb("GET", f"{API}/boards/{{board}}", boards.get, "read", tag="boards"),
         verb("PATCH", f"{API}/boards/{{board}}", boards.rename, "generate", tag="boards"),
         verb("DELETE", f"{API}/boards/{{board}}", boards.delete, "generate", tag="boards"),
+        verb("GET", f"{API}/wildcards", prompting.wildcards, "read", tag="presets"),
+        verb("POST", f"{API}/prompts/count", prompting.count, "read", tag="presets"),
         verb("GET", f"{API}/presets", presets.page, "read", tag="presets"),
         verb("POST", f"{API}/presets", presets.create, "generate", tag="presets", status=201),
         verb("POST", f"{API}/presets/import", presets.load, "generate", tag="presets", status=201),

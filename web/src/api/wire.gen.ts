@@ -188,6 +188,9 @@ export type Image = {
 /** What came of it: the first 200 ids; the rest is found by the batch. */
 export type Enqueued = { batch: string; count: number; jobs: string[]; };
 
+/** What a request for jobs would come to. */
+export type Planned = { count: number; seconds: number | null; eta_seconds: number | null; };
+
 /** A batch with a page of its cells, in the order of its axes: the last turns fastest. */
 export type BatchCells = {
   id: string; count: number; counts: Record<string, number>; retried: number;
@@ -195,6 +198,14 @@ export type BatchCells = {
   created: string; ended: string | null; eta_seconds: number | null; owner: string; cells: Job[];
   next: string | null;
 };
+
+/** What a prompt takes of what a model reads; all null where that is not known. */
+export type CountedWords = {
+  tokens: number | null; window: number | null; windows: number | null; cut: boolean;
+};
+
+/** Files of words; `__name__` in a dynamic prompt takes a line of one. */
+export type WildcardNames = { items: string[]; };
 
 /** How to make a picture again: the fields of its recipe if it has one, and its graph. */
 export type MadeBy = { recipe: Record<string, unknown> | null; graph: Graph; };

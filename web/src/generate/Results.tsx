@@ -1,5 +1,7 @@
-import type { ReactNode } from "react";
+import { Fragment, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
+import { hashOf } from "../app/route";
+import type { Group } from "../state/model";
 import { useActions, useSelect } from "../state/store";
 import { TileView } from "./TileView";
 
@@ -13,13 +15,27 @@ export function Results(): ReactNode {
   return (
     <div className="results-scroll">
       <div className="tiles">
-        {groups.flatMap((group) =>
-          group.jobs.map((job) => (
-            <TileView key={job} job={job} width={group.width} height={group.height} />
-          )),
-        )}
+        {groups.map((group) => (
+          <Fragment key={group.id}>
+            {group.axes.length > 0 && <GridHead group={group} />}
+            {group.jobs.map((job) => (
+              <TileView key={job} job={job} width={group.width} height={group.height} />
+            ))}
+          </Fragment>
+        ))}
       </div>
     </div>
+  );
+}
+
+/** Above the pictures of a grid: what it varies, and the way to its table. */
+function GridHead({ group }: { group: Group }): ReactNode {
+  const { t } = useTranslation();
+  return (
+    <p className="grid-head">
+      <span dir="auto">{t("ui.grid.of", { axes: group.axes.join(" × ") })}</span>
+      <a href={hashOf("gallery", "batch", group.id)}>{t("ui.grid.table")}</a>
+    </p>
   );
 }
 

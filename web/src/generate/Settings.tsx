@@ -4,11 +4,17 @@ import { useTranslation } from "react-i18next";
 import { checkpoints, choice, chosenModel } from "../state/choices";
 import { useActions, useSelect } from "../state/store";
 import { Dial } from "../ui/Dial";
+import { Controls } from "./Controls";
+import { GridBuilder } from "./GridBuilder";
+import { HiresPass } from "./Hires";
+import { ImagePrompts } from "./ImagePrompts";
 import { InitImage } from "./InitImage";
+import { Loras } from "./Loras";
+import { More } from "./More";
 import { SeedField } from "./SeedField";
 import { SizeField } from "./SizeField";
-
-const DEFAULT = "default"; // the name that the server gives to a model's own
+import { waysOf } from "./unfit";
+import { Variation } from "./Variation";
 
 /** Everything but the words: the model, the size, and how it is drawn. */
 export function Settings(): ReactNode {
@@ -20,11 +26,13 @@ export function Settings(): ReactNode {
   const problems = useSelect((state) => state.problems);
   const capabilities = useSelect((state) => state.capabilities);
   const { steps, guidance } = choice(draft, model);
+  const ways = waysOf(capabilities, model, draft);
 
-  function options(names: string[] | undefined): { value: string; label: string }[] {
-    const others = (names ?? []).filter((name) => name !== DEFAULT);
+  /** Offer the model's own, what it can be drawn with, and what is chosen though it does not fit. */
+  function options(names: string[], chosen: string | null): { value: string; label: string }[] {
     const own = { value: "", label: t("ui.model_default") };
-    return [own, ...others.map((name) => ({ value: name, label: name }))];
+    const kept = chosen !== null && !names.includes(chosen) ? [chosen] : [];
+    return [own, ...[...kept, ...names].map((name) => ({ value: name, label: name }))];
   }
 
   return (
@@ -68,18 +76,27 @@ export function Settings(): ReactNode {
           label={t("ui.sampler")}
           value={draft.sampler ?? ""}
           error={problems.sampler ?? null}
-          data={options(capabilities?.samplers)}
+          data={options(ways.samplers, draft.sampler)}
           onChange={(event) => change({ sampler: event.currentTarget.value || null })}
         />
         <NativeSelect
           label={t("ui.schedule")}
           value={draft.schedule ?? ""}
           error={problems.scheduler ?? null}
-          data={options(capabilities?.schedules)}
+          data={options(ways.schedules, draft.schedule)}
           onChange={(event) => change({ schedule: event.currentTarget.value || null })}
         />
       </div>
       <InitImage />
+      <div className="sections">
+        <Loras taken={ways.takes("loras")} />
+        <Controls taken={ways.takes("control")} />
+        <ImagePrompts taken={ways.takes("image_prompts")} />
+        <HiresPass taken={ways.hires} />
+        <Variation taken={ways.takes("variation_strength")} />
+        <More ways={ways} />
+        <GridBuilder ways={ways} />
+      </div>
     </div>
   );
 }

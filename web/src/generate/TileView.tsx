@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 import { go } from "../app/route";
 import { useFormat } from "../i18n/format";
 import { ended, type Tile } from "../state/model";
+import { reasonOf } from "../state/reason";
 import { useActions, useSelect } from "../state/store";
 import { Icon } from "../ui/icons";
 
@@ -100,10 +101,7 @@ function Live({ tile }: { tile: Tile }): ReactNode {
 function Stopped({ tile }: { tile: Tile }): ReactNode {
   const { t } = useTranslation();
   const { retry } = useActions();
-  const sized = tile.error?.code === "out_of_memory" && tile.error.params?.["largest_width"] !== undefined;
-  const key = sized ? "errors.out_of_memory_sized" : `errors.${tile.error?.code ?? ""}`;
-  const words = tile.error ? t(key, tile.error.params ?? {}) : "";
-  const known = words && !words.startsWith("errors.") ? words : (tile.error?.message ?? "");
+  const known = reasonOf(t, tile.error);
   return (
     <figcaption className="tile-stopped">
       <strong>{t(`ui.status.${tile.status}`)}</strong>

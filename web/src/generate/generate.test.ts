@@ -2,9 +2,11 @@ import { describe, expect, it } from "vitest";
 import { nameOf } from "../app/keys";
 import { parseRoute } from "../app/route";
 import { around, step } from "../gallery/steps";
-import { fromRecipe, request } from "../state/choices";
+import { enqueue, fromRecipe, request } from "../state/choices";
+import { formProblems, problemIn } from "../state/problems";
 import { EMPTY_DRAFT } from "../state/model";
 import { fit } from "../ui/NumberField";
+import { fromSettings } from "./actions";
 import { ratioOf, RATIOS, sidesOf } from "./sizes";
 
 describe("sizes", () => {
@@ -42,11 +44,48 @@ describe("a draft", () => {
     expect(asked).not.toHaveProperty("init_image");
   });
 
+  it("asks for what few set, and only where it is set", () => {
+    const loras = [{ model: "ink", weight: 0.8 }];
+    const hires = { factor: 2, strength: 0.6, steps: null, upscaler: null };
+    const asked = request({ ...EMPTY_DRAFT, loras, hires, clipSkip: 1, styles: ["Oil"] }, null, null);
+    expect(asked).toMatchObject({ loras, hires_factor: 2, clip_skip: 1, styles: ["Oil"], seed: null });
+    expect(asked).not.toHaveProperty("hires_steps");
+    expect(Object.keys(request(EMPTY_DRAFT, null, 1))).toHaveLength(11);
+    const begun = { ...EMPTY_DRAFT, hires, init: { id: "I", url: "" } };
+    expect(request(begun, null, 1)).not.toHaveProperty("hires_factor");
+    expect(enqueue(begun, null, 1, null)).toMatchObject({ recipe: { name: "img2img" }, sweep: null, exact: false });
+  });
+
+  it("is given back whole by what it asked for", () => {
+    const draft = {
+      ...EMPTY_DRAFT, prompt: "x", seed: 3, seedLocked: true, count: 1, loras: [{ model: "ink", weight: 0.8 }],
+      hires: { factor: 2, strength: 0.6, steps: 4, upscaler: "big" }, variationStrength: 0.2, variationSeed: 9,
+      clipSkip: 2, rescale: 0.7, seamless: "x" as const, vae: "v", sampler: "ddim",
+    };
+    expect({ ...EMPTY_DRAFT, ...fromRecipe({ ...request(draft, null, 3) }, []) }).toEqual(draft);
+    expect(fromRecipe({ sampler: "default", scheduler: "default" }, [])).toMatchObject({ sampler: null, schedule: null });
+  });
+
+  it("takes of a preset those settings that it has", () => {
+    const change = fromSettings({ steps: 9, seed: 4, loras: [], count: 2 }, []);
+    expect(change).toEqual({ steps: 9, seed: 4, seedLocked: true, loras: [], count: 2 });
+  });
+
   it("comes back from the recipe of a picture", () => {
     const recipe = { name: "img2img", prompt: "x", model: "gone", steps: 9, seed: 3, init_image: "I", strength: 0.4 };
     expect(fromRecipe(recipe, [])).toMatchObject({
       prompt: "x", model: null, steps: 9, seed: 3, seedLocked: true, strength: 0.4, init: { id: "I" },
     });
+  });
+});
+
+describe("what is refused", () => {
+  it("is said at its field, of either door, and at what holds it", () => {
+    const found = formProblems({ "/recipe/loras/0/weight": "too much", "/sweep/axes/1/values": "none", "/steps": "many" });
+    expect(found).toEqual({ "loras/0/weight": "too much", "sweep/axes/1/values": "none", steps: "many" });
+    expect(problemIn(found, "loras")).toBe("too much");
+    expect(problemIn(found, "sweep/axes/1")).toBe("none");
+    expect(problemIn(found, "sweep/axes/10", "step")).toBeNull();
   });
 });
 

@@ -6,6 +6,7 @@ export type Format = {
   bytes: (value: number) => string;
   when: (iso: string) => string;
   duration: (seconds: number) => string;
+  span: (seconds: number) => string; // in the one unit that suits it: "40 sec", "3 min"
 };
 
 const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
@@ -19,10 +20,16 @@ export function createFormat(language: string): Format {
       style: "unit", unit: name, unitDisplay: "short", maximumFractionDigits: digits,
     });
   const second = unit("second", 0);
+  const minute = unit("minute", 0);
+  const hour = unit("hour", 1);
   const two = new Intl.NumberFormat(language, { minimumIntegerDigits: 2, useGrouping: false });
   return {
     number: (value) => number.format(value),
     seconds: (value) => second.format(Math.max(1, Math.round(value))),
+    span: (value) => {
+      if (value < 90) return second.format(Math.max(1, Math.round(value)));
+      return value < 5400 ? minute.format(value / 60) : hour.format(value / 3600);
+    },
     bytes: (value) => {
       const power = Math.min(Math.floor(Math.log10(Math.max(value, 1)) / 3), UNITS.length - 1);
       return unit(UNITS[power] ?? "byte", 1).format(value / 1000 ** power);

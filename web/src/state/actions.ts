@@ -1,6 +1,7 @@
 import { idempotencyKey } from "../api/http";
 import type {
   Capabilities,
+  Enqueued,
   Generated,
   Image,
   Job,
@@ -10,8 +11,12 @@ import type {
   QueueState,
   SystemInfo,
 } from "../api/wire.gen";
-import { choice, chosenModel, drawSeed, fromRecipe, request } from "./choices";
+import { sweepOf } from "../generate/axes";
+import { remember } from "../generate/prompt/history";
+import { choice, chosenModel, drawSeed, enqueue, fromRecipe, request } from "./choices";
 import { ended, type Draft, type Filter, type Preferences } from "./model";
+import { formProblems } from "./problems";
+import { storage } from "./saved";
 import { problemsOf, type Tools } from "./tools";
 
 export type Actions = ReturnType<typeof createActions>;
@@ -76,22 +81,35 @@ export function createActions(tools: Tools, onSignedIn: () => void) {
     const model = chosenModel(state);
     const { width, height } = choice(draft, model);
     const seed = draft.seedLocked && draft.seed !== null ? draft.seed : drawSeed();
-    const json = request(draft, model, seed);
     const headers = { "Idempotency-Key": idempotencyKey() };
     store.send({ type: "local.sending", value: true });
     store.send({ type: "local.problems", problems: {} });
     store.send({ type: "local.draft", change: { seed } });
     try {
-      const generated = await http<Generated>("/generate", { method: "POST", json, headers });
+      const generated = await ask(draft, model, seed, headers);
       store.send({ type: "local.accepted", generated, width, height });
+      remember(storage(), { prompt: draft.prompt, negative: draft.negative });
     } catch (error) {
-      const told = Object.entries(problemsOf(error) ?? {});
-      const problems = told.map(([pointer, words]) => [pointer.split("/")[1] ?? "", words]);
-      store.send({ type: "local.problems", problems: Object.fromEntries(problems) as Record<string, string> });
+      store.send({ type: "local.problems", problems: formProblems(problemsOf(error) ?? {}) });
       throw error;
     } finally {
       store.send({ type: "local.sending", value: false });
     }
+  }
+
+  /** Ask for the pictures of a draft; a grid, and more than one request gives, by the queue's own door. */
+  async function ask(
+    draft: Draft, model: Model | null, seed: number, headers: Record<string, string>,
+  ): Promise<Generated> {
+    const sweep = sweepOf(draft.grid);
+    if (sweep === null) {
+      return http<Generated>("/generate", { method: "POST", json: request(draft, model, seed), headers });
+    }
+    const made = await http<Enqueued>("/jobs", {
+      method: "POST", json: enqueue(draft, model, seed, sweep), headers,
+    });
+    const listed = await http<Page<Job>>("/jobs", { query: { batch: made.batch, limit: 200 } });
+    return { batch: made.batch, jobs: listed.items };
   }
 
   async function takeSettings(image: Image): Promise<void> {

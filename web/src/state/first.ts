@@ -12,6 +12,7 @@ const CORE: Core = {
   queue: { counts: {}, paused: false, reason: null, eta_seconds: null },
   tiles: {},
   groups: [],
+  others: [],
   images: {},
   models: null,
   gallery: {

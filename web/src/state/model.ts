@@ -14,7 +14,10 @@ import type {
   QueueState,
   SystemInfo,
 } from "../api/wire.gen";
+import type { Draft } from "./draft";
 import type { SliceLocal, Slices } from "./slices";
+
+export { EMPTY_DRAFT, type Draft } from "./draft";
 
 export type Status = Job["status"];
 
@@ -35,25 +38,12 @@ export type Tile = {
 };
 
 /** Jobs that were asked for together; the tiles have this shape from the first moment. */
-export type Group = { id: string; jobs: string[]; width: number; height: number };
-
-/** What the Generate page holds before it is sent; null means the model's own default. */
-export type Draft = {
-  prompt: string;
-  negative: string;
-  negativeOpen: boolean;
-  model: string | null;
-  width: number | null;
-  height: number | null;
-  steps: number | null;
-  guidance: number | null;
-  sampler: string | null;
-  schedule: string | null;
-  seed: number | null;
-  seedLocked: boolean;
-  count: number;
-  init: { id: string; url: string } | null;
-  strength: number;
+export type Group = {
+  id: string;
+  jobs: string[];
+  width: number;
+  height: number;
+  axes: string[]; // what a grid varies beside the seed
 };
 
 export type Filter = { q: string; starred: boolean; model: string };
@@ -85,6 +75,7 @@ export type Core = {
   queue: QueueState;
   tiles: Record<string, Tile>;
   groups: Group[]; // newest first
+  others: string[]; // jobs that are trainings and tasks
   images: Record<string, Image>;
   models: Model[] | null;
   gallery: Gallery;
@@ -123,24 +114,6 @@ export type Local =
   | { type: "local.untoast"; id: number };
 
 export type Message = Fact | Frame | Local | SliceLocal;
-
-export const EMPTY_DRAFT: Draft = {
-  prompt: "",
-  negative: "",
-  negativeOpen: false,
-  model: null,
-  width: null,
-  height: null,
-  steps: null,
-  guidance: null,
-  sampler: null,
-  schedule: null,
-  seed: null,
-  seedLocked: false,
-  count: 4,
-  init: null,
-  strength: 0.75,
-};
 
 export function ended(status: Status): boolean {
   return status !== "queued" && status !== "running";

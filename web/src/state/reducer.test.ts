@@ -77,7 +77,7 @@ describe("facts about jobs", () => {
       { type: "local.accepted", generated: { batch: "B", jobs: [job("J", "queued")] }, width: 64, height: 96 },
     ]);
     expect(state.tiles.J?.status).toBe("succeeded");
-    expect(state.groups).toEqual([{ id: "B", jobs: ["J"], width: 64, height: 96 }]);
+    expect(state.groups).toEqual([{ id: "B", jobs: ["J"], width: 64, height: 96, axes: [] }]);
   });
 
   it("of a job that has ended leave no room for a late frame", () => {

@@ -2,7 +2,7 @@ import type { Fact, Frame, Image, Model } from "../api/wire.gen";
 import { ended, type Local, type Message, type State } from "./model";
 import { drop, extend, hold } from "./pictures";
 import { inSlices } from "./slices";
-import { accept, change, forget, giveBack, isCut, placeJobs, touch } from "./tiles";
+import { accept, change, forget, giveBack, isCut, placeJobs, setAside, touch } from "./tiles";
 
 /** The one place where what the server said becomes what the page shows. */
 export function reduce(state: State, message: Message): State {
@@ -23,7 +23,9 @@ function shared(state: State, message: Exclude<Message, Fact>): State {
 function fact(state: State, told: Fact): State {
   switch (told.type) {
     case "job.queued":
-      return change(count(state, "queued", 1), told.job, told.batch, (tile) => tile);
+      return told.kind === "graph"
+        ? change(count(state, "queued", 1), told.job, told.batch, (tile) => tile)
+        : setAside(count(state, "queued", 1), told.job);
     case "batch.queued":
     case "batch.retried":
       return count(state, "queued", told.count);
@@ -36,7 +38,8 @@ function fact(state: State, told: Fact): State {
         ...tile, status: "queued", step: 0, phase: "", eta: null, error: null, preview: null,
       }));
     case "job.ended": {
-      const from = state.tiles[told.job]?.status === "running" ? "running" : "queued";
+      const running = state.tiles[told.job]?.status === "running" || state.others.includes(told.job);
+      const from = running ? "running" : "queued";
       return change(move(state, from, told.status), told.job, told.batch, (tile) => ({
         ...tile, status: told.status, images: told.images, error: told.error, eta: null,
         cut: isCut(told), preview: told.images.length > 0 ? tile.preview : null,

@@ -58,7 +58,8 @@ function known<T extends object>(saved: unknown, blank: T): T {
   if (typeof saved !== "object" || saved === null) return blank;
   const fit = Object.entries(saved).filter(([name, value]) => {
     const ours: unknown = (blank as Record<string, unknown>)[name];
-    return name in blank && (ours === null || typeof ours === typeof value);
+    if (!(name in blank) || Array.isArray(ours) !== Array.isArray(value)) return false;
+    return ours === null || (typeof ours === typeof value && value !== null);
   });
   return { ...blank, ...Object.fromEntries(fit) };
 }

@@ -1,15 +1,24 @@
-import type { Message, State } from "./model";
+import { generateSlice, type GenerateLocal } from "../generate/slice";
+import { queueSlice, type QueueLocal } from "../queue/slice";
 import { workflow, type WorkflowLocal } from "../workflow/slice";
+import type { Message, State } from "./model";
 import type { Slice } from "./slice";
 
 /** The parts of the state that pages own, each in the folder of its page. */
-const SLICES = { workflow } as const;
+const SLICES = {
+  generate: generateSlice,
+  queueList: queueSlice,
+  workflow,
+} as const;
 
 type Table = typeof SLICES;
 export type Slices = { [Name in keyof Table]: Table[Name] extends Slice<infer Held> ? Held : never };
 
 /** What pages tell their own parts: each message is called `slice.<part>.<what>`. */
-export type SliceLocal = WorkflowLocal;
+export type SliceLocal =
+  | GenerateLocal
+  | QueueLocal
+  | WorkflowLocal;
 
 /** Begin each part. */
 export function firstSlices(): Slices {

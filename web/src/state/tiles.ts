@@ -1,6 +1,8 @@
 import type { Generated, Image, Job } from "../api/wire.gen";
 import { ended, type Group, type State, type Tile } from "./model";
 
+const OTHERS = 200; // trainings and tasks that are remembered as such
+const IN_GROUP = 200; // tiles of one batch: of a large grid the latest; all of it is a table in the gallery
 const GROUPS = 40; // kept on the page; older ones are in the gallery
 
 function blank(id: string, batch: string): Tile {
@@ -48,11 +50,14 @@ export function place(state: State, tile: Tile): State {
   if (state.tiles[tile.id]) return { ...state, tiles };
   const known = state.groups.find((group) => group.id === tile.batch);
   if (!known) {
-    const group = { id: tile.batch, jobs: [tile.id], width: 1, height: 1 };
+    const group = { id: tile.batch, jobs: [tile.id], width: 1, height: 1, axes: [] };
     return trim({ ...state, tiles, groups: sorted([group, ...state.groups]) });
   }
   const jobs = [...known.jobs, tile.id].sort();
-  return { ...state, tiles, groups: swap(state.groups, { ...known, jobs }) };
+  const over = jobs.length <= IN_GROUP ? undefined : jobs.find((job) => ended(tiles[job]?.status ?? "canceled"));
+  const kept = jobs.filter((job) => job !== over);
+  const held = over === undefined ? tiles : Object.fromEntries(Object.entries(tiles).filter(([id]) => id !== over));
+  return { ...state, tiles: held, groups: swap(state.groups, { ...known, jobs: kept }) };
 }
 
 /** Change a tile that may not be there yet: facts of other clients' jobs open one. */
@@ -62,6 +67,7 @@ export function change(
   batch: string,
   make: (tile: Tile) => Tile,
 ): State {
+  if (state.others.includes(job)) return state;
   return place(state, make(state.tiles[job] ?? blank(job, batch)));
 }
 
@@ -73,7 +79,25 @@ export function touch(state: State, job: string, make: (tile: Tile) => Tile): St
 
 export function placeJobs(state: State, jobs: Job[]): State {
   const graphs = jobs.filter((job) => job.kind === "graph");
-  return graphs.reduce((held, job) => place(held, fromJob(job, held.tiles[job.id])), state);
+  const others = jobs.filter((job) => job.kind !== "graph").map((job) => job.id);
+  const placed = graphs.reduce((held, job) => place(held, fromJob(job, held.tiles[job.id])), state);
+  return named(others.reduce(setAside, placed), graphs);
+}
+
+/** Say of each batch what it varies beside the seed: more than nothing makes it a grid. */
+function named(state: State, jobs: Job[]): State {
+  const axes = new Map(jobs.map((job) => [job.batch, Object.keys(job.overrides).filter((name) => name !== "seed")]));
+  const groups = state.groups.map((group) => {
+    const found = axes.get(group.id);
+    return found && found.length !== group.axes.length ? { ...group, axes: found } : group;
+  });
+  return { ...state, groups };
+}
+
+/** Remember a job that draws no picture of its own: a training or a task, which has no tile. */
+export function setAside(state: State, job: string): State {
+  if (state.others.includes(job)) return state;
+  return { ...state, others: [...state.others, job].slice(-OTHERS) };
 }
 
 export function accept(state: State, generated: Generated, width: number, height: number): State {

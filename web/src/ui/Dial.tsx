@@ -8,13 +8,14 @@ type Props = {
   min: number;
   max: number; // of the number
   reach: number; // of the slider: the part that is used
+  low?: number; // where the slider begins, if not at `min`
   step: number;
   error?: string | undefined;
   onChange: (value: number | null) => void;
 };
 
 /** A slider for the hand and a number for the exact value. */
-export function Dial({ label, value, min, max, reach, step, error, onChange }: Props): ReactNode {
+export function Dial({ label, value, min, max, reach, low, step, error, onChange }: Props): ReactNode {
   return (
     <div className="dial">
       <span className="label" aria-hidden="true">
@@ -22,10 +23,10 @@ export function Dial({ label, value, min, max, reach, step, error, onChange }: P
       </span>
       <Slider
         size="sm"
-        min={min}
+        min={low ?? min}
         max={reach}
         step={step}
-        value={Math.min(value, reach)}
+        value={Math.min(Math.max(value, low ?? min), reach)}
         onChange={onChange}
         label={null}
         thumbLabel={label}

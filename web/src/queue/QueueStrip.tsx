@@ -3,8 +3,9 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useFormat } from "../i18n/format";
 import type { State } from "../state/model";
-import { useActions, useSelect } from "../state/store";
+import { useActions, useFeature, useSelect } from "../state/store";
 import { Icon } from "../ui/icons";
+import { queueActions } from "./actions";
 
 /** Give the seconds until all is done: the server's figure, never less than a running job's. */
 function secondsLeft({ queue, tiles }: State): number {
@@ -20,11 +21,24 @@ export function QueueStrip(): ReactNode {
   const queue = useSelect((state) => state.queue);
   const engine = useSelect((state) => state.engine?.state ?? null);
   const eta = useSelect(secondsLeft);
+  const open = useSelect((state) => state.queueList.open);
+  const { open: show } = useFeature(queueActions);
   const running = queue.counts.running ?? 0;
   const waiting = queue.counts.queued ?? 0;
   const turn = t(queue.paused ? "ui.resume" : "ui.pause");
   return (
     <div className="strip" aria-label={t("ui.queue")} role="group">
+      <button
+        type="button"
+        className="strip-open"
+        aria-expanded={open}
+        aria-controls="queue-panel"
+        aria-label={t(open ? "ui.queue.hide" : "ui.queue.show")}
+        title={t(open ? "ui.queue.hide" : "ui.queue.show")}
+        onClick={() => show(!open)}
+      >
+        <Icon name={open ? "down" : "up"} />
+      </button>
       <span className="strip-counts" role="status">
         <span className="live-dot" data-on={running > 0} aria-hidden="true" />
         {t("ui.running", { count: running })} · {t("ui.queued", { count: waiting })}
