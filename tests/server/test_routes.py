@@ -29,7 +29,8 @@ def test_every_route_declares_its_policy() -> None:
 def test_only_these_routes_are_open_to_everybody() -> None:
     found = {r.path for r in routes() if isinstance(r, Route) and r.policy.access == "open"}
     assert found == {
-        "/livez", "/readyz", "/openapi.json", "/asyncapi.json", "/docs", "/i18n", "/i18n/{language}.json",
+        "/livez", "/readyz", "/openapi.json", "/asyncapi.json", "/docs", "/i18n",
+        "/i18n/{language}.json",
         "/api/v1/session", "/api/v1/images/{image}/file", "/{path:path}",
     }  # fmt: skip
 
