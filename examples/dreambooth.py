@@ -22,13 +22,15 @@ def main() -> None:
     command.add_argument("--token", default="zxv")
     command.add_argument("--class-word", default="toy")
     command.add_argument("--steps", type=int, default=None)
+    command.add_argument("--prior", choices=["images", "live", "self_distill", "off"], default=None)
     command.add_argument("--url", default="http://127.0.0.1:9292")
     given = command.parse_args()
     with Heliograph(given.url) as studio:
         dataset = studio.call("POST", "/datasets", {"name": given.folder.name})["id"]
         pictures = [studio.upload(file).id for file in sorted(given.folder.glob("*.png"))]
         studio.call("POST", f"/datasets/{dataset}/images/from", {"images": pictures})
-        recipe = {"max_steps": given.steps} if given.steps else {}
+        chosen = {"max_steps": given.steps, "prior": given.prior}
+        recipe = {name: value for name, value in chosen.items() if value is not None}
         made = studio.train(
             dataset, token=given.token, class_word=given.class_word, on_loss=show, **recipe
         )

@@ -88,7 +88,7 @@ def test_what_people_name_is_text_in_every_view(guarded: Page, server: RunningSe
     data = encoded(picture(), pnginfo=metadata.png_text(texts))
     file = {"name": evil("file").replace("/", "") + ".png", "mimeType": "image/png"}
     page.locator("input[type=file]").set_input_files({**file, "buffer": data})
-    expect(page.locator(".init-held img")).to_be_visible()
+    expect(page.locator(".picture-field img")).to_be_visible()
     page.get_by_role("textbox", name="Prompt", exact=True).fill(evil("typed"))
     harmless(page)
 

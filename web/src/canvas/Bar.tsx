@@ -43,7 +43,7 @@ export function Bar({ onProjects }: { onProjects: () => void }): ReactNode {
       <Press mark="redo" words={t("ui.canvas.redo")} keys="Ctrl+Y" disabled={!forth} onClick={easel.redo} />
       <span className="canvas-rule" />
       <Press mark="minus" words={t("ui.canvas.zoom_out")} keys="-" onClick={() => zoom(0.8)} />
-      <button type="button" className="canvas-zoom" title={`${t("ui.canvas.fit")} (0)`} aria-label={t("ui.canvas.fit")} onClick={fit}>
+      <button type="button" className="canvas-zoom" title={`${t("ui.canvas.fit")} (0)`} onClick={fit}>
         {Math.round(scale * 100)}%
       </button>
       <Press mark="plus" words={t("ui.canvas.zoom_in")} keys="+" onClick={() => zoom(1.25)} />

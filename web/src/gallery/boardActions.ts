@@ -6,9 +6,11 @@ const LISTS = 50; // answers of 200 boards: all that somebody may have
 /** What is done with boards; pictures are put on them by the gallery's own actions. */
 export function boardActions(tools: Tools) {
   const { http, send, run, get } = tools;
+  let asked = 0;
 
   async function load(): Promise<void> {
     if (get().boards.state === "loading") return;
+    const mine = (asked += 1); // pictures may move while an answer is under way: the last one counts
     send({ type: "slice.boards.loading" });
     try {
       const boards: Board[] = [];
@@ -19,7 +21,7 @@ export function boardActions(tools: Tools) {
         cursor = page.next;
         if (cursor === null) break;
       }
-      send({ type: "slice.boards.loaded", boards });
+      if (mine === asked) send({ type: "slice.boards.loaded", boards });
     } catch (error) {
       send({ type: "slice.boards.failed" });
       throw error;
