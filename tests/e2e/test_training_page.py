@@ -47,7 +47,7 @@ def drop(page: Page, files: Dropped) -> None:
         }""",
         files,
     )
-    page.locator(".drop").dispatch_event("drop", {"dataTransfer": held})
+    page.locator(".set-drop").dispatch_event("drop", {"dataTransfer": held})
 
 
 def fill(page: Page, **fields: str) -> None:
@@ -68,7 +68,7 @@ def test_five_dropped_pictures_become_a_model_that_draws(page: Page, server: Run
     drop(page, [*five(), ("0.txt", "text/plain", note), ("broken.png", MEDIA, broken)])
     expect(page.locator(".teach-strip img")).to_have_count(5, timeout=SLOW)
     expect(page.get_by_text("1 file set aside")).to_be_visible()
-    expect(page.locator(".uploads li")).to_contain_text("damaged")  # it says why, in words
+    expect(page.locator(".set-uploads li")).to_contain_text("damaged")  # it says why, in words
 
     expect(page.get_by_text("Say what your subject is.")).to_be_visible()
     page.get_by_role("textbox", name="Class", exact=True).fill("creature")

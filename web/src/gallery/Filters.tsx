@@ -58,7 +58,7 @@ export function Filters({ covered, cell, onCell, onBoards, onJump, children }: P
         <Count />
       </div>
       {set.length > 0 && (
-        <div className="chips">
+        <div className="filter-chips">
           {set.map((name) => <Chip key={name} filter={filter} name={name} />)}
           <Button size="compact-sm" variant="subtle" color="gray" onClick={() => filterBy({ ...ANY, board: filter.board, trash: filter.trash }, false)}>
             {t("ui.gallery.filter_clear")}
@@ -183,7 +183,7 @@ function Chip({ filter, name }: { filter: Filter; name: keyof Filter }): ReactNo
   const value = name === "kind" ? t(`ui.gallery.kind.${filter[name]}`)
     : name === "since" || name === "until" ? format.day(midnight(filter[name], 0)) : String(filter[name]);
   return (
-    <span className="chip">
+    <span className="filter-chip">
       <span className="quiet">{label}</span> <bdi>{value}</bdi>
       <ActionIcon size="xs" variant="subtle" color="gray" aria-label={t("ui.gallery.filter_remove", { name: label })} onClick={() => filterBy({ ...filter, [name]: ANY[name] }, false)}>
         <Icon name="close" />

@@ -125,7 +125,7 @@ function Beside({ run, chosen, onChange }: { run: Training; chosen: string[]; on
           <button
             key={one.id}
             type="button"
-            className="chip"
+            className="series"
             aria-pressed={place >= 0}
             data-series={place >= 0 ? place + 2 : undefined}
             disabled={place < 0 && chosen.length >= MOST}

@@ -16,7 +16,7 @@ export function Drop({ onFiles, label, children, className = "", filled = false 
   const [over, setOver] = useState(false);
   return (
     <div
-      className={`drop ${className}`}
+      className={`set-drop ${className}`}
       data-over={over}
       onDragOver={(event) => {
         event.preventDefault();

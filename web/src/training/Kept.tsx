@@ -29,7 +29,7 @@ export function Kept({ run, onTry }: { run: Training; onTry: (step: number) => v
       ) : (
         <ul className="stages">
           {stages.map(({ step, checkpoint, snapshot, best, metric, bytes }) => (
-            <li key={step} className="stage">
+            <li key={step} className="kept-row">
               <strong>{t("ui.training.step_number", { step })}</strong>
               {best && <span className="tag">{t("ui.training.best")}</span>}
               <span className="quiet grow">

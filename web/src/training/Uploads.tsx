@@ -18,7 +18,7 @@ export function Uploads({ dataset }: { dataset: string }): ReactNode {
   if (notable.length === 0) return null; // the pictures themselves are in sight
   const kept = mine.length - notable.length;
   return (
-    <section className="uploads" aria-label={t("ui.dataset.uploads")}>
+    <section className="set-uploads" aria-label={t("ui.dataset.uploads")}>
       <header>
         <p role="status">
           {done < mine.length
