@@ -34,6 +34,8 @@ NAMED = (
     "judged",
     "gpu",
     "training",
+    "selective",
+    "yielding",
     "taught",
     "web",
 )

@@ -16,6 +16,8 @@ _TITLES = {
     "judged": "Editing, judged",
     "taught": "DreamBooth, judged",
     "training": "A step of training",
+    "selective": "What is trained, and what it costs",
+    "yielding": "Pictures while a training runs",
     "web": "The page",
 }
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"

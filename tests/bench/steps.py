@@ -2,8 +2,9 @@
 
 Each line on stdin is a number of steps, answered with the seconds that they took; at the end come
 the most memory that the process ever had, and what it had with its libraries alone, in bytes.
-``peer`` takes the steps of the plain loop that diffusers' script is; ``script`` runs that script
-itself, unmodified, and answers once.
+``peer`` takes the steps of the plain loop that diffusers' script is; ``whole`` and ``text`` take
+the same with more of the model trained; ``script`` runs that script itself, unmodified, and answers
+once. ``cached``, ``frozen`` and ``lora`` are ours with less and less trained.
 """
 
 import json
@@ -11,6 +12,8 @@ import resource
 import runpy
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
@@ -22,8 +25,11 @@ PROMPTS = "a photo of sks fox", "a photo of a fox"
 LR = 1e-4
 
 
-def ours(folder: Path, steps: int) -> None:
-    """Train in full as a run of ours does: latents and prompts encoded before the first step."""
+def ours(folder: Path, steps: int, **chosen: Any) -> None:
+    """Train as a run of ours does, in full unless chosen otherwise.
+
+    Latents, and prompts of frozen encoders, are encoded before the first step.
+    """
     from pytorch_lightning import Callback
 
     from core.engine.train.draws import Counter
@@ -54,12 +60,14 @@ def ours(folder: Path, steps: int) -> None:
 
     _note()
     base = opened(folder / "model", "sd1")
-    recipe = Recipe(method="full", prior="images", precision="float32", lr_unet=LR)
+    fields = {"method": "full", "train_text_encoder": False, **chosen}
+    recipe = Recipe(prior="images", precision="float32", lr_unet=LR, lr_te=LR, **fields)
     method = prepared(base, recipe, [SUBJECT])
     shown = tuple(pictures(folder / one, _names(folder / one)) for one in ("inst", "cls"))
     examples = Pictures(base, method, shown, PROMPTS, streams(recipe, shown))  # type: ignore[arg-type]
     base = base._replace(denoiser=method.denoiser, encoders={}, vae=None)
-    method.encoders = {}
+    if not fields["train_text_encoder"]:
+        method.encoders = {}
     fit(
         Setup(
             recipe=recipe, steps=steps, base=base, method=method, examples=examples,
@@ -68,8 +76,8 @@ def ours(folder: Path, steps: int) -> None:
     )  # fmt: skip
 
 
-def peer(folder: Path, steps: int) -> None:
-    """Train as the script does."""
+def peer(folder: Path, steps: int, *, text: bool = False, vae: bool = False) -> None:
+    """Train as the script does; with ``vae`` as no one should: to see what it costs."""
     from tests.engine.train.peer import Peer, pictures
 
     _note()
@@ -77,7 +85,10 @@ def peer(folder: Path, steps: int) -> None:
         pictures(folder / "inst", _names(folder / "inst")),
         pictures(folder / "cls", _names(folder / "cls")),
     )
-    losses = Peer(folder / "model", shown, PROMPTS, lr=LR).losses(0)
+    trained = Peer(folder / "model", shown, PROMPTS, lr=LR, text=text)
+    if vae:
+        trained.thaw_vae()
+    losses = trained.losses(0)
     while count := _asked():
         begun = time.perf_counter()
         list(islice(losses, count))
@@ -139,13 +150,21 @@ def _answer(seconds: float) -> None:
     sys.stdout.flush()
 
 
+KINDS: dict[str, Callable[[Path, int], None]] = {
+    "ours": ours, "peer": peer,
+    "whole": partial(peer, text=True, vae=True), "text": partial(peer, text=True),
+    "cached": partial(ours, train_text_encoder=True), "frozen": ours,
+    "lora": partial(ours, method="lora", rank=16),
+}  # fmt: skip
+
+
 def main(kind: str, folder: str, threads: int, steps: int, path: str = "") -> None:
     """Take steps until there are no more lines."""
     torch.set_num_threads(threads)
     if kind == "script":
         script(Path(folder), steps, path)
     else:
-        {"ours": ours, "peer": peer}[kind](Path(folder), steps)
+        KINDS[kind](Path(folder), steps)
     sys.stdout.write(f"{_peak()} {_EMPTY[0] if _EMPTY else 0}\n")
     sys.stdout.flush()
 

@@ -69,14 +69,14 @@ def measure(peer: Path | None = None) -> list[Row]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         write(folder)
-        ours, plain = (stack.enter_context(_side(kind, folder)) for kind in ("ours", "peer"))
-        for side in (ours, plain):
-            side.take(WARM, counts=False)
+        ours, plain = (stack.enter_context(side(kind, folder)) for kind in ("ours", "peer"))
+        for each in (ours, plain):
+            each.take(WARM, counts=False)
         for _ in range(ROUNDS):
             ours.take(STEPS)
             plain.take(STEPS)
-        for side in (ours, plain):
-            side.end()
+        for each in (ours, plain):
+            each.end()
         rows = [
             _ratio("the script's loop", ours, plain.seconds),
             _memory("beyond its libraries", "that loop", ours.rise, plain.rise),
@@ -128,7 +128,8 @@ def _command(kind: str, folder: Path, *more: str) -> list[str]:
 
 
 @contextmanager
-def _side(kind: str, folder: Path) -> Iterator[Side]:
+def side(kind: str, folder: Path) -> Iterator[Side]:
+    """Start a process that takes steps of a kind."""
     child = subprocess.Popen(
         _command(kind, folder), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

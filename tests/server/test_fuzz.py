@@ -13,7 +13,11 @@ from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
 
 from core.jobs.fake_job import FakeScript
+from server import dialects
 from server.app import routes
+from server.compat.a1111 import ask as a1111
+from server.compat.a1111 import tools
+from server.compat.openai import ask as openai
 from server.route import Route, body_fields
 from server.verbs import VERBS, takes_of
 from tests.server.studio import DRAW, Opener, Studio, listening
@@ -154,7 +158,10 @@ def sound(studio: Studio, answer: httpx.Response, *sent: object) -> None:
     assert "Traceback" not in text
     if not answer.request.url.path.endswith("/config"):  # which tells the operator where data lies
         assert str(studio.state.layout.root) not in text
-    if answer.status_code >= 400:
+    if answer.status_code >= 400 and dialects.of(answer.request.url.path):
+        assert answer.headers["content-type"] == "application/json"
+        assert answer.json()["error"]
+    elif answer.status_code >= 400:
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.json()["code"]
 
@@ -211,6 +218,33 @@ async def test_any_query_path_and_header_gets_an_answer_in_order(
         if answer.status_code == 503 and route.path == "/readyz":
             continue
         sound(quick, answer, body, held)
+
+
+FOREIGN: dict[str, type[msgspec.Struct]] = {
+    "/v1/images/generations": openai.Ask, "/v1/images/edits": openai.Ask,
+    "/sdapi/v1/txt2img": a1111.Ask, "/sdapi/v1/img2img": a1111.Ask,
+    "/sdapi/v1/extra-single-image": tools.Extras, "/sdapi/v1/png-info": tools.PngInfo,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", FOREIGN)
+async def test_any_object_of_another_dialect_gets_an_answer_in_order(
+    quick: Studio, path: str
+) -> None:
+    names = st.sampled_from(FOREIGN[path].__struct_fields__)
+    tiny = {"model": "tiny", "override_settings": {"sd_model_checkpoint": "tiny"}}
+
+    @settings(HELD, max_examples=60)
+    @given(st.dictionaries(names, PLAIN | TREES, max_size=5))
+    def draw(fields: dict[str, Any]) -> None:
+        drawn.append(tiny | {"prompt": "a fox", "steps": 1} | fields)
+
+    drawn: list[dict[str, Any]] = []
+    draw()
+    for fields in drawn:
+        body = json.dumps(fields | {"stream": False}).encode("utf-8", "replace")
+        answer = await quick.client.post(path, content=body)
+        sound(quick, answer, fields)
 
 
 async def test_damaged_pictures_get_an_answer_in_order(quick: Studio) -> None:

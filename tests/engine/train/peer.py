@@ -68,6 +68,12 @@ class Peer:
         self.params = [*self.unet.parameters(), *(self._text.parameters() if text else ())]
         self._optimizer = torch.optim.AdamW(self.params, lr=lr, weight_decay=1e-2, eps=1e-8)
 
+    def thaw_vae(self) -> None:
+        """Train the encoder of pictures as well, which the script never does."""
+        params = list(self._vae.requires_grad_(True).parameters())
+        self.params += params
+        self._optimizer.add_param_group({"params": params})
+
     def losses(self, seed: int) -> Iterator[float]:
         """Take one step after another; give the loss of each forward.
 

@@ -97,12 +97,14 @@ class Pictures:
             part: encoder for part, encoder in method.encoders.items()
             if encoder is not base.encoders[part]
         }  # fmt: skip
-        encoders = base.encoders  # and not the base, whose network need not stay
+        encoders = dict(base.encoders)  # and not the base, whose network need not stay
         self._texts = Texts(
             language, lambda part: nullcontext(encoders[part]), lambda phase: nullcontext(),
             trained=trained,
         )  # fmt: skip
         self._texts.prepare(prompts, lambda code, params: None)
+        if not trained:
+            encoders.clear()  # they are read no more
         with torch.no_grad():
             made = [base.vae.encode(some).latent_dist for some in pictures]
         self._moments = [(one.mean, one.logvar) for one in made]

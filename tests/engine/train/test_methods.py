@@ -1,7 +1,9 @@
 """What is trained is exactly what the recipe says; everything else stays as it was, to the bit."""
 
 import copy
+import gc
 import itertools
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,16 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
 
 def recipe(method: Method, **more: Any) -> Recipe:
     return Recipe(**{"method": method, "rank": 4, "lr_unet": 1e-4, "lr_te": 1e-5} | more)
+
+
+def test_a_base_of_which_a_copy_is_trained_is_let_go(folders: Mapping[str, Path]) -> None:
+    base = opened(folders["sd1"], "sd1")
+    held = weakref.ref(base.denoiser)
+    trained = prepared(base, recipe("full"), [SUBJECT])
+    del base
+    gc.collect()
+    assert held() is None
+    assert trained.named()
 
 
 def grads(base: Base, trained: Trained) -> set[str]:

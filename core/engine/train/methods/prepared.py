@@ -157,6 +157,7 @@ class _Making:
         adds = recipe.method != "full" or not recipe.train_denoiser
         keeps = adds or recipe.prior in _KEEPS_BASE
         text = any(part != MODEL for part in self._parts)
+        named = [*self._named]  # what is made must not hold this, and the base with it
         for some in self._parts.values():
             for one in some.values():
                 one.requires_grad_(True)  # peft freezes all that it did not make
@@ -166,7 +167,7 @@ class _Making:
             trainable=nn.ModuleDict({part: tree(some) for part, some in self._parts.items()}),
             groups=self._groups(),
             trains_text=text,
-            named=lambda: {k: v for one in self._named for k, v in one().items()},
+            named=lambda: {k: v for one in named for k, v in one().items()},
             frozen=self._base.denoiser if keeps else None,
             tokens=self._tokens,
             started=_how([*self._starts.values()]),
