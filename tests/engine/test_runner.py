@@ -364,8 +364,9 @@ def test_a_node_that_lacks_memory_all_the_same_fails_this_one_job(house: House) 
     report = house.run(*trouble("memory"))
     assert isinstance(report, JobFailed)
     assert (report.code, report.degraded) == ("out_of_memory", ["evict_idle"])
-    assert report.params["needed"] == 20 << 20
-    assert report.params["free"] >= 0
+    free = report.params["free"]
+    assert isinstance(free, int)
+    assert report.params["needed"] == max(20 << 20, free + 1)  # room in pieces is none
 
 
 def test_a_node_is_not_run_again_where_that_makes_no_room(house: House) -> None:
