@@ -78,7 +78,7 @@ class Client:
             try:
                 answer = await self._http.request(
                     method, f"/api/v1{path}", json=body, timeout=seconds, headers=headers,
-                    params=params,
+                    params=params or None,  # an empty one would take the query of the path away
                 )  # fmt: skip
             except UnicodeEncodeError as error:
                 raise HeliographError("bad_text") from error
