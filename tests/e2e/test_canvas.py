@@ -42,7 +42,7 @@ def open_fox(page: Page, server: RunningServer) -> "np.ndarray[Any, Any]":
     [image] = server.generate(prompt=FOX)["images"]
     page.goto(f"{server.url}/#/canvas/{image['id']}")
     expect(layers(page)).to_have_count(2)
-    expect(page.get_by_role("button", name="Show everything")).to_have_text("800%")
+    expect(page.locator(".canvas-zoom")).to_have_text("800%")
     return pixels(server, image["id"])
 
 
