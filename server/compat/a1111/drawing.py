@@ -19,6 +19,8 @@ from server.compat.a1111.ask import Ask
 from server.route import Request
 from server.sessions import Task
 
+WARNINGS = 100
+ECHO = 64 * 1024  # bytes of a request that are given back
 PATIENCE = 10.0  # seconds until a sign of life goes out: gateways cut silent lines
 
 
@@ -40,7 +42,7 @@ async def _drawn(request: Request, kind: str) -> Response:
     task = Task(
         id=ask.force_task_id or request.headers.get("x-task-id") or made.batch, kind=kind,
         jobs=[job.id for job in made.jobs], parameters=_echo(sent, ask),
-        warnings=asking.ignored(sent, ask), seen=ask.send_images,
+        warnings=asking.ignored(sent, ask)[:WARNINGS], seen=ask.send_images,
     )  # fmt: skip
     tasks.session_of(request).begin(task)
     headers = {"x-task-id": task.id, "cache-control": "no-store"}
@@ -100,9 +102,19 @@ async def _late(request: Request, task: Task) -> AsyncIterator[bytes]:
 
 
 def _echo(sent: dict[str, Any], ask: Ask) -> dict[str, Any]:
-    """Give back what was asked for, without the pictures that came with it."""
+    """Give back what was asked for, without the pictures that came with it, and of bounded size.
+
+    It is remembered with the task: it ends before the first field that does not fit.
+    """
     held = {**{name: getattr(ask, name) for name in ask.__struct_fields__}, **sent}
-    return {**held, "init_images": None, "mask": None, "alwayson_scripts": {}}
+    held |= {"init_images": None, "mask": None, "alwayson_scripts": {}}
+    told, left = {}, ECHO
+    for name, value in held.items():
+        left -= len(name) + len(codec.encode(value))
+        if left < 0:
+            break
+        told[name] = value
+    return told
 
 
 def _width(ask: Ask, model: Model | None) -> int | None:

@@ -55,6 +55,16 @@ async def test_sloppy_requests_of_real_clients_are_drawn(studio: Studio) -> None
     assert "warnings" not in told
 
 
+async def test_what_is_remembered_of_a_request_has_a_bound(studio: Studio) -> None:
+    large = ASK | {"nobody": "x" * 500_000, "override_settings": ASK["override_settings"] | {
+        f"o{n}": n for n in range(500)
+    }}  # fmt: skip
+    told = (await studio.client.post(f"{API}/txt2img", json=large)).json()
+    assert len(json.dumps(told["parameters"])) < 80_000
+    assert len(told["warnings"]) == 100
+    assert told["parameters"]["prompt"] == "a red fox"
+
+
 async def test_options_are_the_clients_own(opener: Opener) -> None:
     async with opener(token=MASTER) as studio:
         one = bearer((await token(studio, "one", "generate", "read"))[1])
