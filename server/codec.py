@@ -5,6 +5,7 @@ import json
 import types
 import typing
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, TypeVar
 
 import anyio.to_thread
@@ -127,6 +128,8 @@ def from_text(fields: Mapping[str, str], kind: type[Struct]) -> dict[str, Any]:
     for name, text in fields.items():
         try:
             value = msgspec.convert(text, known.get(name, str), strict=False)
+            if isinstance(value, datetime):  # a number would be one too, which nobody means
+                value = msgspec.convert(text, datetime)
             found[name] = msgspec.to_builtins(value)
         except msgspec.ValidationError:
             found[name] = text

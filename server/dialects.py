@@ -32,6 +32,11 @@ class Shape(Struct, frozen=True):
     media: str = "application/json"
 
 
+def schema(path: str) -> dict[str, Any] | None:
+    """Describe, as a JSON Schema, what refusals of a dialect's path look like; None for our own."""
+    return next((one for prefix, one in _SCHEMAS.items() if path.startswith(prefix)), None)
+
+
 def of(path: str) -> Callable[[ProblemDocument], Shape] | None:
     """Choose the dialect of a path; None for our own."""
     return next((shape for prefix, shape in _DIALECTS.items() if path.startswith(prefix)), None)
@@ -67,6 +72,16 @@ def _field(pointer: str) -> str | None:
     return _FIELDS.get(name, name) or None
 
 
+def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "required": list(properties), "properties": dict(properties)}
+
+
 _DIALECTS: Mapping[str, Callable[[ProblemDocument], Shape]] = {
     OPENAI: openai, A1111: a1111, CONTROLNET: a1111,
 }  # fmt: skip
+
+_TEXT, _MAYBE = {"type": "string"}, {"type": ["string", "null"]}
+_SAYS = {"message": _TEXT, "type": _TEXT, "param": _MAYBE, "code": _MAYBE}
+_OPENAI = _object({"error": _object(_SAYS)})
+_A1111 = _object(dict.fromkeys(("error", "detail", "body", "errors", "code"), _TEXT))
+_SCHEMAS = {OPENAI: _OPENAI, A1111: _A1111, CONTROLNET: _A1111}

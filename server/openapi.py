@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute
 
 import core
 from core.graph.catalogue import Catalogue
+from server import dialects
 from server.problems import MEDIA_TYPE, ProblemDocument
 from server.route import Policy, Route, body_fields
 
@@ -108,7 +109,7 @@ def _operation(route: Route, by_type: dict[str, Any], components: dict[str, Any]
         "operationId": f"{policy.tag}_{route.name}",
         "tags": [policy.tag],
         "summary": summary.strip().rstrip("."),
-        "responses": _responses(policy, by_type),
+        "responses": _responses(route.path, policy, by_type),
     }
     if rest.strip():
         operation["description"] = " ".join(rest.split())
@@ -161,14 +162,16 @@ def _body(
     return {"required": bool(needed), "content": {"application/json": {"schema": schema}}}
 
 
-def _responses(policy: Policy, by_type: dict[str, Any]) -> dict[str, Any]:
+def _responses(path: str, policy: Policy, by_type: dict[str, Any]) -> dict[str, Any]:
     good: dict[str, Any] = {"description": "As asked."}
     if policy.gives is not None:
         good["content"] = {"application/json": {"schema": by_type[repr(policy.gives)]}}
     elif policy.media != "application/json":
         content = {"schema": {"type": "string"}}
         good["content"] = {policy.media: content}
-    problem = {"content": {MEDIA_TYPE: {"schema": by_type[repr(ProblemDocument)]}}}
+    dialect = dialects.schema(path)
+    media = MEDIA_TYPE if dialect is None else "application/json"
+    problem = {"content": {media: {"schema": dialect or by_type[repr(ProblemDocument)]}}}
     refusals = [*_REFUSALS[policy.body]]
     if policy.access != "open":
         refusals += [401, 403]

@@ -23,6 +23,7 @@ class Image(Struct, frozen=True, kw_only=True):
     """One picture: its file, where it came from, and what people did with it."""
 
     id: str
+    order: Annotated[int, Meta(description="Its place in lists: the newest has the highest.")] = 0
     kind: ImageKind
     width: Annotated[int, Meta(description="Pixels.")]
     height: Annotated[int, Meta(description="Pixels.")]

@@ -25,6 +25,7 @@ class Mark(Struct, frozen=True, kw_only=True):
 
     cursor: Annotated[str, Meta(description="Gives the page that begins here.")]
     id: Annotated[str, Meta(description="Of its first picture.")]
+    order: Annotated[int, Meta(description="Of its first picture, as the picture itself has it.")]
     created: str
     count: Annotated[int, Meta(description="Pictures up to the next mark.")]
 
@@ -49,7 +50,7 @@ def marks(
     items = [
         Mark(
             cursor=pages.encode(row + 1, "images", wanted), id=told[row][0],
-            created=iso(told[row][1]), count=min(every, len(rows) - place * every),
+            order=row, created=iso(told[row][1]), count=min(every, len(rows) - place * every),
         )
         for place, row in enumerate(heads)
     ]  # fmt: skip

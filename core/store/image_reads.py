@@ -205,7 +205,7 @@ def image_of(found: Sequence[Any]) -> Image:
     fields["deleted"] = maybe(fields["deleted"])
     fields["starred"] = bool(fields["starred"])
     place = f"/api/v1/images/{fields['id']}"
-    return Image(**fields, url=f"{place}/file", thumbnail_url=f"{place}/thumbnail")
+    return Image(**fields, order=found[0], url=f"{place}/file", thumbnail_url=f"{place}/thumbnail")
 
 
 def _file(found: Sequence[Any]) -> ImageFile:

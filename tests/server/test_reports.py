@@ -19,7 +19,7 @@ async def test_a_training_that_ended_has_a_report(studio: Studio) -> None:
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
     assert "&lt;b&gt;my dog&lt;/b&gt;" in answer.text
     assert answer.text.count("<svg") >= 3
-    assert answer.text.count("<figure>") == 2
+    assert answer.text.count("<figure>") == 2 * 3  # of both steps, one for each prompt
     assert "is also a rifle" in answer.text
     plain = await studio.client.get(f"{API}/{asked['training']}/report", params={"format": "md"})
     assert plain.headers["content-type"] == "text/markdown; charset=utf-8"

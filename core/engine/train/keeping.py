@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -178,16 +178,19 @@ class Kept(Callback):  # type: ignore[misc]  # which has no types here
         works: list[Callable[[], None]] = []
         metric = self._given.metric(trainer)
         with self._given.working():
-            if checkpoint:
-                works.append(self._checkpoint(trainer, metric))
-                self._saved, self._last = self._step, self._given.clock()
             if snapshot:
                 works.append(self._snapshot(trainer, metric))
                 self._snapped = self._step
+            if checkpoint:
+                works.append(self._checkpoint(trainer, metric))
+                self._saved, self._last = self._step, self._given.clock()
 
         def write() -> None:
-            for work in works:
-                work()
+            # A run that is killed in between goes on before the snapshot and makes it again; the
+            # other way round it would go on behind it. One that cannot be written stops no other.
+            with ExitStack() as all_of_them:
+                for work in reversed(works):
+                    all_of_them.callback(work)
 
         self._writer.write(write)
 

@@ -56,7 +56,9 @@ def test_marks_count_the_whole_list_and_each_begins_a_page_of_it(
             ids = [image.id for image in page.items]
             assert mark.id == whole[place] == ids[0]
             assert ids == whole[place : place + len(ids)]
-            assert mark.created == page.items[0].created
+            assert (mark.order, mark.created) == (page.items[0].order, page.items[0].created)
+            orders = [image.order for image in page.items]
+            assert orders == sorted(orders, reverse=True)
             place += mark.count
         cursor = part.next
         if cursor is None:

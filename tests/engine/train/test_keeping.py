@@ -80,7 +80,7 @@ def test_the_best_state_stays_and_is_found(base: Any, tmp_path: Path) -> None:
     again = Run(tmp_path, base, wanted, 3, start="best", keeping=keeping).fit()
     assert kept(again) == [3]
     assert again.names == ["step-000002", "step-000003"]
-    assert set(again.saved[0].removed) == {"step-000005", "step-000006"}
+    assert set(again.saved[-1].removed) == {"step-000005", "step-000006"}
 
 
 def test_a_state_that_is_held_stays(base: Any, tmp_path: Path) -> None:

@@ -151,12 +151,12 @@ export type Problem = {
 };
 /** One picture: its file, where it came from, and what people did with it. */
 export type Image = {
-  id: string; kind: "mask" | "output" | "sample" | "upload"; width: number; height: number;
-  bytes: number; sha256: string; created: string; job: string | null; batch: string | null;
-  board: string | null; starred: boolean; note: string | null; prompt: string | null;
-  negative_prompt: string | null; model: string | null; seed: number | null;
-  steps: number | null; sampler: string | null; guidance_scale: number | null;
-  deleted: string | null; url: string; thumbnail_url: string;
+  id: string; order: number; kind: "mask" | "output" | "sample" | "upload"; width: number;
+  height: number; bytes: number; sha256: string; created: string; job: string | null;
+  batch: string | null; board: string | null; starred: boolean; note: string | null;
+  prompt: string | null; negative_prompt: string | null; model: string | null;
+  seed: number | null; steps: number | null; sampler: string | null;
+  guidance_scale: number | null; deleted: string | null; url: string; thumbnail_url: string;
 };
 /** What came of it: the first 200 ids; the rest is found by the batch. */
 export type Enqueued = { batch: string; count: number; jobs: string[]; };
@@ -180,7 +180,9 @@ export type MadeBy = { recipe: Record<string, unknown> | null; graph: Graph; };
 /** A link that works without a token until it expires. */
 export type Link = { url: string; };
 /** Where a page of the list begins. */
-export type Mark = { cursor: string; id: string; created: string; count: number; };
+export type Mark = {
+  cursor: string; id: string; order: number; created: string; count: number;
+};
 /** What a picture's metadata says. */
 export type Inspected = {
   format: "jpeg" | "png" | "webp"; width: number; height: number; made: Provenance | null;

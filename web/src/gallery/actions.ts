@@ -53,7 +53,7 @@ export function galleryActions(tools: Tools) {
   /** Read the pictures of a stretch: up to where the next one begins. */
   async function read(stretch: Stretch, signal: AbortSignal): Promise<Image[]> {
     const { filter, stretches } = get().gallery;
-    const end = stretches[stretches.indexOf(stretch) + 1]?.head ?? "";
+    const end = stretches[stretches.indexOf(stretch) + 1]?.head ?? 0;
     const limit = Math.min(LARGE, Math.max(PAGE, stretch.count));
     const found: Image[] = [];
     let { cursor } = stretch;
@@ -62,8 +62,8 @@ export function galleryActions(tools: Tools) {
       const page: Page<Image> = await http("/images", { query, signal });
       found.push(...page.items);
       cursor = page.next;
-    } while (cursor !== null && found.length < MANY && (found[found.length - 1]?.id ?? "z") > end);
-    return found.filter(({ id }) => id > end);
+    } while (cursor !== null && found.length < MANY && (found[found.length - 1]?.order ?? Infinity) > end);
+    return found.filter(({ order }) => order > end);
   }
 
   async function fetchStretch(stretch: Stretch): Promise<void> {

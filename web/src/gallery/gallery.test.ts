@@ -11,14 +11,19 @@ const BASE = { at: "2026-01-01T00:00:00.000Z", owner: "local" };
 
 function image(id: string, more: Partial<Image> = {}): Image {
   return {
-    id, kind: "output", width: 64, height: 64, bytes: 1, sha256: "", created: BASE.at, job: null, batch: null,
+    id, order: orderOf(id), kind: "output", width: 64, height: 64, bytes: 1, sha256: "", created: BASE.at, job: null, batch: null,
     board: null, starred: false, note: null, prompt: "a fox", negative_prompt: null, model: "starter", seed: 1,
     steps: 4, sampler: null, guidance_scale: null, deleted: null, url: "", thumbnail_url: "", ...more,
   };
 }
 
+/** Give the order of a test's picture: later letters are newer. */
+function orderOf(id: string): number {
+  return id.codePointAt(0) ?? 0;
+}
+
 function mark(id: string, count: number, created = BASE.at): Mark {
-  return { cursor: `at ${id}`, id, created, count };
+  return { cursor: `at ${id}`, id, order: orderOf(id), created, count };
 }
 
 function all(messages: Message[], state: State = EMPTY_STATE): State {
@@ -44,7 +49,7 @@ describe("the list", () => {
     expect(ids(long)).toEqual(["I", "H", "-", "-", "-", "-", "-"]);
     expect(starts(long.gallery.stretches)).toEqual([0, 2, 4, 7]);
     expect([-1, 0, 1, 2, 6, 7].map((place) => stretchOf(long.gallery.stretches, place))).toEqual([-1, 0, 0, 1, 2, -1]);
-    expect(lacking(long.gallery.stretches, 0, 4).map(({ head }) => head)).toEqual(["G", "E"]);
+    expect(lacking(long.gallery.stretches, 0, 4).map(({ cursor }) => cursor)).toEqual(["at G", "at E"]);
   });
 
   it("fills a stretch up to the next one, whatever was deleted meanwhile", () => {
@@ -77,6 +82,12 @@ describe("facts about pictures", () => {
   it("put a new one first and a restored one in its place", () => {
     expect(ids(all([added(image("D"))], shown))).toEqual(["D", "C", "A"]);
     expect(ids(all([changed(image("B"))], shown))).toEqual(["C", "B", "A"]);
+  });
+
+  it("are put in the order that the server gave them, whatever their ids are", () => {
+    const [late, early] = [image("A", { order: 9 }), image("Z", { order: 8 })];
+    const begun = all([{ type: "slice.gallery.page", page: { items: [late, early], next: null } }]);
+    expect(ids(all([added(image("B", { order: 10 })), changed(early)], begun))).toEqual(["B", "A", "Z"]);
   });
 
   it("take a deleted one out, also of what is selected", () => {

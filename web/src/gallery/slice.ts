@@ -77,7 +77,7 @@ function reduce(held: Gallery, told: Message): Gallery {
 function begin(held: Gallery, { items, next }: Page<Image>): Gallery {
   const [first] = items;
   const stretches: Stretch[] = first
-    ? [{ cursor: null, head: first.id, at: first.created, count: items.length, images: items }]
+    ? [{ cursor: null, head: first.order, at: first.created, count: items.length, images: items }]
     : [];
   return { ...held, state: "ready", stretches, whole: next === null, fresh: [] };
 }
@@ -97,7 +97,7 @@ function measure(held: Gallery, { marks, whole, first, afresh }: Marks): Gallery
 function take(held: Gallery, image: Image): Gallery {
   if (!fits(image, held.filter)) return drop(held, image.id);
   const newest = held.stretches[0];
-  const isNew = !newest || (image.id > newest.head && placeOf(held.stretches, image.id) < 0);
+  const isNew = !newest || (image.order > newest.head && placeOf(held.stretches, image.id) < 0);
   if (isNew && !held.top) {
     if (held.fresh.length >= FRESH) return { ...held, state: "stale" };
     return { ...held, fresh: [image, ...held.fresh.filter(({ id }) => id !== image.id)] };

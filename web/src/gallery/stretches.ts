@@ -3,7 +3,7 @@ import type { Image, Mark } from "../api/wire.gen";
 /** A part of the list between two marks. Its pictures are held while it is near the view. */
 export type Stretch = {
   cursor: string | null; // gives its first page; null for the newest
-  head: string; // id of its first picture
+  head: number; // order of its first picture
   at: string; // when that was made
   count: number; // as far as is known while they are not held
   images: Image[] | null;
@@ -46,7 +46,7 @@ export function at(stretches: readonly Stretch[], place: number): Image | undefi
 
 /** Give the place of a picture that is held; -1 for others. */
 export function placeOf(stretches: readonly Stretch[], id: string): number {
-  const which = holder(stretches, id);
+  const which = holding(stretches, id);
   const index = stretches[which]?.images?.findIndex((image) => image.id === id) ?? -1;
   return index < 0 ? -1 : (starts(stretches)[which] ?? 0) + index;
 }
@@ -55,7 +55,7 @@ export function placeOf(stretches: readonly Stretch[], id: string): number {
 export function marked(held: readonly Stretch[], marks: readonly Mark[], first: boolean): Stretch[] {
   const fresh = marks.map((mark, index) => ({
     cursor: first && index === 0 ? null : mark.cursor,
-    head: mark.id, at: mark.created, count: mark.count, images: null,
+    head: mark.order, at: mark.created, count: mark.count, images: null,
   }));
   return first ? fresh : [...held, ...fresh];
 }
@@ -63,8 +63,8 @@ export function marked(held: readonly Stretch[], marks: readonly Mark[], first: 
 /** Put pictures into their stretch, less those that belong to the next one. */
 export function filled(held: readonly Stretch[], cursor: string | null, images: Image[]): Stretch[] {
   const which = held.findIndex((stretch) => stretch.cursor === cursor);
-  const end = held[which + 1]?.head ?? "";
-  return swap(held, which, images.filter(({ id }) => id > end));
+  const end = held[which + 1]?.head ?? 0;
+  return swap(held, which, images.filter(({ order }) => order > end));
 }
 
 /** Let go of pictures outside some stretches. */
@@ -83,21 +83,20 @@ export function lacking(held: readonly Stretch[], first: number, last: number): 
 
 /** Put a picture where it belongs, or change it there; null where its stretch is not held. */
 export function put(held: readonly Stretch[], image: Image): Stretch[] | null {
-  const which = Math.max(0, holder(held, image.id));
+  const which = Math.max(0, holder(held, image.order));
   const images = held[which]?.images;
   if (!images) return held.length === 0 ? [alone(image)] : null;
   const others = images.filter(({ id }) => id !== image.id);
-  const before = others.findIndex(({ id }) => id < image.id);
+  const before = others.findIndex(({ order }) => order < image.order);
   const index = before < 0 ? others.length : before;
   return swap(held, which, [...others.slice(0, index), image, ...others.slice(index)]);
 }
 
 /** Take a picture out; the same where it is not held. */
 export function without(held: readonly Stretch[], id: string): readonly Stretch[] {
-  const which = holder(held, id);
+  const which = holding(held, id);
   const images = held[which]?.images;
-  if (!images?.some((image) => image.id === id)) return held;
-  return swap(held, which, images.filter((image) => image.id !== id));
+  return images ? swap(held, which, images.filter((image) => image.id !== id)) : held;
 }
 
 /** Find the place of the first picture that was made before a time. */
@@ -111,15 +110,20 @@ export function placeAt(held: readonly Stretch[], before: string): number {
 }
 
 function alone(image: Image): Stretch {
-  return { cursor: null, head: image.id, at: image.created, count: 1, images: [image] };
+  return { cursor: null, head: image.order, at: image.created, count: 1, images: [image] };
 }
 
-/** Find the stretch that a picture belongs to: ids sort by time, and the newest come first. */
-function holder(held: readonly Stretch[], id: string): number {
+/** Find the stretch that holds a picture; -1 where none does. */
+function holding(held: readonly Stretch[], id: string): number {
+  return held.findIndex(({ images }) => images?.some((image) => image.id === id));
+}
+
+/** Find the stretch that a picture belongs to by its order: the newest come first. */
+function holder(held: readonly Stretch[], order: number): number {
   let [low, high] = [0, held.length - 1];
   while (low < high) {
     const middle = (low + high + 1) >> 1;
-    if ((held[middle]?.head ?? "") >= id) low = middle;
+    if ((held[middle]?.head ?? 0) >= order) low = middle;
     else high = middle - 1;
   }
   return held.length === 0 ? -1 : low;
@@ -129,7 +133,7 @@ function swap(held: readonly Stretch[], which: number, images: Image[]): Stretch
   return held.map((stretch, index) => {
     if (index !== which) return stretch;
     const [first] = images;
-    const head = first && first.id > stretch.head ? first.id : stretch.head;
+    const head = first && first.order > stretch.head ? first.order : stretch.head;
     return { ...stretch, images, count: images.length, head };
   });
 }
