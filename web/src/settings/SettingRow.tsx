@@ -18,7 +18,7 @@ export function SettingRow({ setting }: { setting: SettingInfo }): ReactNode {
     <div className="setting" data-changed={!isDefault(setting)}>
       <div className="grow">
         <h3 className="mono" dir="ltr">{name}</h3>
-        <p className="quiet" lang="en" dir="auto">{description}</p>
+        <p className="quiet">{description}</p>
         <p className="quiet setting-source">
           {t(`ui.config.source.${source}`)}
           {!isDefault(setting) && (
