@@ -30,7 +30,7 @@ ALLOWED_BROAD = {  # where `except Exception` stands, as the conventions allow
     "core/engine/diffusion/sampler.py": "the loop's thread does the work of job threads",
     "core/engine/runner.py": "the engine's job thread",
     "core/engine/registry.py": "the import of a user's node",
-    "core/engine/train/loggers.py": "a tracker is a stranger's code",
+    "core/engine/train/tell/loggers.py": "a tracker is a stranger's code",
     "server/websocket.py": "the top of a socket",
 }
 
