@@ -1,0 +1,7 @@
+"""Webhooks without a server: the secret, who may be reached, one attempt, and how long to wait."""
+
+from server.hooks.hooks import Hooks
+from server.hooks.secret import Secret
+from server.hooks.sender import Answer, Resolve, Sender
+
+__all__ = ["Answer", "Hooks", "Resolve", "Secret", "Sender"]
