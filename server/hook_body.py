@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from core.records.events import BatchEnded, JobEnded, TrainingEnded
 from core.store import images
 from core.store.deliveries import Due
 from server.state import State
@@ -13,6 +14,21 @@ from server.state import State
 MOST = 100  # links of one body
 LINK_SECONDS = 24 * 3600.0
 _encoder = msgspec.json.Encoder()
+
+
+TOLD = (JobEnded, BatchEnded, TrainingEnded)
+HEADERS = {
+    "webhook-id": "Of the delivery, the same at every attempt: keep those that were seen.",
+    "webhook-timestamp": "Seconds since 1970, of the attempt.",
+    "webhook-signature": "v1, and the base64 of HMAC-SHA256 of id.timestamp.body; one or two.",
+}
+
+
+class Stamp(Struct, frozen=True, kw_only=True):
+    """What a fact is given when it is stored."""
+
+    seq: Annotated[int, Meta(description="Its number among all facts.")]
+    at: Annotated[str, Meta(description="When, in UTC.")]
 
 
 class PictureLink(Struct, frozen=True, kw_only=True):

@@ -54,8 +54,7 @@ async def opened(
     :raises StartError: when the directory is in use, or its database cannot be opened.
     """
     settings, layout = config.settings, Layout(config.settings.data_dir)
-    ring = LogRing()
-    meters = Meters()
+    ring, meters = LogRing(), Meters()
     with ring.listening():
         async with _claimed(layout), _database(layout, meters) as (db, bus):
             boot = new_id()

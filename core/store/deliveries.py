@@ -94,12 +94,12 @@ def hosts(connection: sqlite3.Connection, after: str, limit: int) -> list[tuple[
         """
         WITH RECURSIVE line (host) AS (
             SELECT MIN(host)
-            FROM deliveries
+            FROM deliveries INDEXED BY deliveries_line
             WHERE status = 'waiting' AND host > :after
             UNION ALL
             SELECT (
                 SELECT MIN(host)
-                FROM deliveries
+                FROM deliveries INDEXED BY deliveries_line
                 WHERE status = 'waiting' AND host > line.host
             )
             FROM line
@@ -108,7 +108,7 @@ def hosts(connection: sqlite3.Connection, after: str, limit: int) -> list[tuple[
         )
         SELECT host, (
             SELECT MIN(due)
-            FROM deliveries
+            FROM deliveries INDEXED BY deliveries_line
             WHERE status = 'waiting' AND host = line.host
         )
         FROM line
@@ -124,7 +124,7 @@ def due(connection: sqlite3.Connection, host: str, now: int, limit: int) -> list
     found = connection.execute(
         """
         SELECT deliveries.id, batches.id, event, url, host, fact, attempts
-        FROM deliveries JOIN batches ON batches.row = deliveries.batch
+        FROM deliveries INDEXED BY deliveries_line JOIN batches ON batches.row = deliveries.batch
         WHERE deliveries.status = 'waiting' AND host = :host AND due <= :now
         ORDER BY due
         LIMIT :limit
