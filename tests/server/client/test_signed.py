@@ -1,6 +1,9 @@
 """Checking webhooks: by the scheme's own example, and by everything that may be wrong."""
 
 import json
+import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -62,3 +65,15 @@ def test_what_is_old_from_tomorrow_or_signed_by_another_is_refused() -> None:
 def test_a_signature_is_of_one_body(body: bytes, other: bytes) -> None:
     same = signature(SECRET, "1", "2", body) == signature(SECRET, "1", "2", other)
     assert same is (body == other)
+
+
+def test_what_the_page_shows_is_right_too() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "webhooks.md").read_text("utf-8")
+    shown: dict[str, Any] = {}
+    exec(page.partition("```python\n")[2].partition("```")[0], shown)
+    now = int(time.time())
+    headers = {"webhook-id": "1", "webhook-timestamp": str(now)}
+    headers["webhook-signature"] = f"v1,x v1,{signature(SECRET, '1', str(now), BODY)}"
+    shown["verify"](headers, BODY, SECRET)
+    with pytest.raises(ValueError, match="not from our server"):
+        shown["verify"](headers, BODY + b" ", SECRET)

@@ -128,7 +128,7 @@ async def test_an_answer_without_end_is_read_to_a_bound() -> None:
      (429, "webhook_answered"), (500, "webhook_answered")],
 )  # fmt: skip
 async def test_only_a_2xx_has_taken_it(status: int, told: str | None) -> None:
-    with Receiver((status, {"retry-after": "9", "location": "/elsewhere"})) as receiver:
+    with Receiver((status, {"Retry-After": "9", "location": "/elsewhere"})) as receiver:
         answer = await post(receiver.url)
         assert (answer.status, code(answer)) == (status, told)
         assert answer.retry_after == (None if told is None else "9")
