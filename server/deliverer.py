@@ -7,7 +7,7 @@ killed in the middle delivers that again.
 import logging
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import zip_longest
 
@@ -26,6 +26,7 @@ from server.state import State
 log = logging.getLogger(__name__)
 SLOTS = 32  # attempts at once
 PER_HOST = 4  # of them to one host
+PER_OWNER = 24  # of them for one owner
 _HOSTS = 256  # looked at in one go; the next look goes on behind them
 _REST = 0.05  # seconds between two looks, whatever rings
 _SOON = 1.0  # seconds until the hosts are looked at that one look did not reach
@@ -48,7 +49,7 @@ class Deliverer:
         self._state = state
         self._sender = sender or Sender(state.hooks.guard)
         self._draw = draw
-        self._flying: dict[str, str] = {}  # id → host
+        self._flying: dict[str, Due] = {}
         self._after = ""  # host that was served last
 
     async def run(self) -> None:
@@ -73,7 +74,7 @@ class Deliverer:
             log.warning("webhooks wait: %s", error)
             return _RETRY
         for due in found:
-            self._flying[due.id] = due.host
+            self._flying[due.id] = due
             self._after = due.host
             group.start_soon(self._attempt, due)
         return wait
@@ -88,7 +89,7 @@ class Deliverer:
         if len(hosts) < _HOSTS:
             rest = await db.read(partial(deliveries.hosts, after="", limit=_HOSTS - len(hosts)))
             hosts += [one for one in rest if one[0] <= self._after]
-        busy = Counter(self._flying.values())
+        busy = Counter(one.host for one in self._flying.values())
         waiting = [host for host, due in hosts if due <= now and busy[host] < PER_HOST][:free]
         lines = [
             await db.read(partial(deliveries.due, host=host, now=now, limit=PER_HOST))
@@ -98,12 +99,23 @@ class Deliverer:
             [due for due in line if due.id not in self._flying][: PER_HOST - busy[host]]
             for host, line in zip(waiting, lines, strict=True)
         ]
-        found = [due for turn in zip_longest(*idle) for due in turn if due is not None][:free]
+        turns = (due for turn in zip_longest(*idle) for due in turn if due is not None)
+        found = self._shared(turns, free)
         if len(hosts) == _HOSTS and not found:
             self._after = hosts[-1][0]
             return found, _SOON
         next_ = min((due for _, due in hosts if due > now), default=now + int(_LATEST * 1000))
         return found, min(_LATEST, max(0.0, (next_ - now) / 1000))
+
+    def _shared(self, turns: Iterable[Due], free: int) -> list[Due]:
+        """Take as many as there are slots, and of one owner no more than its share."""
+        owners = Counter(one.owner for one in self._flying.values())
+        found: list[Due] = []
+        for due in turns:
+            if len(found) < free and owners[due.owner] < PER_OWNER:
+                owners[due.owner] += 1
+                found.append(due)
+        return found
 
     async def _attempt(self, due: Due) -> None:
         """Try one, and write down what came of it."""

@@ -62,7 +62,9 @@ class Guard:
             raise _private(host)
 
     def _takes(self, address: IP | str) -> bool:
-        return is_public(address) or any(_bare(address) in one for one in self._networks)
+        bare = _bare(address)
+        named = bare is not None and any(bare in network for network in self._networks)
+        return named or is_public(address)
 
 
 def is_public(address: IP | str) -> bool:

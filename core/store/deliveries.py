@@ -48,6 +48,7 @@ class Due(Struct, frozen=True, kw_only=True):
     """A delivery that is to be tried now."""
 
     id: str
+    owner: str
     batch: str
     event: HookEvent
     url: str
@@ -123,7 +124,7 @@ def due(connection: sqlite3.Connection, host: str, now: int, limit: int) -> list
     """Read what is to be told to a host now, what has waited longest first."""
     found = connection.execute(
         """
-        SELECT deliveries.id, batches.id, event, url, host, fact, attempts
+        SELECT deliveries.id, deliveries.owner, batches.id, event, url, host, fact, attempts
         FROM deliveries INDEXED BY deliveries_line JOIN batches ON batches.row = deliveries.batch
         WHERE deliveries.status = 'waiting' AND host = :host AND due <= :now
         ORDER BY due

@@ -1,17 +1,21 @@
 """Webhooks of an open server, told to receivers on real sockets: once an end, signed, in time."""
 
+import json
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
 import anyio
 import anyio.to_thread
 import pytest
+from websockets.asyncio.client import connect as aconnect
 
+from core.errors import ConfigRefused
 from core.records.webhook import Webhook
 from core.store.times import now
-from server.client import verify
+from server.client import AsyncHeliograph, verify
 from tests.receiver import Posted, Receiver
-from tests.server.studio import DRAW, Opener, Studio
+from tests.server.studio import DRAW, Opener, Studio, listening
 from tests.server.taught import base, dataset, train
 from tests.server.test_access import MASTER, bearer, token
 
@@ -273,6 +277,61 @@ async def test_an_address_that_may_not_be_told_is_refused_with_the_rest(
         if path == "generate":
             assert ("/model", "unknown_model") in found
     assert await studio.rows() == before
+
+
+async def test_the_receivers_of_one_owner_leave_room_for_those_of_others(opener: Opener) -> None:
+    with ExitStack() as stack:
+        slow = [stack.enter_context(Receiver()) for _ in range(7)]
+        quick = stack.enter_context(Receiver())
+        async with opener(**HERE, token=MASTER) as studio:
+            _, ann = await token(studio, "ann", "read", "generate")
+            _, bob = await token(studio, "bob", "read", "generate")
+
+            async def ask(who: str, url: str, count: int) -> None:
+                hook = {"url": url, "events": ["job.ended"]}
+                body = {**DRAW, "count": count, "webhook": hook}
+                answer = await studio.client.post(
+                    "/api/v1/generate", json=body, headers=bearer(who)
+                )
+                assert answer.status_code == 202, answer.text
+
+            for one in slow:
+                one.open.clear()
+                await ask(ann, one.url, 5)
+            for one in slow[:6]:
+                await came(one, 4)
+            await ask(bob, quick.url, 1)
+            await came(quick)
+            assert sum(len(one.posted) for one in slow) == 24
+            for one in slow:
+                one.open.set()
+            for one in slow:
+                await came(one, 5)
+
+
+async def test_a_network_that_is_none_is_refused_at_the_start(opener: Opener) -> None:
+    with pytest.raises(ConfigRefused) as caught:
+        async with opener(webhook_private=["bot.lan", "10.0.0/33"]):
+            pass
+    assert caught.value.problems[0].pointer == "/webhook_private"
+
+
+async def test_the_socket_and_the_client_take_one_too(opener: Opener) -> None:
+    fields = {key: value for key, value in DRAW.items() if key != "prompt"}
+    with Receiver() as receiver:
+        async with opener(**HERE) as studio, listening(studio.state) as address:
+            async with AsyncHeliograph(f"http://{address}") as client:
+                drawn = await client.generate("a fox", webhook={"url": receiver.url}, **fields)
+                fact = await told(studio, (await came(receiver))[0])
+                assert fact["job"] == drawn.jobs[0].id
+                await client.enqueue(
+                    recipe={"name": "txt2img", **DRAW}, webhook={"url": receiver.url}
+                )
+                await came(receiver, 2)
+            async with aconnect(f"ws://{address}/api/v1/ws") as socket:
+                ask = {"id": 1, "do": "generate", **DRAW, "webhook": {"url": receiver.url}}
+                await socket.send(json.dumps(ask))
+                await came(receiver, 3)
 
 
 async def test_a_server_without_webhooks_says_so(opener: Opener) -> None:
