@@ -392,3 +392,21 @@ def test_an_event_is_chosen_by_what_was_asked_for() -> None:
     assert hook.wants("batch.ended", kind="graph", count=2)
     assert hook.wants("training.ended", kind="training", count=3)
     assert not hook.wants("job.ended", kind="training", count=1)
+
+
+async def test_every_body_that_is_sent_is_described(opener: Opener) -> None:
+    with Receiver() as receiver:
+        async with opener(**HERE) as studio:
+            described = (await studio.client.get("/openapi.json")).json()
+            assert set(described["webhooks"]) == {"job.ended", "batch.ended", "training.ended"}
+            await generate(studio, receiver.url, ["job.ended", "batch.ended"])
+            for posted in await came(receiver, 2):
+                fact = await told(studio, posted)
+                operation = described["webhooks"][fact["type"]]["post"]
+                parts = operation["requestBody"]["content"]["application/json"]["schema"]["allOf"]
+                names = [part["$ref"].rpartition("/")[2] for part in parts]
+                shapes = [described["components"]["schemas"][name] for name in names]
+                assert set(fact) <= {name for shape in shapes for name in shape["properties"]}
+                assert all(name in fact for shape in shapes for name in shape.get("required", ()))
+                headers = {one["name"] for one in operation["parameters"]}
+                assert headers <= set(posted.headers)
