@@ -107,21 +107,21 @@ def test_a_run_keeps_its_share_beside_a_client_that_never_rests() -> None:
 
 def test_the_device_is_kept_for_a_moment_only() -> None:
     one = iter([(0.0, STEP)])
-    machine = Machine(Share(0.35), client=(PICTURE, one), run=(RUN, steps()))
+    machine = Machine(Share(0.34), client=(PICTURE, one), run=(RUN, steps()))
     machine.until(0.5)
     (_, _, gone), (_, begun, _) = machine.held[:2]
     assert begun - gone <= 0.031
 
 
 def test_a_run_alone_never_waits() -> None:
-    machine = Machine(Share(0.35), run=(RUN, steps()))
+    machine = Machine(Share(0.34), run=(RUN, steps()))
     machine.until(10)
     assert machine.seconds("run") >= 0.94 * 10
 
 
 def test_who_has_a_picture_waits_for_no_two_steps_in_a_row() -> None:
     long = pictures(step=2.0)
-    machine = Machine(Share(0.35), client=(PICTURE, long), run=(RUN, steps()))
+    machine = Machine(Share(0.34), client=(PICTURE, long), run=(RUN, steps()))
     machine.until(300)
     order = [name for name, _, _ in machine.held]
     begun = order.index("client")
@@ -132,7 +132,7 @@ def test_who_has_a_picture_waits_for_no_two_steps_in_a_row() -> None:
 def test_what_was_not_wanted_is_not_owed() -> None:
     """A client that leaves time between its pictures has them as if nobody trained."""
     rare = pictures(asking=3.0)
-    machine = Machine(Share(0.35), client=(PICTURE, rare), run=(RUN, steps()))
+    machine = Machine(Share(0.34), client=(PICTURE, rare), run=(RUN, steps()))
     machine.until(200)
     assert machine.seconds("run") / 200 > 0.6
 
@@ -158,7 +158,7 @@ def test_nobody_starves_whatever_a_step_takes(
 
 @given(st.lists(st.integers(-2, 1), min_size=1, max_size=6), st.floats(0, 1))
 def test_somebody_is_next_once_the_moment_is_over(waiting: list[int], now: float) -> None:
-    share = Share(0.35)
+    share = Share(0.34)
     share.gave(1, 0.1, waiting, now)
     pause = share.pause(now)
     assert pause is not None
@@ -169,8 +169,8 @@ def test_somebody_is_next_once_the_moment_is_over(waiting: list[int], now: float
 
 @pytest.mark.parametrize("waiting", [[0, 0, -1], [-1, 0, 0]])
 def test_among_equals_the_first_is_next(waiting: list[int]) -> None:
-    assert Share(0.35).next(waiting, 0.0) == waiting.index(0)
+    assert Share(0.34).next(waiting, 0.0) == waiting.index(0)
 
 
 def test_nobody_waits_so_nobody_is_next() -> None:
-    assert Share(0.35).next([], 0.0) is None
+    assert Share(0.34).next([], 0.0) is None
