@@ -113,6 +113,15 @@ def test_the_device_is_kept_for_a_moment_only() -> None:
     assert begun - gone <= 0.031
 
 
+def test_steps_in_idle_time_pay_for_what_a_run_is_owed() -> None:
+    owed, paid = Share(0.5), Share(0.5)
+    for share in (owed, paid):
+        share.gave(PICTURE, 1.0, [RUN], 1.0)
+    paid.took(RUN, [], 2.0)
+    paid.gave(RUN, 1.0, [], 3.0)
+    assert (owed.next([PICTURE, RUN], 4.0), paid.next([PICTURE, RUN], 4.0)) == (1, 0)
+
+
 def test_a_run_alone_never_waits() -> None:
     machine = Machine(Share(0.34), run=(RUN, steps()))
     machine.until(10)
