@@ -1,5 +1,6 @@
 """Every verb that has a route of its own: one line each, on one screen."""
 
+from server import descriptions
 from server.actions import (
     asked,
     batches,
@@ -79,15 +80,7 @@ def routes() -> list[Route]:
         verb("DELETE", f"{flow}/{{workflow}}", workflows.delete, "generate", tag="workflows"),
         verb("POST", f"{flow}/{{workflow}}/run", runs.run, "generate", tag="workflows", status=201),
         *_models(),
-        verb("GET", f"{API}/capabilities", capabilities.capabilities, "read", tag="system"),
-        verb("GET", f"{API}/config", system.config, "admin", tag="system"),
-        verb("PATCH", f"{API}/config", system.change_config, "admin", tag="system"),
-        verb("GET", f"{API}/tokens", system.list_tokens, "admin", tag="system"),
-        verb("POST", f"{API}/tokens", system.create_token, "admin", tag="system", status=201),
-        verb("DELETE", f"{API}/tokens/{{token}}", system.delete_token, "admin", tag="system"),
-        verb("GET", f"{API}/system", system.system, "read", tag="system"),
-        verb("GET", f"{API}/storage", storage.storage, "admin", tag="system"),
-        verb("GET", f"{API}/logs", logs.read_log, "admin", tag="system"),
+        *_system(),
     ]
 
 
@@ -111,4 +104,19 @@ def _models() -> list[Route]:
         verb("GET", f"{API}/models/{{model}}", models.get, "read", tag="models"),
         verb("PATCH", f"{API}/models/{{model}}", models.change, "admin", tag="models"),
         verb("DELETE", f"{API}/models/{{model}}", shelves.delete, "admin", tag="models"),
+    ]
+
+
+def _system() -> list[Route]:
+    tag, words = "system", descriptions.of_config
+    return [
+        verb("GET", f"{API}/capabilities", capabilities.capabilities, "read", tag=tag),
+        verb("GET", f"{API}/config", system.config, "admin", tag=tag, words=words),
+        verb("PATCH", f"{API}/config", system.change_config, "admin", tag=tag, words=words),
+        verb("GET", f"{API}/tokens", system.list_tokens, "admin", tag=tag),
+        verb("POST", f"{API}/tokens", system.create_token, "admin", tag=tag, status=201),
+        verb("DELETE", f"{API}/tokens/{{token}}", system.delete_token, "admin", tag=tag),
+        verb("GET", f"{API}/system", system.system, "read", tag=tag),
+        verb("GET", f"{API}/storage", storage.storage, "admin", tag=tag),
+        verb("GET", f"{API}/logs", logs.read_log, "admin", tag=tag),
     ]

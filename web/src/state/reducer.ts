@@ -160,6 +160,8 @@ function local(state: State, told: Local): State {
       return { ...state, preferences: { ...state.preferences, ...told.change } };
     case "local.toast":
       return { ...state, toasts: [...state.toasts.slice(-2), told.toast] };
+    case "local.language":
+      return state; // what was described is in the slices
     case "local.untoast":
       return { ...state, toasts: state.toasts.filter(({ id }) => id !== told.id) };
     case "local.again":
