@@ -29,6 +29,7 @@ from core.store.database import Database
 from core.structs import learn
 from server import catalogue, exposure, housekeeping, library, lock
 from server.catalogue import Keeper
+from server.importer import Importer
 from server.installer import Installer
 from server.meters import Meters
 from server.signing import Signer
@@ -168,6 +169,7 @@ async def _start(group: TaskGroup, state: State, *, scan: bool) -> None:
     group.start_soon(library.keep_hashed, state)
     group.start_soon(housekeeping.keep_tidy, state)
     group.start_soon(Installer(state).run)
+    group.start_soon(Importer(state).run)
 
 
 async def drain(state: State) -> None:

@@ -7,6 +7,7 @@ from server.actions import (
     capabilities,
     graphs,
     images,
+    imports,
     installs,
     jobs,
     logs,
@@ -26,6 +27,7 @@ from server.route import Route, verb
 
 API = "/api/v1"
 INSTALL = f"{API}/models/installs/{{install}}"
+IMPORT = f"{API}/images/imports/{{import_id}}"
 BATCH = f"{API}/batches/{{batch}}"
 
 
@@ -51,6 +53,10 @@ def routes() -> list[Route]:
         verb("GET", f"{API}/images", images.page, "read", tag="images"),
         verb("GET", f"{API}/images/marks", images.marks, "read", tag="images"),
         verb("POST", f"{API}/images/batch", selection.act, "generate", tag="images"),
+        verb("POST", f"{API}/images/import", imports.start, "admin", tag="images", status=202),
+        verb("GET", f"{API}/images/imports", imports.page, "admin", tag="images"),
+        verb("GET", IMPORT, imports.get, "admin", tag="images"),
+        verb("POST", f"{IMPORT}/cancel", imports.cancel, "admin", tag="images"),
         verb("GET", f"{API}/images/{{image}}", images.get, "read", tag="images"),
         verb("PATCH", f"{API}/images/{{image}}", images.change, "generate", tag="images"),
         verb("DELETE", f"{API}/images/{{image}}", images.delete, "generate", tag="images"),

@@ -233,6 +233,27 @@ VALUES (
 UPDATE models SET class_word = 'fox' WHERE row = 2;
 """
 )
+ROWS[12] = (
+    ROWS[11]
+    + """
+UPDATE images SET made = 1700000000000, external = X'2F6F6C642F66F6782E706E67' WHERE row = 2;
+
+INSERT INTO imports (
+    row, id, owner, folder, mode, recursive, by_folder, status, found, added, reasons, created,
+    started, ended
+)
+VALUES (
+    1, '01K0000000000000000000MPR1', 'local', '/old', 'reference', 1, 0, 'succeeded', 2, 1,
+    '{"link":1}', 1760000000023, 1760000000024, 1760000000025
+);
+
+INSERT INTO imported (row, owner, path, bytes, changed, sha256, image, import)
+SELECT 1, owner, X'2F6F6C642F66F6782E706E67', 90, 1700000000000000000, sha256, id,
+    '01K0000000000000000000MPR1'
+FROM images
+WHERE row = 2;
+"""
+)
 
 
 def released(version: int, layout: Layout) -> Path:
