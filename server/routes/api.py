@@ -53,10 +53,7 @@ def routes() -> list[Route]:
         verb("GET", f"{API}/images", images.page, "read", tag="images"),
         verb("GET", f"{API}/images/marks", images.marks, "read", tag="images"),
         verb("POST", f"{API}/images/batch", selection.act, "generate", tag="images"),
-        verb("POST", f"{API}/images/import", imports.start, "admin", tag="images", status=202),
-        verb("GET", f"{API}/images/imports", imports.page, "admin", tag="images"),
-        verb("GET", IMPORT, imports.get, "admin", tag="images"),
-        verb("POST", f"{IMPORT}/cancel", imports.cancel, "admin", tag="images"),
+        *_imports(),
         verb("GET", f"{API}/images/{{image}}", images.get, "read", tag="images"),
         verb("PATCH", f"{API}/images/{{image}}", images.change, "generate", tag="images"),
         verb("DELETE", f"{API}/images/{{image}}", images.delete, "generate", tag="images"),
@@ -94,6 +91,15 @@ def routes() -> list[Route]:
         verb("GET", f"{API}/system", system.system, "read", tag="system"),
         verb("GET", f"{API}/storage", storage.storage, "admin", tag="system"),
         verb("GET", f"{API}/logs", logs.read_log, "admin", tag="system"),
+    ]
+
+
+def _imports() -> list[Route]:
+    return [
+        verb("POST", f"{API}/images/import", imports.start, "admin", tag="images", status=202),
+        verb("GET", f"{API}/images/imports", imports.page, "admin", tag="images"),
+        verb("GET", IMPORT, imports.get, "admin", tag="images"),
+        verb("POST", f"{IMPORT}/cancel", imports.cancel, "admin", tag="images"),
     ]
 
 

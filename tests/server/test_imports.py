@@ -379,7 +379,7 @@ async def test_what_may_not_be_named_is_refused(opener: Opener, tmp_path: Path) 
             json={"folder": str(mine), "invokeai_database": "/etc/passwd"},
         )  # fmt: skip
         assert told.json()["errors"][0]["pointer"] == "/invokeai_database"
-        weak = bearer(await token(studio, "generate"))
+        weak = bearer((await token(studio, "weak", "generate"))[1])
         refused = await studio.client.post(
             f"{API}/images/import", json={"folder": str(mine)}, headers=weak
         )
