@@ -50,16 +50,7 @@ def routes() -> list[Route]:
         verb("POST", f"{API}/queue/pause", queue.pause, "admin", tag="jobs"),
         verb("POST", f"{API}/queue/resume", queue.resume, "admin", tag="jobs"),
         verb("POST", f"{API}/queue/clear", queue.clear, "generate", tag="jobs"),
-        verb("GET", f"{API}/images", images.page, "read", tag="images"),
-        verb("GET", f"{API}/images/marks", images.marks, "read", tag="images"),
-        verb("POST", f"{API}/images/batch", selection.act, "generate", tag="images"),
-        *_imports(),
-        verb("GET", f"{API}/images/{{image}}", images.get, "read", tag="images"),
-        verb("PATCH", f"{API}/images/{{image}}", images.change, "generate", tag="images"),
-        verb("DELETE", f"{API}/images/{{image}}", images.delete, "generate", tag="images"),
-        verb("POST", f"{API}/images/{{image}}/restore", images.restore, "generate", tag="images"),
-        verb("GET", f"{API}/images/{{image}}/link", images.link, "read", tag="images"),
-        verb("GET", f"{API}/images/{{image}}/recipe", images.made_by, "read", tag="images"),
+        *_images(),
         verb("GET", f"{API}/boards", boards.page, "read", tag="boards"),
         verb("POST", f"{API}/boards", boards.create, "generate", tag="boards", status=201),
         verb("GET", f"{API}/boards/{{board}}", boards.get, "read", tag="boards"),
@@ -94,12 +85,21 @@ def routes() -> list[Route]:
     ]
 
 
-def _imports() -> list[Route]:
+def _images() -> list[Route]:
     return [
+        verb("GET", f"{API}/images", images.page, "read", tag="images"),
+        verb("GET", f"{API}/images/marks", images.marks, "read", tag="images"),
+        verb("POST", f"{API}/images/batch", selection.act, "generate", tag="images"),
         verb("POST", f"{API}/images/import", imports.start, "admin", tag="images", status=202),
         verb("GET", f"{API}/images/imports", imports.page, "admin", tag="images"),
         verb("GET", IMPORT, imports.get, "admin", tag="images"),
         verb("POST", f"{IMPORT}/cancel", imports.cancel, "admin", tag="images"),
+        verb("GET", f"{API}/images/{{image}}", images.get, "read", tag="images"),
+        verb("PATCH", f"{API}/images/{{image}}", images.change, "generate", tag="images"),
+        verb("DELETE", f"{API}/images/{{image}}", images.delete, "generate", tag="images"),
+        verb("POST", f"{API}/images/{{image}}/restore", images.restore, "generate", tag="images"),
+        verb("GET", f"{API}/images/{{image}}/link", images.link, "read", tag="images"),
+        verb("GET", f"{API}/images/{{image}}/recipe", images.made_by, "read", tag="images"),
     ]
 
 
