@@ -60,6 +60,8 @@ POINTS: Final = {
     "train.rename": Point("A checkpoint is whole and has no name yet.", io=True),
     "train.placed": Point("A checkpoint has its name, the folder above is not synced.", io=True),
     "train.remove": Point("A checkpoint has lost its name, its files are there.", io=True),
+    "hook.row": Point("An end is written, and that it is to be told, inside.", io=True),
+    "hook.sent": Point("A webhook was answered, and the row does not know yet."),
     "store.commit": Point("In the writer: all of a commit is done but the commit.", io=True),
     "store.publish": Point("In the writer: the commit is on the disk, nobody was told."),
     "migrate.statement": Point("Before a statement of a migration.", io=True),

@@ -22,6 +22,7 @@ from core.jobs.queue import Queue
 from core.log_ring import LogRing
 from core.paths import Layout
 from core.store.database import Database
+from server.hooks import Hooks
 from server.imports import Imports
 from server.installs import Installs
 from server.meters import Meters
@@ -52,6 +53,7 @@ class State:
     boot: str
     words: Words
     signer: Signer
+    hooks: Hooks
     db: Database
     bus: Bus
     queue: Queue

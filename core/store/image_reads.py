@@ -166,6 +166,21 @@ def known(connection: sqlite3.Connection, images: Sequence[str]) -> set[str]:
     return {each[0] for each in found}
 
 
+def of_batch(connection: sqlite3.Connection, batch: str, limit: int) -> list[str]:
+    """List ids of pictures of a batch that are not in the trash, the first ones first."""
+    found = connection.execute(
+        """
+        SELECT id
+        FROM images
+        WHERE batch = :batch AND deleted IS NULL AND lost = 0
+        ORDER BY row
+        LIMIT :limit
+        """,
+        {"batch": batch, "limit": limit},
+    )
+    return [str(each[0]) for each in found]
+
+
 def blob_used(connection: sqlite3.Connection, sha256: str) -> bool:
     """Say whether any picture, in the trash or not, has its bytes in this blob."""
     found = connection.execute(

@@ -26,6 +26,7 @@ from core.store.image_reads import (
     get,
     image_of,
     known,
+    of_batch,
     on_board,
     owner_of,
     some,
@@ -35,8 +36,8 @@ from core.store.work import NewImage
 
 __all__ = [
     "ImageFile", "ImageFilter", "Mark", "blob_used", "blobs_used", "by_sha256", "edit", "expired",
-    "file", "files", "get", "insert", "known", "marks", "on_board", "owner_of", "page", "purge",
-    "restore", "search", "set_lost", "set_starred", "some", "trash",
+    "file", "files", "get", "insert", "known", "marks", "of_batch", "on_board", "owner_of", "page",
+    "purge", "restore", "search", "set_lost", "set_starred", "some", "trash",
 ]  # fmt: skip
 
 

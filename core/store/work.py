@@ -14,6 +14,7 @@ from core.records.graph import Graph, Json
 from core.records.image import ImageFacts, ImageKind
 from core.records.job import JobKind
 from core.records.model import ModelDefaults, ModelFacts, ModelKind
+from core.records.webhook import Webhook
 
 LISTED = 200  # ids that ``Added`` names; the rest is found by the batch
 
@@ -35,6 +36,7 @@ class NewBatch(Struct, frozen=True, kw_only=True):
     exact: bool = False
     cost: int = 1  # of one job: rows x steps x pixels
     max_rows: int | None = None  # jobs that may be in the line or running; the others are held
+    webhook: Webhook | None = None  # who is told of the end
 
 
 class Added(Struct, frozen=True, kw_only=True):

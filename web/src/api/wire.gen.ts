@@ -12,10 +12,11 @@ export type Generate = {
   text_encoder_2?: string | null; text_encoder_3?: string | null; count?: number;
   init_image?: string | null; mask_image?: string | null; strength?: number | null;
   board?: string | null; priority?: number; max_rows?: number | null; exact?: boolean;
-  dynamic_prompts?: "combinatorial" | "off" | "random"; styles?: string[]; mask_blur?: number;
-  mask_grow?: number; mask_invert?: boolean; only_masked?: boolean; mask_padding?: number;
-  match_colors?: boolean; extend_left?: number; extend_right?: number; extend_top?: number;
-  extend_bottom?: number; infill?: "edge" | "noise" | "tile"; hires_factor?: number | null;
+  webhook?: Webhook | null; dynamic_prompts?: "combinatorial" | "off" | "random";
+  styles?: string[]; mask_blur?: number; mask_grow?: number; mask_invert?: boolean;
+  only_masked?: boolean; mask_padding?: number; match_colors?: boolean; extend_left?: number;
+  extend_right?: number; extend_top?: number; extend_bottom?: number;
+  infill?: "edge" | "noise" | "tile"; hires_factor?: number | null;
   hires_strength?: number | null; hires_steps?: number | null; hires_upscaler?: string | null;
   hires_resample?: "bicubic" | "bilinear" | "lanczos" | "nearest" | null;
   upscaler?: string | null; factor?: number | null; tile_size?: number | null;
@@ -36,11 +37,15 @@ export type RegionUse = { prompt: string; mask_image: string; weight: number; };
 export type ImagePromptUse = {
   model: string; image: string; weight: number; start: number; end: number;
 };
+/** An address that is told, by a signed POST, how what was asked for ended. */
+export type Webhook = {
+  url: string; events: ("batch.ended" | "job.ended" | "training.ended")[] | null;
+};
 /** Jobs from a graph or a recipe, and how they vary. */
 export type Enqueue = {
   graph?: Graph | null; recipe?: Record<string, unknown> | null; sweep?: Sweep | null;
   runs?: number; priority?: number; board?: string | null; exact?: boolean;
-  max_rows?: number | null;
+  max_rows?: number | null; webhook?: Webhook | null;
 };
 /** A directed acyclic graph of nodes; sinks are its results. */
 export type Graph = { nodes: GraphNode[]; format: number; };
@@ -126,7 +131,7 @@ export type Train = {
   parallel?: number; name?: string | null; dataset?: string | null; token?: string;
   class_word?: string; subjects?: Subject[]; instance_prompt?: string | null;
   class_prompt?: string | null; base_model?: string; sweep?: Sweep | null;
-  branch_from?: BranchFrom | null; priority?: number;
+  branch_from?: BranchFrom | null; priority?: number; webhook?: Webhook | null;
 };
 /** One thing that a run teaches: which pictures show it, and what it is called. */
 export type Subject = {
