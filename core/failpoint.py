@@ -46,6 +46,8 @@ POINTS: Final = {
     "cancel.heard": Point("In the engine: the wish is here and not obeyed yet."),
     "upload.blob": Point("An uploaded picture is safe, its blob is not written.", io=True),
     "upload.row": Point("Blob and thumbnail are on the disk, the row is not.", io=True),
+    "import.blob": Point("A picture of a folder is looked at, nothing of it is kept.", io=True),
+    "import.row": Point("Pictures of a folder are on the disk, their rows are not.", io=True),
     "dataset.blob": Point("A picture to train on is safe, its blobs are not written.", io=True),
     "dataset.row": Point("Its blobs are on the disk, its row in a dataset is not.", io=True),
     "delete.file": Point("A picture's row is gone for good, its file is not.", io=True),

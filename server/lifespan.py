@@ -31,6 +31,7 @@ from server import catalogue, exposure, housekeeping, library, lock
 from server.catalogue import Keeper
 from server.deliverer import Deliverer
 from server.hooks import Hooks, Secret
+from server.importer import Importer
 from server.installer import Installer
 from server.meters import Meters
 from server.signing import Signer
@@ -179,6 +180,7 @@ async def _start(group: TaskGroup, state: State, *, scan: bool) -> None:
     group.start_soon(housekeeping.keep_tidy, state)
     group.start_soon(Installer(state).run)
     group.start_soon(Deliverer(state).run)
+    group.start_soon(Importer(state).run)
 
 
 async def drain(state: State) -> None:

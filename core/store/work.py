@@ -68,6 +68,9 @@ class Claimed(Struct, frozen=True, kw_only=True):
     waited: float = 0.0  # seconds since it was accepted
 
 
+RawPath = bytes  # a path as the system has it, which need not be text
+
+
 class NewImage(Struct, frozen=True, kw_only=True):
     """A picture whose file already lies in its place."""
 
@@ -80,6 +83,8 @@ class NewImage(Struct, frozen=True, kw_only=True):
     index: int = 0  # running number of the job's outputs
     blob: bool = False  # the file is the blob of that SHA-256, not images/<id>
     facts: ImageFacts = ImageFacts()
+    made: int | None = None  # when another program made it: milliseconds since 1970
+    external: RawPath | None = None  # path of a file that is not ours, and stays where it is
 
 
 class Finished(Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from server.actions import (
     capabilities,
     graphs,
     images,
+    imports,
     installs,
     jobs,
     logs,
@@ -27,6 +28,7 @@ from server.route import Route, verb
 
 API = "/api/v1"
 INSTALL = f"{API}/models/installs/{{install}}"
+IMPORT = f"{API}/images/imports/{{import_id}}"
 BATCH = f"{API}/batches/{{batch}}"
 
 
@@ -49,15 +51,7 @@ def routes() -> list[Route]:
         verb("POST", f"{API}/queue/pause", queue.pause, "admin", tag="jobs"),
         verb("POST", f"{API}/queue/resume", queue.resume, "admin", tag="jobs"),
         verb("POST", f"{API}/queue/clear", queue.clear, "generate", tag="jobs"),
-        verb("GET", f"{API}/images", images.page, "read", tag="images"),
-        verb("GET", f"{API}/images/marks", images.marks, "read", tag="images"),
-        verb("POST", f"{API}/images/batch", selection.act, "generate", tag="images"),
-        verb("GET", f"{API}/images/{{image}}", images.get, "read", tag="images"),
-        verb("PATCH", f"{API}/images/{{image}}", images.change, "generate", tag="images"),
-        verb("DELETE", f"{API}/images/{{image}}", images.delete, "generate", tag="images"),
-        verb("POST", f"{API}/images/{{image}}/restore", images.restore, "generate", tag="images"),
-        verb("GET", f"{API}/images/{{image}}/link", images.link, "read", tag="images"),
-        verb("GET", f"{API}/images/{{image}}/recipe", images.made_by, "read", tag="images"),
+        *_images(),
         verb("GET", f"{API}/boards", boards.page, "read", tag="boards"),
         verb("POST", f"{API}/boards", boards.create, "generate", tag="boards", status=201),
         verb("GET", f"{API}/boards/{{board}}", boards.get, "read", tag="boards"),
@@ -81,6 +75,24 @@ def routes() -> list[Route]:
         verb("POST", f"{flow}/{{workflow}}/run", runs.run, "generate", tag="workflows", status=201),
         *_models(),
         *_system(),
+    ]
+
+
+def _images() -> list[Route]:
+    return [
+        verb("GET", f"{API}/images", images.page, "read", tag="images"),
+        verb("GET", f"{API}/images/marks", images.marks, "read", tag="images"),
+        verb("POST", f"{API}/images/batch", selection.act, "generate", tag="images"),
+        verb("POST", f"{API}/images/import", imports.start, "admin", tag="images", status=202),
+        verb("GET", f"{API}/images/imports", imports.page, "admin", tag="images"),
+        verb("GET", IMPORT, imports.get, "admin", tag="images"),
+        verb("POST", f"{IMPORT}/cancel", imports.cancel, "admin", tag="images"),
+        verb("GET", f"{API}/images/{{image}}", images.get, "read", tag="images"),
+        verb("PATCH", f"{API}/images/{{image}}", images.change, "generate", tag="images"),
+        verb("DELETE", f"{API}/images/{{image}}", images.delete, "generate", tag="images"),
+        verb("POST", f"{API}/images/{{image}}/restore", images.restore, "generate", tag="images"),
+        verb("GET", f"{API}/images/{{image}}/link", images.link, "read", tag="images"),
+        verb("GET", f"{API}/images/{{image}}/recipe", images.made_by, "read", tag="images"),
     ]
 
 

@@ -96,6 +96,11 @@ export type ImagesAction = {
 export type InstallModel = {
   source: string; name?: string | null; in_place?: boolean; sha256?: string | null;
 };
+/** A folder of pictures on the server's machine, of any program. */
+export type ImportImages = {
+  folder: string; mode?: "copy" | "reference"; recursive?: boolean; board?: string | null;
+  by_folder?: boolean; invokeai_database?: string | null;
+};
 /** A training: what is taught, to which model, and the fields of its recipe. */
 export type Train = {
   method?: "dora" | "embedding" | "full" | "lokr" | "lora" | "pivotal"; rank?: number | null;
@@ -157,10 +162,10 @@ export type Problem = {
 /** One picture: its file, where it came from, and what people did with it. */
 export type Image = {
   id: string; order: number; kind: "mask" | "output" | "sample" | "upload"; width: number;
-  height: number; bytes: number; sha256: string; created: string; job: string | null;
-  batch: string | null; board: string | null; starred: boolean; note: string | null;
-  prompt: string | null; negative_prompt: string | null; model: string | null;
-  seed: number | null; steps: number | null; sampler: string | null;
+  height: number; bytes: number; sha256: string; created: string; made: string | null;
+  job: string | null; batch: string | null; board: string | null; starred: boolean;
+  note: string | null; prompt: string | null; negative_prompt: string | null;
+  model: string | null; seed: number | null; steps: number | null; sampler: string | null;
   guidance_scale: number | null; deleted: string | null; url: string; thumbnail_url: string;
 };
 /** What came of it: the first 200 ids; the rest is found by the batch. */
@@ -196,12 +201,12 @@ export type Inspected = {
 };
 /** What made a picture, in our words; null where its metadata does not say. */
 export type Provenance = {
-  source: "a1111" | "comfyui" | "heliograph" | "invokeai" | "swarmui"; version: string | null;
-  prompt: string; negative_prompt: string; seed: number | null; steps: number | null;
-  sampler: string | null; scheduler: string | null; guidance_scale: number | null;
-  width: number | null; height: number | null; strength: number | null; clip_skip: number | null;
-  model: string | null; model_hash: string | null; loras: LoraUsed[];
-  raw: Record<string, string>; remarks: Problem[];
+  source: "a1111" | "comfyui" | "fooocus" | "heliograph" | "invokeai" | "novelai" | "swarmui";
+  version: string | null; prompt: string; negative_prompt: string; seed: number | null;
+  steps: number | null; sampler: string | null; scheduler: string | null;
+  guidance_scale: number | null; width: number | null; height: number | null;
+  strength: number | null; clip_skip: number | null; model: string | null;
+  model_hash: string | null; loras: LoraUsed[]; raw: Record<string, string>; remarks: Problem[];
 };
 /** A LoRA that a picture was made with. */
 export type LoraUsed = { name: string; weight: number | null; };
@@ -264,6 +269,17 @@ export type Install = {
 };
 /** One file of an install. */
 export type InstallFile = { name: string; bytes: number | null; sha256: string | null; };
+/** One import: which folder, how far it is, and what came of it. */
+export type Import = {
+  id: string; folder: string; mode: "copy" | "reference"; recursive: boolean;
+  board: string | null; by_folder: boolean; invokeai_database: string | null;
+  status: "canceled" | "failed" | "queued" | "running" | "succeeded"; found: number;
+  added: number; known: number; refused: number; reasons: Record<string, number>;
+  refusals: Refusal[]; error: Problem | null; owner: string; created: string;
+  started: string | null; ended: string | null;
+};
+/** One file that was not taken in. */
+export type Refusal = { file: string; code: string; };
 /** Models to begin with. */
 export type RecommendedModels = { items: Recommended[]; };
 /** One model that is worth to begin with. */
@@ -512,6 +528,12 @@ export type BoardChanged = {
   type: "board.changed"; seq: number; at: string; owner: string | null; board: string;
   deleted: boolean;
 };
+/** An import of pictures was accepted, began or ended; it tells of all that it added. */
+export type ImportChanged = {
+  type: "import.changed"; seq: number; at: string; owner: string | null; import_id: string;
+  status: "canceled" | "failed" | "queued" | "running" | "succeeded"; added: number;
+  refused: number; error: Problem | null;
+};
 /** An install was accepted, began, was paused, finished or failed. */
 export type ModelInstall = {
   type: "model.install"; seq: number; at: string; owner: string | null; install: string;
@@ -630,6 +652,11 @@ export type JobPreview = {
   type: "job.preview"; job: string; node: string; step: number; steps: number; width: number;
   height: number; mime: string;
 };
+/** How far an import of pictures is. */
+export type ImportProgress = {
+  type: "import.progress"; import_id: string; looking: boolean; found: number; added: number;
+  known: number; refused: number;
+};
 /** How far a download is. */
 export type ModelProgress = {
   type: "model.progress"; install: string; bytes: number; total: number | null;
@@ -653,6 +680,7 @@ export type Fact =
   | ImageChanged
   | ImageDeleted
   | BoardChanged
+  | ImportChanged
   | ModelInstall
   | ModelAdded
   | ModelChanged
@@ -674,6 +702,7 @@ export type Fact =
 export type Frame =
   | JobProgress
   | JobPreview
+  | ImportProgress
   | ModelProgress
   | Memory;
 
