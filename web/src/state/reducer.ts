@@ -1,16 +1,27 @@
 import type { Fact, Frame, Model } from "../api/wire.gen";
-import { ended, type Local, type Message, type State } from "./model";
+import { ended, type Local, type Message, type Part, type State } from "./model";
 import { hold } from "./pictures";
-import { inSlices } from "./slices";
+import { inSlice, inSlices } from "./slices";
 import { accept, change, forget, giveBack, isCut, placeJobs, setAside, touch } from "./tiles";
+
+const RECENT = 256; // facts that an answer may have missed
 
 /** The one place where what the server said becomes what the page shows. */
 export function reduce(state: State, message: Message): State {
   if ("seq" in message) {
     if (state.seq !== null && message.seq <= state.seq) return state; // replayed
-    return inSlices(fact({ ...state, seq: message.seq }, message), message);
+    const recent = [...state.recent.slice(1 - RECENT), message];
+    return inSlices(fact({ ...state, seq: message.seq, recent }, message), message);
   }
+  if (message.type === "local.again") return again(state, message.part, message.since);
   return inSlices(shared(state, message), message);
+}
+
+/** Tell one part the facts that came while its answer was under way: the answer may lack them. */
+function again(state: State, part: Part, since: number | null): State {
+  const missed = state.recent.filter(({ seq }) => since !== null && seq > since);
+  if (part !== "models") return missed.reduce((held, told) => inSlice(held, part, told), state);
+  return missed.filter(({ type }) => type.startsWith("model.")).reduce(fact, state);
 }
 
 function shared(state: State, message: Exclude<Message, Fact>): State {
@@ -64,6 +75,7 @@ function fact(state: State, told: Fact): State {
       return { ...state, engine: { state: told.state, device: told.device, reason: told.reason } };
     case "batch.ended":
     case "board.changed":
+    case "import.changed":
     case "model.install":
     case "training.started":
     case "training.loss":
@@ -99,6 +111,7 @@ function frame(state: State, shown: Frame): State {
       return { ...state, memory: { used: shown.used, total: shown.total } };
     case "job.preview": // comes as a binary message, and from there as `local.preview`
     case "model.progress":
+    case "import.progress":
       return state;
     default:
       shown satisfies never;
@@ -149,8 +162,12 @@ function local(state: State, told: Local): State {
       return { ...state, preferences: { ...state.preferences, ...told.change } };
     case "local.toast":
       return { ...state, toasts: [...state.toasts.slice(-2), told.toast] };
+    case "local.language":
+      return state; // what was described is in the slices
     case "local.untoast":
       return { ...state, toasts: state.toasts.filter(({ id }) => id !== told.id) };
+    case "local.again":
+      return state; // is told to one part alone
     default:
       told satisfies never;
       return state;
