@@ -8,6 +8,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 STAMP  := .make
 WEB    := web/dist/index.html
+HELIO  := $(BIN)/heliograph
 NODE   := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 # The locks name exact versions, hashed; PyTorch and what it pulls differ by platform and come first.
@@ -20,8 +21,8 @@ MODULES := web/node_modules/.package-lock.json
 help:            ## Show this list.
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: [^#]*## /\t/' | expand -t 12
 
-serve: $(RUNTIME) $(WEB)   ## Make the environment, build the client, serve on http://127.0.0.1:9292.
-	$(BIN)/python -m server serve $(ARGS)
+serve: $(HELIO) $(WEB)     ## Make the environment, build the client, serve on http://127.0.0.1:9292.
+	$(HELIO) serve $(ARGS)
 
 test: $(DEV) $(WEB)        ## Make the same environment and run every test but the slow ones.
 	$(BIN)/python -m pytest -m "not slow and not gpu and not browser" $(ARGS)
@@ -65,6 +66,12 @@ $(STAMP)/torch: requirements/torch.txt requirements/main.txt | $(BIN)/python
 $(RUNTIME): $(STAMP)/torch requirements/main.txt
 	$(PIP) install --require-hashes --no-deps -r requirements/main.txt
 	@touch $@
+
+# The command, and our packages on the path of whatever runs in the environment.
+$(HELIO): | $(RUNTIME)
+	@$(BIN)/python -c 'import pathlib, sys, sysconfig; \
+	  pathlib.Path(sysconfig.get_path("purelib"), "heliograph.pth").write_text(sys.argv[1] + "\n", "utf-8")' "$(CURDIR)"
+	@printf '#!/bin/sh\nexec "%s/python" -P -m server "$$@"\n' "$(abspath $(BIN))" > $@ && chmod +x $@
 
 $(DEV): $(RUNTIME) requirements/dev.txt
 	$(PIP) install --require-hashes --no-deps -r requirements/dev.txt

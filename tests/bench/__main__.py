@@ -38,6 +38,7 @@ NAMED = (
     "yielding",
     "taught",
     "web",
+    "doors",
 )
 
 

@@ -19,6 +19,7 @@ _TITLES = {
     "selective": "What is trained, and what it costs",
     "yielding": "Pictures while a training runs",
     "web": "The page",
+    "doors": "Doors of other servers",
 }
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 

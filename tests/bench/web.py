@@ -1,5 +1,7 @@
 """The page in headless Chromium: what is loaded first, previews, a large gallery, and its memory.
 
+``tests.bench.hand`` has what it does under a hand.
+
 ``python -m tests.bench web``, on a machine at rest; with ``--tiny`` it is a rehearsal.
 """
 
@@ -12,13 +14,12 @@ import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 from core.paths import Layout
-from tests.bench import big
+from tests.bench import big, frames, hand
 from tests.bench.report import Row, quantile
 from tests.e2e.conftest import ARGUMENTS
 from tests.running import ROOT, RunningServer, running
@@ -28,22 +29,6 @@ PICTURES, DRAWN = 100_000, 1_000
 _LINKS = 20_000  # names of one file, so that no file system refuses another
 _SCRIPT = re.compile(r"assets/[^/?]+\.js")
 _SIZE = ViewportSize(width=1280, height=800)
-_FRAMES = """
-    () => {
-        const held = { frames: [], long: [], stop: false };
-        let last = performance.now();
-        const tick = (now) => {
-            held.frames.push(now - last);
-            last = now;
-            if (!held.stop) requestAnimationFrame(tick);
-        };
-        requestAnimationFrame(tick);
-        new PerformanceObserver((list) => {
-            for (const { duration } of list.getEntries()) held.long.push(duration);
-        }).observe({ entryTypes: ["longtask"] });
-        window.measured = held;
-    }
-"""
 _SCROLL = """
     async ([steps, by]) => {
         const grid = document.querySelector(".grid-scroll");
@@ -92,6 +77,7 @@ def measure(*, tiny: bool = False) -> list[Row]:
         browser = playwright.chromium.launch(executable_path=path, args=arguments)
         with running(Path(folder), fake_engine="1") as server:
             rows = [*_first_load(browser, server), *_drawing(browser, server, drawn)]
+            rows += hand.measure(browser, server)
         root = Path(folder) / "large"
         _fill(root, pictures)
         with RunningServer(root, fake_engine="1") as server:
@@ -168,34 +154,26 @@ def _gallery(browser: Browser, server: RunningServer, pictures: int) -> list[Row
     page.locator(".cell img").first.wait_for()
     expect(page.locator(".gallery-count")).not_to_have_text(re.compile(r"\+$"), timeout=60_000)
     before = _heap(page)
-    page.evaluate(_FRAMES)
+    frames.begin(page)
     page.evaluate(_SCROLL, [600, 120])
-    wheel = _taken(page)
+    wheel = frames.taken(page)
     page.evaluate(_SCROLL, [600, 0])
     page.locator(".cell img").first.wait_for()
-    whole = _taken(page)
+    whole = frames.taken(page)
     after = _heap(page)
     page.close()
     rows = [
-        Row(what=f"scroll of {pictures:,} pictures, {name}: slowest frame", value=max(frames),
+        Row(what=f"scroll of {pictures:,} pictures, {name}: slowest frame", value=max(took),
             unit="ms", target=50,
-            beside=f"p50 {quantile(frames, 0.5):.0f}, p99 {quantile(frames, 0.99):.0f} ms; "
+            beside=f"p50 {quantile(took, 0.5):.0f}, p99 {quantile(took, 0.99):.0f} ms; "
             f"{len(long)} long tasks, the longest {max(long, default=0):.0f} ms")
-        for name, (frames, long) in (("by the wheel", wheel), ("from end to end", whole))
+        for name, (took, long) in (("by the wheel", wheel), ("from end to end", whole))
     ]  # fmt: skip
     return [
         *rows,
         Row(what="the page's heap after that scroll, grown by", value=after - before, unit="MB",
             target=10, beside=f"{before:.1f} → {after:.1f} MB"),
     ]  # fmt: skip
-
-
-def _taken(page: Page) -> tuple[list[float], list[float]]:
-    held: dict[str, Any] = page.evaluate(
-        "() => { const { frames, long } = window.measured;"
-        " return { frames: frames.splice(0), long: long.splice(0) }; }"
-    )
-    return held["frames"][1:], held["long"]
 
 
 def _heap(page: Page) -> float:

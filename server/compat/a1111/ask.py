@@ -98,13 +98,11 @@ def fields_of(ask: Ask) -> dict[str, Any]:
 
 
 def hires(ask: Ask, width: int | None, upscalers: frozenset[str]) -> dict[str, Any]:
-    """Give the fields of the second pass, if there is one.
+    """Give the fields of the second pass.
 
     :param width: of the first pass, in pixels.
     :param upscalers: names of those that are models here.
     """
-    if not ask.enable_hr:
-        return {}
     factor = ask.hr_resize_x / width if ask.hr_resize_x and width else ask.hr_scale
     known = ask.hr_upscaler if ask.hr_upscaler in upscalers else None
     strength = ask.denoising_strength

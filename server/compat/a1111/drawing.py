@@ -62,7 +62,7 @@ async def _wanted(request: Request, ask: Ask, kind: str) -> Generate:
             fields["strength"] = ask.denoising_strength
         if ask.mask is not None:
             fields |= asking.inpainting(ask)
-    else:
+    elif ask.enable_hr:
         model, _ = await chosen.model(request.studio, "txt2img", {"model": fields["model"]}, "")
         fields |= asking.hires(ask, _width(ask, model), await _upscalers(request))
     fields["control"] = await pictures.controls(request, ask, fields.get("init_image"))

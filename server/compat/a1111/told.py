@@ -22,11 +22,11 @@ from server.state import State
 async def answer(state: State, task: Task, made: Made) -> dict[str, Any]:
     """Write the whole answer; without the pictures where they were not asked for."""
     files = [await waiting.content(state, image) for image in made.images]
-    texts = await anyio.to_thread.run_sync(lambda: [_infotext(file) for file in files])
+    texts, coded = await anyio.to_thread.run_sync(_read, files, task.seen)
     used = (made.images[0].model if made.images else None) or ""
     model = await state.db.read(lambda connection: models.find(connection, used, "checkpoint"))
     return {
-        "images": [base64.b64encode(file).decode("ascii") for file in files if task.seen],
+        "images": coded,
         "parameters": task.parameters,
         "info": codec.encode(_info(task, made.images, texts, model)).decode(),
         **({"warnings": task.warnings} if task.warnings else {}),
@@ -74,6 +74,15 @@ def _clip_skip(sent: dict[str, Any]) -> int:
     override = sent.get("override_settings") or {}
     taken = override.get("CLIP_stop_at_last_layers", 1) if isinstance(override, dict) else 1
     return taken if isinstance(taken, int) else 1
+
+
+def _read(files: list[bytes], seen: bool) -> tuple[list[str], list[str]]:
+    """Read what files say of themselves, and write them as base64; on a thread, for both take long.
+
+    :param seen: whether the pictures are asked for.
+    """
+    texts = [_infotext(file) for file in files]
+    return texts, [base64.b64encode(file).decode("ascii") for file in files if seen]
 
 
 def _infotext(file: bytes) -> str:

@@ -1,5 +1,5 @@
 import {
-  Background, MiniMap, ReactFlow, SelectionMode, useReactFlow,
+  Background, MiniMap, ReactFlow, SelectionMode, useReactFlow, useStore,
   type Connection, type EdgeChange, type FinalConnectionState, type HandleType, type NodeChange,
 } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
@@ -25,6 +25,7 @@ import { choose, viewed } from "./view";
 
 const TYPES = { step: NodeCard, note: NoteCard, group: GroupCard };
 const MANY = 400; // nodes; fewer are all drawn, and moving about draws none anew
+const FAR = 0.35; // of full size; nobody reads what is smaller, and to paint it takes most of a frame
 const SEVERAL = ["Control", "Meta"];
 const PLAIN = { hideAttribution: true };
 const MAP = { width: 144, height: 96 };
@@ -38,6 +39,7 @@ export function Board(): ReactNode {
   const tools = useTools();
   const { edit } = useFeature(workflowActions);
   const flow = useReactFlow<BoardNode, WireEdge>();
+  const far = useStore(({ transform }) => transform[2] < FAR);
   const doc = useSelect((state) => state.workflow.doc);
   const catalogue = useSelect((state) => state.workflow.catalogue);
   const active = useSelect((state) => state.workflow.run?.node ?? null);
@@ -149,6 +151,7 @@ export function Board(): ReactNode {
       <div
         ref={frame}
         className="wf-board"
+        data-far={far}
         dir="ltr"
         onPointerMove={(event) => (pointer.current = { x: event.clientX, y: event.clientY })}
         onPointerLeave={() => (pointer.current = null)}
