@@ -11,7 +11,8 @@ import { Projects } from "./Projects";
 import { Side } from "./Side";
 import { StageView } from "./StageView";
 import { StagingStrip } from "./StagingStrip";
-import { KEYS, Tools } from "./Tools";
+import { TOOL_KEYS } from "./toolKeys";
+import { Tools } from "./Tools";
 import { useCanvas } from "./use";
 import "./canvas.css";
 
@@ -72,7 +73,7 @@ function stage(target: EventTarget | null): boolean {
 
 function keysOf(canvas: CanvasActions, staged: boolean, projects: () => void): Keys {
   const { easel, generate, accept, discard, show, fit, zoom } = canvas;
-  const tools = TOOLS.map((tool) => [KEYS[tool], () => easel.set({ tool })] as const);
+  const tools = TOOLS.map((tool) => [TOOL_KEYS[tool], () => easel.set({ tool })] as const);
 
   function size(larger: boolean): void {
     const { brush } = easel.get();
