@@ -144,6 +144,46 @@ def test_many_go_to_the_trash_come_back_and_are_deleted_for_good_after_a_questio
     assert len(kept) == 1
 
 
+def test_a_rubber_band_selects_what_it_touches_shift_adds_and_escape_gives_up(
+    page: Page, server: RunningServer
+) -> None:
+    draw(server, "a banded snake", 4)
+    page.goto(f"{server.url}/#/gallery?q=banded")
+    expect(cells(page)).to_have_count(4)
+    boxes = [cells(page).nth(place).bounding_box() for place in range(4)]
+    first, second, last = boxes[0], boxes[1], boxes[3]
+    assert first and second and last
+    below = first["y"] + first["height"] + 60
+    marks = page.locator(".cell[data-selected]")
+
+    page.mouse.move(first["x"] + 10, below)
+    page.mouse.down()
+    page.mouse.move(second["x"] + 20, first["y"] + 30, steps=3)
+    expect(marks).to_have_count(2)
+    expect(page.locator(".band")).to_be_visible()
+    page.mouse.up()
+    selected(page, "2 selected")
+    expect(page.locator(".band")).to_be_hidden()
+
+    page.mouse.move(last["x"] + 20, below)
+    page.keyboard.down("Shift")
+    page.mouse.down()
+    page.mouse.move(last["x"] + 30, last["y"] + 30, steps=3)
+    expect(marks).to_have_count(3)
+    page.mouse.up()
+    page.keyboard.up("Shift")
+    selected(page, "3 selected")
+
+    page.mouse.move(last["x"] + 20, below)
+    page.mouse.down()
+    page.mouse.move(last["x"] + 30, last["y"] + 30, steps=3)
+    expect(marks).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(marks).to_have_count(3)
+    page.mouse.up()
+    selected(page, "3 selected")
+
+
 def test_two_pictures_are_compared_and_what_differs_is_told(
     page: Page, server: RunningServer
 ) -> None:
