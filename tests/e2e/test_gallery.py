@@ -273,6 +273,27 @@ def test_files_that_are_no_pictures_are_refused_by_name_and_the_good_one_is_take
     expect(cells(page)).to_have_count(1)
 
 
+def test_on_a_slow_line_a_file_shows_how_far_it_is_and_can_be_called_back(
+    page: Page, server: RunningServer, tmp_path: Path
+) -> None:
+    (tmp_path / "large.png").write_bytes(encoded(picture()) + bytes(4 << 20))
+    (tmp_path / "soon.png").write_bytes(encoded(picture(size=(9, 9))))
+    page.goto(f"{server.url}/#/gallery?kind=upload")
+    line = page.context.new_cdp_session(page)
+    line.send("Network.enable")
+    speed = {"offline": False, "latency": 0, "downloadThroughput": -1}
+    line.send("Network.emulateNetworkConditions", {**speed, "uploadThroughput": 100_000})
+    page.locator("#gallery-add").set_input_files([tmp_path / "large.png"])
+    files = page.get_by_role("region", name="Files")
+    bar = files.get_by_role("progressbar", name="large.png")
+    expect(bar).not_to_have_attribute("aria-valuenow", "0")
+    files.get_by_role("button", name="Do not send large.png").click()
+    expect(files).to_be_hidden()
+    line.send("Network.emulateNetworkConditions", {**speed, "uploadThroughput": -1})
+    page.locator("#gallery-add").set_input_files([tmp_path / "soon.png"])
+    expect(files).to_contain_text("1 of 1 file is in the gallery")
+
+
 def test_a_picture_from_elsewhere_tells_its_settings_and_nothing_is_stored(
     page: Page, server: RunningServer
 ) -> None:
