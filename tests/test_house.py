@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -30,13 +30,29 @@ ALLOWED_BROAD = {  # where `except Exception` stands, as the conventions allow
     "core/engine/diffusion/sampler.py": "the loop's thread does the work of job threads",
     "core/engine/runner.py": "the engine's job thread",
     "core/engine/registry.py": "the import of a user's node",
-    "core/engine/train/loggers.py": "a tracker is a stranger's code",
+    "core/engine/train/tell/loggers.py": "a tracker is a stranger's code",
     "server/websocket.py": "the top of a socket",
 }
 
 
 def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
+
+
+def everywhere(rule: Callable[[Path], None]) -> Callable[[], None]:
+    """Hold every file to a rule, in one test that names each file which breaks it."""
+
+    def test() -> None:
+        broken: dict[str, str] = {}
+        for path in SOURCES:
+            try:
+                rule(path)
+            except AssertionError as error:
+                broken[name_of(path)] = str(error)
+        assert broken == {}
+
+    test.__name__, test.__doc__ = rule.__name__, rule.__doc__
+    return pytest.mark.timeout(120)(test)
 
 
 @cache
@@ -56,7 +72,7 @@ def calls(path: Path) -> Iterator[str]:
             yield ast.unparse(node.func)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+@everywhere
 def test_a_file_holds_one_concept(path: Path) -> None:
     lines = len(path.read_text("utf-8").splitlines())
     assert lines <= MAX_FILE or name_of(path) in ALLOWED_FILES
@@ -67,7 +83,7 @@ def test_the_allow_list_only_shrinks() -> None:
     assert set(ALLOWED_FILES) <= over, "take these out of ALLOWED_FILES"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+@everywhere
 def test_functions_and_classes_stay_small(path: Path) -> None:
     long = [
         f"{f.name} {f.end_lineno - f.lineno + 1}"
@@ -87,23 +103,23 @@ def test_functions_and_classes_stay_small(path: Path) -> None:
     assert (long, wide) == ([], [])
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+@everywhere
 def test_a_module_is_a_noun(path: Path) -> None:
     assert not VAGUE & set(path.stem.strip("_").split("_"))
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+@everywhere
 def test_every_module_says_what_it_knows(path: Path) -> None:
     assert ast.get_docstring(parse(path)) or path.read_text("utf-8").strip() == ""
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+@everywhere
 def test_tasks_start_only_in_task_groups(path: Path) -> None:
     banned = {"asyncio.create_task", "asyncio.ensure_future", "asyncio.gather", "asyncio.Queue"}
     assert not banned & set(calls(path))
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+@everywhere
 def test_nothing_is_caught_that_is_not_named(path: Path) -> None:
     broad = [
         node.lineno
@@ -114,7 +130,7 @@ def test_nothing_is_caught_that_is_not_named(path: Path) -> None:
     assert broad == [] or name_of(path) in ALLOWED_BROAD
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+@everywhere
 def test_sql_lives_in_the_store(path: Path) -> None:
     if name_of(path).startswith("core/store/"):
         return
@@ -127,12 +143,12 @@ def test_sql_lives_in_the_store(path: Path) -> None:
     assert [text for text in strings if sql.search(text)] == []
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+@everywhere
 def test_no_select_star_and_no_data_in_sql_text(path: Path) -> None:
     assert "SELECT *" not in path.read_text("utf-8")
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+@everywhere
 def test_secrets_are_compared_in_constant_time(path: Path) -> None:
     compares = [
         ast.unparse(node) for node in ast.walk(parse(path)) if isinstance(node, ast.Compare)
@@ -141,7 +157,7 @@ def test_secrets_are_compared_in_constant_time(path: Path) -> None:
     assert [text for text in compares if bad.search(text)] == []
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+@everywhere
 def test_only_the_device_module_says_cuda(path: Path) -> None:
     if name_of(path) == "core/engine/device.py" or name_of(path).startswith("starter/"):
         return
@@ -153,7 +169,7 @@ def test_only_the_device_module_says_cuda(path: Path) -> None:
     assert said == []
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+@everywhere
 def test_families_are_rows_and_not_branches(path: Path) -> None:
     if name_of(path) == "core/engine/models/families.py":
         return

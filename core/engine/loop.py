@@ -192,14 +192,14 @@ class Loop:
     def _perform(self, command: Run, job: Job) -> _Ended | Fatal:
         nodes = self._registry.nodes
         if isinstance(command, RunTask) and command.training is not None:
-            from core.engine.train.made import MadeRun
+            from core.engine.train.lead.made import MadeRun
 
             return perform(MadeRun(self._engine, nodes, job, command), command.task)
         if isinstance(command, RunTask):
             task = TaskRun(self._engine, nodes, job, command)
             return perform(task, command.task)
         if isinstance(command, RunTraining):
-            from core.engine.train.run import TrainingRun
+            from core.engine.train.lead.run import TrainingRun
 
             training = TrainingRun(self._engine, nodes, job, command)
             return training.ended(perform(training, command))

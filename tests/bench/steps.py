@@ -32,8 +32,8 @@ def ours(folder: Path, steps: int, **chosen: Any) -> None:
     """
     from pytorch_lightning import Callback
 
-    from core.engine.train.draws import Counter
-    from core.engine.train.fit import Setup, fit
+    from core.engine.train.feed.draws import Counter
+    from core.engine.train.learn.fit import Setup, fit
     from core.engine.train.methods import prepared
     from core.records.recipe import Recipe
     from tests.engine.train.bases import SUBJECT, opened

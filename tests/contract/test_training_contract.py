@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from core.engine.train import folders
+from core.engine.train.keep import folders
 from core.ipc.commands import RunTraining, Steer, Steering
 from core.ipc.reports import (
     JobDone,

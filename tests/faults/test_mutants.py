@@ -94,16 +94,16 @@ MUTANTS = {
         ("tests/core/jobs/test_queue.py",),
     ),
     "the sync of a checkpoint's folder": Mutant(
-        "core/engine/train/folders.py",
+        "core/engine/train/keep/folders.py",
         "sync(made)",
         "pass",
-        ("tests/engine/train/test_state.py", "-k", "synced"),
+        ("tests/engine/train/keep/test_state.py", "-k", "synced"),
     ),
     "the hashes of a checkpoint": Mutant(
-        "core/engine/train/manifest.py",
+        "core/engine/train/keep/manifest.py",
         "if found != entry.sha256:",
         "if False:",
-        ("tests/engine/train/test_state.py", "-k", "flipped"),
+        ("tests/engine/train/keep/test_state.py", "-k", "flipped"),
     ),
 }
 

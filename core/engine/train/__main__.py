@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from core.engine.train.launch import Launch
+from core.engine.train.share.launch import Launch
 from core.errors import HeliographError
 from core.ipc import frames
 from core.ipc.reports import AnyReport, JobDone, JobFailed
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
         with lock:  # the writer of checkpoints tells from a thread of its own
             frames.write(out, report)
 
-    from core.engine.train import member  # torch, once the guard stands
+    from core.engine.train.share import member  # torch, once the guard stands
 
     job = launch.command.job
     try:

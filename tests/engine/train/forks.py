@@ -103,7 +103,7 @@ def _run(base: Any, wanted: dict[str, Any]) -> int:
 def _starving(told: dict[str, Any] | None) -> Any:
     from pytorch_lightning import Callback, Trainer
 
-    from core.engine.train.keeping import Kept
+    from core.engine.train.keep.keeping import Kept
     from tests.disks import Limited, SmallDisk
 
     class Starve(Callback):  # type: ignore[misc]

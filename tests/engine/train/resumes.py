@@ -9,10 +9,10 @@ import torch
 from msgspec import structs
 from pytorch_lightning import Callback, Trainer
 
-from core.engine.train import state as states
-from core.engine.train.keeping import Keeping, Kept, Saved
-from core.engine.train.state import Loaded, State
-from core.engine.train.validation import Validated
+from core.engine.train.keep import state as states
+from core.engine.train.keep.keeping import Keeping, Kept, Saved
+from core.engine.train.keep.state import Loaded, State
+from core.engine.train.learn.validation import Validated
 from core.errors import Params
 from core.records.recipe import Recipe
 from core.records.training import LossPoint

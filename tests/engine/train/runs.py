@@ -12,12 +12,12 @@ from torch import nn
 
 from core.engine.models import load
 from core.engine.models.families import MODEL, VAE, family_of
-from core.engine.train.draws import CLASS, Counter, Place
-from core.engine.train.examples import Batch
-from core.engine.train.fit import Setup, fit
-from core.engine.train.moments import Scaling
-from core.engine.train.order import Order, Stream
-from core.engine.train.texts import Language, Texts
+from core.engine.train.feed.draws import CLASS, Counter, Place
+from core.engine.train.feed.examples import Batch
+from core.engine.train.feed.moments import Scaling
+from core.engine.train.feed.order import Order, Stream
+from core.engine.train.feed.texts import Language, Texts
+from core.engine.train.learn.fit import Setup, fit
 from core.engine.values import Handle, Sizes
 from core.records.recipe import Recipe
 from core.records.training import LossPoint

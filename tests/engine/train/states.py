@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from core.engine.train import structure
-from core.engine.train.state import State
+from core.engine.train.keep import structure
+from core.engine.train.keep.state import State
 
 KEY = b"k" * 32
 

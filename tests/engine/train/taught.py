@@ -12,10 +12,10 @@ from PIL import Image as Pillow
 
 from core.engine.models import load
 from core.engine.models.families import family_of
-from core.engine.train.moments import Autoencoder
-from core.engine.train.preparation import Kit
-from core.engine.train.prior import Drawing
-from core.engine.train.texts import Language
+from core.engine.train.feed.moments import Autoencoder
+from core.engine.train.feed.preparation import Kit
+from core.engine.train.feed.prior import Drawing
+from core.engine.train.feed.texts import Language
 from core.engine.values import Handle
 from core.errors import Params
 from core.ipc.commands import TaughtPicture, TaughtSubject

@@ -13,7 +13,7 @@ const LONGEST = 1000; // answers with marks
 
 /** What the gallery does with its list: load it, look along it, select of it, change many. */
 export function galleryActions(tools: Tools) {
-  const { http, get, send, run, toast, t } = tools;
+  const { http, get, send, run, fill, toast, t } = tools;
   let listing = new AbortController();
   const flying = new Map<string, AbortController>();
 
@@ -28,9 +28,9 @@ export function galleryActions(tools: Tools) {
     send({ type: "slice.gallery.loading" });
     try {
       if (!afresh) {
-        const page = await http<Page<Image>>("/images", { query: { ...query, limit: PAGE }, signal: mine.signal });
-        send({ type: "slice.gallery.page", page });
-        if (page.next === null) return;
+        const ask = () => http<Page<Image>>("/images", { query: { ...query, limit: PAGE }, signal: mine.signal });
+        const { next } = await fill("gallery", ask, (page) => send({ type: "slice.gallery.page", page }));
+        if (next === null) return;
       }
       const all: Mark[] = [];
       let cursor: string | null = null;

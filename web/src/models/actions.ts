@@ -10,13 +10,16 @@ export type ModelChange = Partial<
 
 /** What the Models page does. */
 export function modelsActions(tools: Tools) {
-  const { http, send, toast, run, t } = tools;
+  const { http, send, toast, run, fill, t } = tools;
 
   async function loadInstalls(): Promise<void> {
     send({ type: "slice.models.loading" });
     try {
-      const page = await http<Page<Install>>("/models/installs", { query: { limit: 50 } });
-      send({ type: "slice.models.installs", items: page.items });
+      await fill(
+        "modelsPage",
+        () => http<Page<Install>>("/models/installs", { query: { limit: 50 } }),
+        ({ items }) => send({ type: "slice.models.installs", items }),
+      );
     } catch (error) {
       send({ type: "slice.models.failed" });
       throw error;

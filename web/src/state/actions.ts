@@ -33,6 +33,10 @@ export function createActions(tools: Tools, onSignedIn: () => void) {
   }
 
   async function loadModels(): Promise<void> {
+    await tools.fill("models", allModels, (models) => store.send({ type: "local.models", models }));
+  }
+
+  async function allModels(): Promise<Model[]> {
     const models: Model[] = [];
     let cursor: string | null = null;
     do {
@@ -40,7 +44,7 @@ export function createActions(tools: Tools, onSignedIn: () => void) {
       models.push(...page.items);
       cursor = page.next;
     } while (cursor !== null && models.length < MODELS);
-    store.send({ type: "local.models", models });
+    return models;
   }
 
   /** Load what the page shows; facts that come meanwhile are applied on top. */

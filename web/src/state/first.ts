@@ -3,6 +3,7 @@ import { firstSlices } from "./slices";
 
 const CORE: Core = {
   seq: null,
+  recent: [],
   line: "connecting",
   signedOut: false,
   loaded: false,

@@ -59,9 +59,13 @@ export type Preferences = {
 
 export type State = Core & Slices;
 
+/** What an answer of the server is put into. */
+export type Part = keyof Slices | "models";
+
 /** What every page shares. */
 export type Core = {
   seq: number | null;
+  recent: readonly Fact[]; // the last ones, for answers that were under way
   line: LineState;
   signedOut: boolean;
   loaded: boolean;
@@ -86,6 +90,7 @@ export type Core = {
 export type Local =
   | { type: "local.line"; line: LineState }
   | { type: "local.hello"; hello: Hello; fresh: boolean }
+  | { type: "local.again"; part: Part; since: number | null }
   | { type: "local.signed_out"; value: boolean }
   | { type: "local.capabilities"; capabilities: Capabilities }
   | { type: "local.system"; system: SystemInfo }

@@ -130,5 +130,27 @@ describe("a hello", () => {
 
 it("a word of a newer server changes nothing but the place", () => {
   const unknown = { ...BASE, type: "moon.risen", seq: 9 } as unknown as Message;
-  expect(reduce(EMPTY_STATE, unknown)).toEqual({ ...EMPTY_STATE, seq: 9 });
+  expect(reduce(EMPTY_STATE, unknown)).toEqual({ ...EMPTY_STATE, seq: 9, recent: [unknown] });
+});
+
+describe("facts that come while an answer is under way", () => {
+  const known = (seq: number, id: string, order: number): Fact => ({ ...BASE, type: "image.added", seq, image: image(id, { order }) });
+  const page: Message = { type: "slice.gallery.page", page: { items: [image("A")], next: null } };
+  const listed = (state: State) => state.gallery.stretches.flatMap(({ images }) => images?.map(({ id }) => id) ?? []);
+
+  it("are told again to what the answer was put into, and to nothing else", () => {
+    const before = all([known(6, "B", 2), started(7, "J")], { ...EMPTY_STATE, seq: 5 });
+    const answered = all([page], before); // as it was asked at 5: before B
+    expect(listed(answered)).toEqual(["A"]);
+    const told = all([{ type: "local.again", part: "gallery", since: 5 }], answered);
+    expect(listed(told)).toEqual(["B", "A"]);
+    expect({ ...told, gallery: answered.gallery }).toEqual(answered);
+    expect(listed(all([{ type: "local.again", part: "gallery", since: 6 }], answered))).toEqual(["A"]);
+  });
+
+  it("are held in a bounded number", () => {
+    const many = Array.from({ length: 1000 }, (_, place) => started(place + 1, "J"));
+    expect(all(many).recent.map(({ seq }) => seq).slice(-2)).toEqual([999, 1000]);
+    expect(all(many).recent.length).toBeLessThanOrEqual(256);
+  });
 });

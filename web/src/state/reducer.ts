@@ -1,16 +1,27 @@
 import type { Fact, Frame, Model } from "../api/wire.gen";
-import { ended, type Local, type Message, type State } from "./model";
+import { ended, type Local, type Message, type Part, type State } from "./model";
 import { hold } from "./pictures";
-import { inSlices } from "./slices";
+import { inSlice, inSlices } from "./slices";
 import { accept, change, forget, giveBack, isCut, placeJobs, setAside, touch } from "./tiles";
+
+const RECENT = 256; // facts that an answer may have missed
 
 /** The one place where what the server said becomes what the page shows. */
 export function reduce(state: State, message: Message): State {
   if ("seq" in message) {
     if (state.seq !== null && message.seq <= state.seq) return state; // replayed
-    return inSlices(fact({ ...state, seq: message.seq }, message), message);
+    const recent = [...state.recent.slice(1 - RECENT), message];
+    return inSlices(fact({ ...state, seq: message.seq, recent }, message), message);
   }
+  if (message.type === "local.again") return again(state, message.part, message.since);
   return inSlices(shared(state, message), message);
+}
+
+/** Tell one part the facts that came while its answer was under way: the answer may lack them. */
+function again(state: State, part: Part, since: number | null): State {
+  const missed = state.recent.filter(({ seq }) => since !== null && seq > since);
+  if (part !== "models") return missed.reduce((held, told) => inSlice(held, part, told), state);
+  return missed.filter(({ type }) => type.startsWith("model.")).reduce(fact, state);
 }
 
 function shared(state: State, message: Exclude<Message, Fact>): State {
@@ -151,6 +162,8 @@ function local(state: State, told: Local): State {
       return { ...state, toasts: [...state.toasts.slice(-2), told.toast] };
     case "local.untoast":
       return { ...state, toasts: state.toasts.filter(({ id }) => id !== told.id) };
+    case "local.again":
+      return state; // is told to one part alone
     default:
       told satisfies never;
       return state;

@@ -30,6 +30,7 @@ const SLICES = {
 } as const;
 
 type Table = typeof SLICES;
+const NAMES = Object.keys(SLICES) as (keyof Table)[];
 export type Slices = { [Name in keyof Table]: Table[Name] extends Slice<infer Held> ? Held : never };
 
 /** What pages tell their own parts: each message is called `slice.<part>.<what>`. */
@@ -52,13 +53,14 @@ export function firstSlices(): Slices {
   return Object.fromEntries(first) as Slices;
 }
 
+/** Tell one part; the same state where it did not change. */
+export function inSlice(state: State, name: keyof Slices, told: Message): State {
+  const slice: Slice<unknown> = SLICES[name];
+  const made = slice.reduce(state[name], told, state);
+  return made === state[name] ? state : { ...state, [name]: made };
+}
+
 /** Tell every part; the same state where none of them changed. */
 export function inSlices(state: State, told: Message): State {
-  let next = state;
-  for (const [name, slice] of Object.entries<Slice<unknown>>(SLICES)) {
-    const held = (next as Record<string, unknown>)[name];
-    const made = slice.reduce(held, told, next);
-    if (made !== held) next = { ...next, [name]: made };
-  }
-  return next;
+  return NAMES.reduce((next, name) => inSlice(next, name, told), state);
 }

@@ -1,5 +1,5 @@
 import { ProblemError, type Http } from "../api/http";
-import type { Message, State } from "./model";
+import type { Message, Part, State } from "./model";
 import type { Store } from "./store";
 
 export type Words = (key: string, params?: Record<string, unknown>) => string;
@@ -13,6 +13,8 @@ export type Tools = {
   send: (message: Message) => void;
   toast: (text: string, undo?: (() => void) | null, tone?: "plain" | "error") => void;
   untoast: (id: number) => void;
+  /** Ask for a part of the state, and tell the answer; facts that come meanwhile are not lost. */
+  fill: <T>(part: Part, ask: () => Promise<T>, tell: (answer: T) => void) => Promise<T>;
   /** Show what went wrong. */
   fail: (error: unknown) => void;
   /** Run something whose failure is shown and not thrown. */
@@ -45,8 +47,16 @@ export function createTools(store: Store, http: Http, t: Words): Tools {
     }
   }
 
+  async function fill<T>(part: Part, ask: () => Promise<T>, tell: (answer: T) => void): Promise<T> {
+    const since = store.get().seq;
+    const answer = await ask();
+    tell(answer);
+    store.send({ type: "local.again", part, since });
+    return answer;
+  }
+
   return {
-    store, http, t, toast, untoast, fail,
+    store, http, t, toast, untoast, fill, fail,
     get: store.get,
     send: store.send,
     run: (work) => void work().catch(fail),

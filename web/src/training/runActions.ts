@@ -17,15 +17,18 @@ export type Tried = { base: Image | null; taught: Image | null };
 
 /** What people do with trainings. */
 export function runActions(tools: Tools) {
-  const { http, send, get, run, toast, t, store } = tools;
+  const { http, send, get, run, fill, toast, t, store } = tools;
 
   async function load(more = false): Promise<void> {
     const { runsState, runsNext } = get().training;
     if (runsState === "loading" || (more && runsNext === null)) return;
     send({ type: "slice.training.runs", state: "loading" });
     try {
-      const page = await http<Page<Training>>("/trainings", { query: { limit: PAGE, cursor: more ? runsNext : null } });
-      send({ type: "slice.training.runs", state: "ready", items: page.items, next: page.next, more });
+      await fill(
+        "training",
+        () => http<Page<Training>>("/trainings", { query: { limit: PAGE, cursor: more ? runsNext : null } }),
+        ({ items, next }) => send({ type: "slice.training.runs", state: "ready", items, next, more }),
+      );
     } catch (error) {
       send({ type: "slice.training.runs", state: "failed" });
       throw error;
@@ -52,13 +55,14 @@ export function runActions(tools: Tools) {
     if (get().training.opened[id]?.state === "loading") return;
     send({ type: "slice.training.opened", id, state: "loading" });
     try {
-      const [losses, samples, kept] = await Promise.all([
+      const ask = () => Promise.all([
         http<Losses>(`/trainings/${id}/losses`, { query: { max: POINTS } }),
         allSamples(id),
         http<Page<Checkpoint>>(`/trainings/${id}/checkpoints`, { query: { limit: 200 } }),
         get().training.runs.some((held) => held.id === id) ? null : one(id),
       ]);
-      send({ type: "slice.training.opened", id, state: "ready", points: losses.items, samples, kept: kept.items });
+      await fill("training", ask, ([losses, samples, kept]) =>
+        send({ type: "slice.training.opened", id, state: "ready", points: losses.items, samples, kept: kept.items }));
     } catch (error) {
       send({ type: "slice.training.opened", id, state: "failed" });
       throw error;
@@ -80,9 +84,11 @@ export function runActions(tools: Tools) {
   async function loadKept(id: string): Promise<void> {
     send({ type: "slice.training.kept", id, state: "loading" });
     try {
-      const page = await http<Page<Checkpoint>>(`/trainings/${id}/checkpoints`, { query: { limit: 200 } });
-      const stale = get().training.opened[id]?.keptState === "stale";
-      send({ type: "slice.training.kept", id, state: stale ? "stale" : "ready", kept: page.items });
+      await fill(
+        "training",
+        () => http<Page<Checkpoint>>(`/trainings/${id}/checkpoints`, { query: { limit: 200 } }),
+        (page) => send({ type: "slice.training.kept", id, state: "ready", kept: page.items }),
+      );
     } catch (error) {
       send({ type: "slice.training.kept", id, state: "failed" });
       throw error;

@@ -15,7 +15,7 @@ let files = 0;
 
 /** What people do with datasets. */
 export function setActions(tools: Tools) {
-  const { http, send, get, run, toast, t } = tools;
+  const { http, send, get, run, fill, toast, t } = tools;
   const flying = new Map<number, AbortController>();
   const slots = { free: TOGETHER, waiting: [] as (() => void)[] };
 
@@ -24,8 +24,11 @@ export function setActions(tools: Tools) {
     if (setsState === "loading" || (more && setsNext === null)) return;
     send({ type: "slice.training.sets", state: "loading" });
     try {
-      const page = await http<Page<Dataset>>("/datasets", { query: { limit: PAGE, cursor: more ? setsNext : null } });
-      send({ type: "slice.training.sets", state: "ready", items: page.items, next: page.next, more });
+      await fill(
+        "training",
+        () => http<Page<Dataset>>("/datasets", { query: { limit: PAGE, cursor: more ? setsNext : null } }),
+        ({ items, next }) => send({ type: "slice.training.sets", state: "ready", items, next, more }),
+      );
     } catch (error) {
       send({ type: "slice.training.sets", state: "failed" });
       throw error;
@@ -36,9 +39,8 @@ export function setActions(tools: Tools) {
     if (get().training.whole[id]?.state === "loading") return;
     send({ type: "slice.training.set", id, state: "loading" });
     try {
-      const dataset = await http<Dataset>(`/datasets/${id}`);
-      const stale = get().training.whole[id]?.state === "stale"; // a fact came meanwhile
-      send({ type: "slice.training.set", id, state: stale ? "stale" : "ready", dataset });
+      await fill("training", () => http<Dataset>(`/datasets/${id}`), (dataset) =>
+        send({ type: "slice.training.set", id, state: "ready", dataset }));
     } catch (error) {
       send({ type: "slice.training.set", id, state: "failed" });
       throw error;

@@ -121,6 +121,7 @@ function fact(held: Held, told: Told, state: State): Held {
     case "training.warned": {
       const run = held.runs.find(({ id }) => id === told.training);
       if (!run) return held;
+      if (run.warnings.some((one) => JSON.stringify(one) === JSON.stringify(told.warning))) return held;
       return change(held, run.id, { warnings: [...run.warnings, told.warning].slice(-100) });
     }
     case "training.ended":

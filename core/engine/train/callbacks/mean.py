@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from pytorch_lightning import Callback
 
-from core.engine.train.state import Loaded
+from core.engine.train.keep.state import Loaded
 
 
 class Mean(Callback):  # type: ignore[misc]  # no types

@@ -7,7 +7,7 @@ from core.engine.adapters.files import AdapterFile
 from core.engine.tasks import parts, tensors
 from core.engine.tasks.tensors import Tick
 from core.engine.train.export import peft
-from core.engine.train.folder import lazy
+from core.engine.train.export.folder import lazy
 from core.errors import ModelUnreadable
 from core.graph.catalogue import Resource
 from core.library.header import read_header

@@ -1,0 +1,1 @@
+"""What a run draws of itself: samples and snapshots, by the nodes that draw all pictures."""

@@ -1,0 +1,1 @@
+"""A run that several devices share: a process for each, and one that watches them."""

@@ -1,0 +1,1 @@
+"""What a run tells: the server, and trackers beside it."""
