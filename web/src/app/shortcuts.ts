@@ -66,6 +66,7 @@ export const SHORTCUTS: readonly { place: Place; keys: readonly Shortcut[] }[] =
       { keys: ["0"], words: "ui.key.fit" },
       { keys: ["Ctrl", "Enter"], words: "ui.key.fill_box" },
       { keys: ["←", "→"], words: "ui.key.other_result" },
+      { keys: ["X"], words: "ui.canvas.below" },
       { keys: ["Enter"], words: "ui.key.accept" },
       { keys: ["Esc"], words: "ui.key.discard" },
       { keys: ["F2", "Delete"], words: "ui.key.layer" },

@@ -7,6 +7,7 @@ import type { CanvasActions } from "./actions";
 import { Bar } from "./Bar";
 import { TOOLS } from "./easel";
 import { resized } from "./pointer";
+import { peek } from "./peek";
 import { Projects } from "./Projects";
 import { Side } from "./Side";
 import { StageView } from "./StageView";
@@ -109,6 +110,7 @@ function keysOf(canvas: CanvasActions, staged: boolean, projects: () => void): K
       ? {
           arrowleft: () => show(-1),
           arrowright: () => show(1),
+          x: () => peek(canvas),
           escape: discard,
           enter: (event: KeyboardEvent) => {
             if (event.target === document.body || stage(event.target)) accept();
