@@ -190,6 +190,23 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         list[str],
         Meta(description="Secrets of hosts that models come from: civitai.com=secret."),
     ] = []
+    webhooks: Annotated[
+        bool, Meta(description="Tell the addresses that requests name how their work ended.")
+    ] = True
+    webhook_private: Annotated[
+        list[Annotated[str, Meta(pattern=r"^[^\s/@]+(/\d{1,3})?$")]],
+        Meta(
+            description="Hosts and networks (10.0.0.0/8) that webhooks may go to though they are"
+            " private."
+        ),
+    ] = []
+    public_url: Annotated[
+        str,
+        Meta(
+            pattern=r"^(https?://[^\s?#@]+)?$",
+            description="Address at which others reach this server; links in webhooks begin so.",
+        ),
+    ] = ""
     fact_retention: Annotated[
         int, Meta(ge=1000, description="Events that can be replayed after a reconnect.")
     ] = 200_000

@@ -73,8 +73,7 @@ async def _stream(
     with zipfile.ZipFile(cast(IO[bytes], sink), "w", zipfile.ZIP_STORED) as archive:
         for index, image in enumerate(found, 1):
             try:
-                _, path = await files.locate(state, image.id, None)
-                data = await files.read(state, path)
+                data = await files.picture(state, image.id, None)
             except NotFound:  # lost since: the others are not
                 missing.append(image.id)
                 continue

@@ -8,6 +8,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 import core
 from core.config import Settings, load
@@ -21,6 +22,7 @@ COMMANDS = {  # name → help; the code of each is imported when it is asked for
     "replay": "draw a picture again from its metadata, and say what differs",
     "train": "teach a model a subject from a folder of pictures, and watch it learn",
     "workflows": "list saved workflows, and run one by its name",
+    "import": "take a folder of other programs' pictures into the gallery",
     "models": "list, show, edit and find models",
     "token": "make, list and revoke tokens",
     "backup": "copy the database while the server runs",
@@ -45,7 +47,7 @@ def run(arguments: Sequence[str]) -> int:
         flags = {name: getattr(parsed, name, None) for name in Settings.__struct_fields__}
         config = load(flags=flags, file=Path(parsed.config) if parsed.config else None)
         words = Words(shipped("i18n"), config.settings.language)
-        module = importlib.import_module(f"server.commands.{parsed.command}")
+        module = _module(parsed.command)
         code: int = module.run(parsed, config)
     except HeliographError as error:
         return _failed(error, words)
@@ -56,6 +58,11 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 130
     return code
+
+
+def _module(command: str) -> ModuleType:
+    name = "moving" if command == "import" else command  # a keyword names no module
+    return importlib.import_module(f"server.commands.{name}")
 
 
 def _failed(error: HeliographError, words: Words) -> int:
@@ -82,7 +89,7 @@ def parser(wanted: str = "") -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=doc, description=doc)
         place_flags(command)
         if name == wanted:
-            importlib.import_module(f"server.commands.{name}").arguments(command)
+            _module(name).arguments(command)
     return top
 
 

@@ -23,6 +23,7 @@ from core.ids import new_id
 from core.store import images
 from core.store.images import ImageFile
 from core.store.work import NewImage
+from server import externals
 from server.state import State
 
 if TYPE_CHECKING:
@@ -62,6 +63,25 @@ async def keep(state: State, new: NewImage, safe: "Normalised") -> None:
     await _kept(state, write)
 
 
+async def keep_arrival(
+    state: State, image: str, data: bytes | None, thumbnail: bytes
+) -> str | None:
+    """Write an imported picture's thumbnail, and its blob where it is copied, both synced.
+
+    :returns: the blob's SHA-256.
+    :raises DiskFull: as ``keep``.
+    :raises NotStored: as ``keep``.
+    """
+
+    def write() -> str | None:
+        failpoint.hit("import.blob")
+        made = None if data is None else Blobs(state.layout.blobs).put(data)
+        _write(state.layout.thumbnail(image), thumbnail)
+        return made
+
+    return await _kept(state, write)
+
+
 async def keep_blobs(state: State, *contents: bytes) -> list[str]:
     """Write blobs of a dataset, synced, before the row that names them; give their SHA-256.
 
@@ -95,7 +115,7 @@ async def _kept(state: State, write: Callable[[], T]) -> T:
 async def remove(state: State, gone: ImageFile) -> None:
     """Unlink the files of a picture whose row is gone; blobs are swept when nobody needs them."""
     paths = [state.layout.thumbnail(gone.id)]
-    if not gone.blob:
+    if not gone.blob and gone.external is None:
         paths.append(state.layout.image(gone.id))
 
     def unlink() -> None:
@@ -124,9 +144,20 @@ async def locate(state: State, image: str, owner: str | None) -> tuple[ImageFile
 
 def path_of(state: State, held: ImageFile) -> Path:
     """Name a picture's file."""
+    if held.external is not None:
+        return externals.path_of(held)
     if held.blob:
         return Blobs(state.layout.blobs).path(held.sha256)
     return state.layout.image(held.id)
+
+
+async def picture(state: State, image: str, owner: str | None) -> bytes:
+    """Read a picture as a PNG.
+
+    :raises NotFound: unknown, somebody else's, or not there.
+    """
+    held, path = await locate(state, image, owner)
+    return await read(state, path) if held.external is None else await externals.png(held)
 
 
 async def read(state: State, path: Path) -> bytes:

@@ -14,7 +14,7 @@ from core.errors import HeliographError
 from core.jobs import reconcile as sweep
 from core.jobs import run_sweep
 from core.jobs.throttle import Throttle
-from core.store import events, images, needs, putback
+from core.store import deliveries, events, images, needs, putback
 from core.store.times import now
 from server import files
 from server.state import State
@@ -86,6 +86,8 @@ async def tidy(state: State, *, empty_trash: bool = True) -> None:
             await files.remove(state, gone)
     keep = state.settings.fact_retention
     while await state.db.write(lambda tx: events.prune(tx.connection, keep)):
+        await anyio.lowlevel.checkpoint()
+    while await state.db.write(deliveries.sweep):
         await anyio.lowlevel.checkpoint()
     await sweep_blobs(state)
 

@@ -29,6 +29,9 @@ from core.store.database import Database
 from core.structs import learn
 from server import catalogue, exposure, housekeeping, library, lock
 from server.catalogue import Keeper
+from server.deliverer import Deliverer
+from server.hooks import Hooks, Secret
+from server.importer import Importer
 from server.installer import Installer
 from server.meters import Meters
 from server.signing import Signer
@@ -52,8 +55,7 @@ async def opened(
     :raises StartError: when the directory is in use, or its database cannot be opened.
     """
     settings, layout = config.settings, Layout(config.settings.data_dir)
-    ring = LogRing()
-    meters = Meters()
+    ring, meters = LogRing(), Meters()
     with ring.listening():
         async with _claimed(layout), _database(layout, meters) as (db, bus):
             boot = new_id()
@@ -72,6 +74,7 @@ async def opened(
                 boot=boot,
                 words=words,
                 signer=Signer.of(layout.root / "secret.key"),
+                hooks=await _hooks(settings, layout, queue),
                 db=db,
                 bus=bus,
                 queue=queue,
@@ -114,6 +117,14 @@ async def _claimed(layout: Layout) -> AsyncIterator[None]:
             await anyio.to_thread.run_sync(empty, layout.staging)
             await anyio.to_thread.run_sync(empty, layout.making)
         yield
+
+
+async def _hooks(settings: Settings, layout: Layout, queue: Queue) -> Hooks:
+    with _used(layout):
+        secret = await anyio.to_thread.run_sync(Secret.of, layout.root / "webhook.key")
+    hooks = Hooks(settings, secret)
+    queue.on_wake = hooks.ring
+    return hooks
 
 
 def _words(settings: Settings, layout: Layout) -> Words:
@@ -168,6 +179,8 @@ async def _start(group: TaskGroup, state: State, *, scan: bool) -> None:
     group.start_soon(library.keep_hashed, state)
     group.start_soon(housekeeping.keep_tidy, state)
     group.start_soon(Installer(state).run)
+    group.start_soon(Deliverer(state).run)
+    group.start_soon(Importer(state).run)
 
 
 async def drain(state: State) -> None:

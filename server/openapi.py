@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 import core
 from core.graph.catalogue import Catalogue
 from server import dialects
+from server.hook_body import HEADERS, TOLD, Links, Stamp
 from server.problems import MEDIA_TYPE, ProblemDocument
 from server.route import Policy, Route, body_fields
 
@@ -41,6 +42,7 @@ def describe(routes: Sequence[BaseRoute], catalogue: Catalogue) -> dict[str, Any
             "description": "An event-driven studio server for diffusion models.",
         },
         "paths": paths,
+        "webhooks": webhooks(components),
         "components": {
             "schemas": {**components, **nodes(catalogue)},
             "securitySchemes": {
@@ -49,6 +51,37 @@ def describe(routes: Sequence[BaseRoute], catalogue: Catalogue) -> dict[str, Any
             },
         },
     }
+
+
+def webhooks(components: dict[str, Any]) -> dict[str, Any]:
+    """Describe what the server sends to the addresses that requests name."""
+    types = [*TOLD, Stamp, Links]
+    found, parts = msgspec.json.schema_components(types, ref_template=_REFERENCE)
+    components.update(parts)
+    *facts, stamp, links = found
+    told: dict[str, Any] = {}
+    for kind, schema in zip(TOLD, facts, strict=True):
+        tag = str(kind.__struct_config__.tag)
+        body = {"application/json": {"schema": {"allOf": [schema, stamp, links]}}}
+        told[tag] = {
+            "post": {
+                "operationId": f"webhook_{tag.replace('.', '_')}",
+                "tags": ["webhooks"],
+                "summary": (kind.__doc__ or "").strip().rstrip("."),
+                "parameters": [
+                    {"name": name, "in": "header", "required": True, "description": doc,
+                     "schema": {"type": "string"}}
+                    for name, doc in HEADERS.items()
+                ],
+                "requestBody": {"required": True, "content": body},
+                "responses": {
+                    "2XX": {"description": "Taken."},
+                    "410": {"description": "Nothing more of this request is wanted."},
+                    "default": {"description": "Not taken: it is tried again."},
+                },
+            }
+        }  # fmt: skip
+    return told
 
 
 def nodes(catalogue: Catalogue) -> dict[str, Any]:

@@ -19,7 +19,7 @@ _FIELDS = (
     "height", "clip_skip",
 )  # fmt: skip
 _OF_THE_PLACE = frozenset(
-    {"board", "priority", "count", "exact", "max_rows"}
+    {"board", "priority", "count", "exact", "max_rows", "webhook"}
 )  # no part of the picture
 _DIGITS = 8  # of a hash that are enough to tell a model by
 

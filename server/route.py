@@ -22,6 +22,7 @@ from core.ids import is_id
 from server import codec
 from server.principal import Principal
 from server.state import State
+from server.words import Say
 
 Access = Literal["open", "read", "generate", "train", "admin"]
 Body = Literal["none", "json", "image", "raw"]
@@ -47,9 +48,15 @@ class Request(StarletteRequest):
         """Choose the language of the answer's words."""
         return self.studio.words.choose(self.headers.get("accept-language"))
 
+    @property
+    def say(self) -> Say:
+        """Give the way to say something in that language."""
+        return self.studio.words.sayer(self.language)
+
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 Action = Callable[..., Awaitable[Any]]  # (state, principal, ask[, idempotency])
+Worded = Callable[[Any, Say], Any]  # the answer → the answer in the caller's language
 _KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
@@ -105,9 +112,19 @@ def permit(principal: Principal | None, access: Access) -> None:
 
 
 def verb(
-    method: str, path: str, action: Action, access: Access, *, tag: str, status: int = 200
+    method: str,
+    path: str,
+    action: Action,
+    access: Access,
+    *,
+    tag: str,
+    status: int = 200,
+    words: Worded | None = None,
 ) -> Route:
-    """Make a route of an action: its request struct and its answer are read from its types."""
+    """Make a route of an action: its request struct and its answer are read from its types.
+
+    :param words: puts an answer that describes something into the caller's language.
+    """
     hints = typing.get_type_hints(action, include_extras=True)
     takes: type[Struct] = hints["ask"]
     gives = None if hints["return"] is type(None) else hints["return"]
@@ -124,7 +141,7 @@ def verb(
         result = await action(request.studio, request.principal, ask, **keyed)
         if gives is None:
             return Response(status_code=204)
-        return codec.reply(result, policy.status)
+        return codec.reply(words(result, request.say) if words else result, policy.status)
 
     endpoint.__name__ = action.__name__
     endpoint.__doc__ = action.__doc__

@@ -22,6 +22,8 @@ from core.jobs.queue import Queue
 from core.log_ring import LogRing
 from core.paths import Layout
 from core.store.database import Database
+from server.hooks import Hooks
+from server.imports import Imports
 from server.installs import Installs
 from server.meters import Meters
 from server.principal import Principal
@@ -51,6 +53,7 @@ class State:
     boot: str
     words: Words
     signer: Signer
+    hooks: Hooks
     db: Database
     bus: Bus
     queue: Queue
@@ -72,6 +75,7 @@ class State:
     reasons: Callable[[], list[str]] = list  # why no work is done now; ``server.watchdog``
     rescan: Callable[[], None] = lambda: None
     installs: Installs = field(init=False)
+    imports: Imports = field(default_factory=Imports)
     sessions: Sessions = field(default_factory=Sessions)  # of clients of other servers
     limits: Limits = field(default_factory=Limits)  # of each connection
 

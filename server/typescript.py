@@ -16,6 +16,7 @@ from core.graph.catalogue import Catalogue
 from core.graph.recipes import Generate
 from core.records import events
 from core.records.board import Board
+from core.records.imports import Import
 from core.records.install import Install
 from core.records.preset import Preset
 from core.records.task import Target
@@ -36,6 +37,7 @@ from server.actions.batches import BatchCells
 from server.actions.capabilities import Capabilities
 from server.actions.graphs import Checked, CheckGraph
 from server.actions.images import Link, MadeBy
+from server.actions.imports import ImportImages
 from server.actions.installs import InstallModel
 from server.actions.jobs import Enqueue, Enqueued, Generated
 from server.actions.logs import LogPage
@@ -81,13 +83,13 @@ FRAMES: tuple[type[Struct], ...] = get_args(events.AnyFrame)
 # Requests: what has a default may lack.
 SENT: tuple[type[Struct], ...] = (
     Generate, Enqueue, CheckGraph, NewWorkflow, SaveWorkflow, NewPreset, ImagesAction,
-    InstallModel, Train,
+    InstallModel, ImportImages, Train,
 )  # fmt: skip
 READ: tuple[type[Struct], ...] = (
     Generated, Enqueued, Planned, BatchCells, CountedWords, WildcardNames, MadeBy, Link, Mark,
     Inspected, Possible, Board, Done, QueueState,
     Catalogue, Checked, Workflow, WorkflowHead, Preset, Imported,
-    Install, RecommendedModels, Roots, Asked, Target,
+    Install, Import, RecommendedModels, Roots, Asked, Target,
     Dataset, DatasetImage, Ingested, Training, AskedTraining, Plan, Losses, Sample, Checkpoint,
     Capabilities, SystemInfo, MemoryInfo, ConfigInfo, TokenList, NewToken, LogPage,
     Session, Storage, ProblemDocument, Languages,

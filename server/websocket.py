@@ -242,8 +242,7 @@ class Connection:
                 image=image.id, job=image.job, width=image.width, height=image.height
             )
             try:
-                _, path = await files.locate(self._state, image.id, self._principal.sees)
-                content = await files.read(self._state, path)
+                content = await files.picture(self._state, image.id, self._principal.sees)
             except NotFound:
                 continue
             await self._send(protocol.binary(header, content), binary=True)

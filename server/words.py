@@ -5,7 +5,7 @@ missing sentence is never an error. A language is a file: one that is put there 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ import msgspec
 from core.errors import Params, Problem
 from server import languages
 
+Say = Callable[[str, str], str]  # (key, what is said where nobody translated it) → words
 SOURCE = "en"
+ABOUT = "about."  # descriptions, which go out with what they describe
 _PLACEHOLDER = re.compile(r"\{\{?\s*(\w+)\s*\}?\}")
 
 
@@ -27,6 +29,7 @@ class Words:
         files = {file.stem: file for file in found if languages.read(file.stem)}
         self._files = {code: file.read_bytes() for code, file in sorted(files.items())}
         self._tables = {code: _read(content) for code, content in self._files.items()}
+        self._pages = {code: _page(table) for code, table in self._tables.items()}
         self._default = SOURCE
         self.speak(default)
 
@@ -44,8 +47,11 @@ class Words:
         return {code: self._table(code).get("language.name", code) for code in self.codes}
 
     def file(self, code: str) -> bytes | None:
-        """Give the file of a language as it ships; ``None`` when there is none."""
-        return self._files.get(code)
+        """Give a language as the page reads it; ``None`` when there is none.
+
+        Descriptions are left out: the page has them from what they describe.
+        """
+        return self._pages.get(code)
 
     def choose(self, accept: str | None) -> str:
         """Pick the language that fits an ``Accept-Language`` header best."""
@@ -58,6 +64,10 @@ class Words:
         """Give the sentence of ``key``, its placeholders filled; ``None`` if nobody wrote it."""
         text = self._table(language).get(key) or self._table(SOURCE).get(key)
         return text and _PLACEHOLDER.sub(lambda match: _fill(match, params or {}), text)
+
+    def sayer(self, language: str) -> Say:
+        """Make the way to say what has words of its own already, in a language."""
+        return lambda key, text: self.say(language, key) or text
 
     def explain(self, language: str, problem: Problem) -> str:
         """Give the words of one problem: its own message, else the sentence of its code."""
@@ -98,6 +108,12 @@ def _read(content: bytes) -> dict[str, str]:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return {}
     return _flatten(tree) if isinstance(tree, dict) else {}
+
+
+def _page(table: Mapping[str, str]) -> bytes:
+    return msgspec.json.encode(
+        {key: text for key, text in table.items() if not key.startswith(ABOUT)}
+    )
 
 
 def _fill(match: re.Match[str], params: Params) -> str:

@@ -16,6 +16,8 @@ from core.ipc.commands import AnyCommand
 from core.ipc.reports import AnyReport
 from core.paths import shipped
 from core.records.events import AnyFact, AnyFrame
+from core.records.recipe import Recipe
+from server import descriptions
 
 ROOT = Path(__file__).resolve().parent.parent
 LANGUAGES = sorted(path.stem for path in (ROOT / "i18n").glob("*.json"))
@@ -113,8 +115,23 @@ def test_every_setting_of_a_node_is_described() -> None:
     assert silent == []
 
 
+def test_the_english_descriptions_are_those_of_the_sources() -> None:
+    written = {key: text for key, text in words("en").items() if key.startswith("about.")}
+    assert written == descriptions.english(), "run python -m server.descriptions"
+
+
+def test_every_field_of_a_recipe_is_described() -> None:
+    described = descriptions.english()
+    assert [
+        name for name in Recipe.__struct_fields__ if f"about.recipe.{name}" not in described
+    ] == []
+
+
 def test_every_sentence_is_said_by_something() -> None:
-    """The page's own, ``ui.``, are looked after by ``web/src/i18n/words.test.ts``."""
+    """The page's own, ``ui.``, are looked after by ``web/src/i18n/words.test.ts``.
+
+    ``about.`` is compared with its sources above.
+    """
     put_together = re.compile(r"errors\.status_\d{3}|warnings\.memory_over_\w+")
     tops = ("core", "server", "starter")
     sources = [path.read_text("utf-8") for top in tops for path in (ROOT / top).rglob("*.py")]
@@ -122,7 +139,7 @@ def test_every_sentence_is_said_by_something() -> None:
     idle = [
         key
         for key in words("en")
-        if not key.startswith("ui.") and not put_together.fullmatch(key)
+        if not key.startswith(("ui.", "about.")) and not put_together.fullmatch(key)
         if key not in said
         if re.sub(r"^\w+\.|\.(fix|title)$", "", key) not in said
     ]

@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from core.engine.share import Share
+
 _SLICE = 0.1  # seconds between two looks at a waiter's job
-_CREDIT = 10.0  # seconds of device time that lower priorities can be owed, or owe
 
 
 class Cancelled(BaseException):
@@ -26,16 +27,12 @@ class _Ticket:
 class Baton:
     """A lock for the device: first come first served, interactive work (0) before training (-1).
 
-    Lower priorities are guaranteed ``share`` of the device's time while higher ones wait too, so
-    they never starve. What they are owed is given a hold at a time: who waits with a higher one
-    waits for no two in a row.
+    Lower priorities are guaranteed ``share`` of the device's time while higher ones want it too.
     """
 
     def __init__(self, share: float = 0.2) -> None:
         self._condition = threading.Condition()
-        self._rate = share / (1 - share)
-        self._credit = 0.0  # seconds owed to lower priorities
-        self._passed = False  # whether the last who got it went before a higher priority
+        self._share = Share(share)
         self._waiting: list[_Ticket] = []  # in order of arrival
         self._holder: _Ticket | None = None
         self._aside: list[str] = []  # phases of slow work that needs no device, newest last
@@ -109,12 +106,13 @@ class Baton:
             self._waiting.append(ticket)
             try:
                 while self._holder is not None or self._next() is not ticket:
-                    self._condition.wait(_SLICE)
+                    pause = self._share.pause(time.monotonic())
+                    self._condition.wait(_SLICE if pause is None else min(_SLICE, pause))
                     if check is not None:
                         check()
                 self._holder = ticket
-                self._passed = any(other.priority > ticket.priority for other in self._waiting)
                 self._moved = ticket.since = time.monotonic()
+                self._share.took(ticket.priority, self._priorities(), ticket.since)
             finally:
                 self._waiting.remove(ticket)
                 self._condition.notify_all()
@@ -123,20 +121,14 @@ class Baton:
         with self._condition:
             if self._holder is not ticket:  # lent, and not taken back
                 return
-            seconds = time.monotonic() - ticket.since
-            others = {waiter.priority for waiter in self._waiting}
-            if any(other < ticket.priority for other in others):
-                self._credit = min(self._credit + seconds * self._rate, _CREDIT)
-            elif any(other > ticket.priority for other in others):
-                self._credit = max(self._credit - seconds, -_CREDIT)
+            self._moved = now = time.monotonic()
+            self._share.gave(ticket.priority, now - ticket.since, self._priorities(), now)
             self._holder = None
-            self._moved = time.monotonic()
             self._condition.notify_all()
 
-    def _next(self) -> _Ticket:
-        """Choose who is next: the first of the highest priority, or of a lower one that is owed."""
-        best = max(self._waiting, key=lambda ticket: ticket.priority)  # max keeps the first
-        if self._credit > 0 and not self._passed:
-            lower = [ticket for ticket in self._waiting if ticket.priority < best.priority]
-            return lower[0] if lower else best
-        return best
+    def _next(self) -> _Ticket | None:
+        chosen = self._share.next(self._priorities(), time.monotonic())
+        return None if chosen is None else self._waiting[chosen]
+
+    def _priorities(self) -> list[int]:
+        return [ticket.priority for ticket in self._waiting]

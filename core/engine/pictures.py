@@ -17,6 +17,7 @@ from core import staged
 from core.engine.values import Image, Mask
 from core.ipc.reports import SavedImage
 
+FORMATS = ("PNG", "JPEG", "WEBP")  # that a picture of the gallery may be in
 _THUMBNAIL = 256  # pixels, longest side
 _ZLIB = 1  # 5 times as fast as the default, for files 10 % larger
 

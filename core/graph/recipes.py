@@ -26,6 +26,7 @@ FALLBACK = ModelDefaults(width=512, height=512, steps=20, guidance_scale=7.5, sa
 # nothing to be strong on where there is no picture.
 _ALWAYS = (
     "count", "board", "priority", "exact", "max_rows", "dynamic_prompts", "styles", "strength",
+    "webhook",
 )  # fmt: skip
 
 _system_random = random.SystemRandom()

@@ -56,6 +56,7 @@ from core.graph.bounds import (
 from core.graph.controls import MAX_CONTROLS, Mode, Preprocessor, Resize
 from core.graph.image_prompts import MAX_IMAGE_PROMPTS
 from core.graph.regional import MAX_REGIONS
+from core.records.webhook import Webhook
 
 
 class LoraUse(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -242,6 +243,7 @@ class Generate(TextToImage, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     priority: Annotated[int, Meta(ge=-100, le=100)] = 0
     max_rows: MaxRows | None = None
     exact: Annotated[bool, Meta(description="Run alone, for bit-identical replay.")] = False
+    webhook: Webhook | None = None
     dynamic_prompts: Annotated[
         Literal["off", "random", "combinatorial"],
         Meta(

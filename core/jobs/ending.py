@@ -8,6 +8,7 @@ from core.errors import Conflict, Problem
 from core.jobs import share
 from core.jobs.admission import balance, settle
 from core.jobs.eta import Pace
+from core.jobs.hooked import tell, wants
 from core.records.events import BatchEnded, JobEnded, JobRetried
 from core.records.graph import Json
 from core.records.job import ENDED
@@ -93,8 +94,8 @@ def end(
         cells.let_go(tx, job.batch, 1)
     settle(tx, job.client, partial(share.ended, expected=job.charge, seconds=seconds or 0.0))
     if job.kind == "training":
-        _end_training(tx, job, status, error, result or {})
-    tx.fact(
+        _end_training(tx, job, status, error, result or {}, batch)
+    told = tx.fact(
         JobEnded(
             owner=job.owner,
             job=job.id,
@@ -107,9 +108,11 @@ def end(
             result=result,
         )
     )
+    tell(tx, job, batch, "job.ended", job.id, told)
     counts = batches.end(tx, job.batch)
-    if counts is not None and batch.count > 1:
-        tx.fact(BatchEnded(owner=job.owner, batch=batch.id, counts=counts))
+    if counts is not None and (batch.count > 1 or wants(job, batch, "batch.ended")):
+        told = tx.fact(BatchEnded(owner=job.owner, batch=batch.id, counts=counts))
+        tell(tx, job, batch, "batch.ended", batch.id, told)
 
 
 def back(
@@ -156,14 +159,19 @@ def _note_published(tx: Transaction, job: Row, result: dict[str, Json]) -> None:
 
 
 def _end_training(
-    tx: Transaction, job: Row, status: Terminal, error: Problem | None, result: dict[str, Json]
+    tx: Transaction,
+    job: Row,
+    status: Terminal,
+    error: Problem | None,
+    result: dict[str, Json],
+    batch: Head,
 ) -> None:
     """End the training that a job worked on, and let the next one start."""
     step, model = result.get("step"), result.get("model")
     told: trainings.Ended = "failed" if status == "quarantined" else status
     if result.get("stopped") is True:
         told = "stopped"
-    trainings.ended(
+    fact = trainings.ended(
         tx,
         job.id,
         told,
@@ -171,6 +179,10 @@ def _end_training(
         model=model if isinstance(model, str) else None,
         error=error,
     )
+    if fact is not None:
+        found = trainings.of_job(tx.connection, job.id)
+        assert found is not None  # it has just ended
+        tell(tx, job, batch, "training.ended", found[0].shown.id, fact)
     balance(tx)
 
 

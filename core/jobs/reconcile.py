@@ -136,7 +136,7 @@ async def _examine(database: Database, layout: Layout, throttle: Throttle) -> tu
             if not rows:
                 return lost, found
             after = rows[-1].row
-            looked = [row for row in rows if row.blob or not blobs_only]
+            looked = [row for row in rows if row.blob or row.external or not blobs_only]
             changed = await anyio.to_thread.run_sync(_changed, looked, layout)
             if changed:
                 await database.write(partial(_store, changed=changed))
@@ -156,5 +156,7 @@ def _changed(rows: Sequence[ImageFile], layout: Layout) -> list[tuple[ImageFile,
     ]
 
 
-def _path(row: ImageFile, layout: Layout) -> Path:
+def _path(row: ImageFile, layout: Layout) -> Path | bytes:
+    if row.external is not None:
+        return row.external
     return layout.blobs / row.sha256[:2] / row.sha256 if row.blob else layout.image(row.id)

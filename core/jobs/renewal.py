@@ -37,6 +37,7 @@ def again(tx: Transaction, job: str, owner: str | None, room: Room) -> Added:
         request_id=design.request_id,
         exact=design.exact,
         cost=old.cost,
+        webhook=batches.head(tx.connection, old.batch).webhook,
     )
     added = accept(tx, new, checked(new), room)
     if old.kind == "training":

@@ -3,6 +3,7 @@
 So that the engine never asks back. Reads the store; runs nothing.
 """
 
+import os
 import sqlite3
 from collections.abc import Mapping
 from functools import partial
@@ -141,4 +142,6 @@ class Resolver:
         except NotFound:
             return None
         path = self._blobs.path(file.sha256) if file.blob else self._layout.image(file.id)
+        if file.external is not None:
+            path = Path(os.fsdecode(file.external))
         return Resource(id=file.id, kind=format_, path=str(path), identity=file.sha256)

@@ -1,5 +1,6 @@
 """Whether work may leave the queue, and the bell that wakes whoever takes it."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import anyio
@@ -21,6 +22,7 @@ class Switch:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._bell = anyio.Event()
+        self.on_wake: Callable[[], None] = lambda: None  # somebody else who looks at each change
 
     async def pause(self, reason: Reason = "asked") -> bool:
         """Let nothing more start; False if it was paused already."""
@@ -73,3 +75,4 @@ class Switch:
     def wake(self) -> None:
         """Make ``wait`` return; any change of the queue does so by itself."""
         self._bell.set()
+        self.on_wake()

@@ -1,4 +1,4 @@
-"""Which addresses on the network a download may reach: public ones, and hosts that are named.
+"""Which addresses on the network we may talk to: public ones, and hosts that are named.
 
 Every spelling is judged by what the system makes of it, and in the end by the address at the other
 end of a connected socket, so that no name server can say one thing and mean another. Knows no HTTP.
@@ -23,13 +23,17 @@ IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Guard:
-    """Says whom a download may talk to.
+    """Says whom a download or a webhook may talk to.
 
-    :param private: hosts that may lie anywhere, by the name that a URL gives them.
+    :param private: hosts that may lie anywhere, by the name that a URL gives them; and networks
+        (``10.0.0.0/8``) in which any host may lie.
+    :raises ValueError: for what has a slash and is no network.
     """
 
     def __init__(self, private: Iterable[str] = ()) -> None:
-        self._private = frozenset(_plain(host) for host in private)
+        private = list(private)
+        self._private = frozenset(_plain(host) for host in private if "/" not in host)
+        self._networks = [ipaddress.ip_network(one, strict=False) for one in private if "/" in one]
 
     def trusts(self, host: str) -> bool:
         """Say whether a host is one that was named."""
@@ -44,8 +48,9 @@ class Guard:
             return
         plain = _plain(host)
         named = plain == "localhost" or plain.endswith((".localhost", ".local", ".internal"))
+        named = named and not self._networks  # such a name may lead into them
         literal = _literal(plain)
-        if named or "%" in host or (literal is not None and not is_public(literal)):
+        if named or "%" in host or (literal is not None and not self._takes(literal)):
             raise _private(host)
 
     def check_address(self, host: str, address: str) -> None:
@@ -53,8 +58,13 @@ class Guard:
 
         :raises Forbidden: ``url_not_public``.
         """
-        if not self.trusts(host) and not is_public(address):
+        if not self.trusts(host) and not self._takes(address):
             raise _private(host)
+
+    def _takes(self, address: IP | str) -> bool:
+        bare = _bare(address)
+        named = bare is not None and any(bare in network for network in self._networks)
+        return named or is_public(address)
 
 
 def is_public(address: IP | str) -> bool:
@@ -96,6 +106,16 @@ def split(url: str, pointer: str = "/source") -> SplitResult:
     if not host or port == 0 or len(url) > MAX_URL or not url.isprintable() or " " in url:
         raise _refused("url_invalid", pointer)
     return parts
+
+
+def _bare(address: IP | str) -> IP | None:
+    """Read an address without its zone; an IPv4 one that is written as IPv6 as the former."""
+    try:
+        found = ipaddress.ip_address(str(address).partition("%")[0])
+    except ValueError:
+        return None
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return mapped or found
 
 
 def _plain(host: str) -> str:

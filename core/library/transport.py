@@ -103,9 +103,9 @@ def _ask(parts: SplitResult, headers: dict[str, str], guard: Guard, stop: Stop) 
             "Accept-Encoding": "identity",
             "User-Agent": f"heliograph/{core.__version__}",
             "Connection": "close",
-            "Host": _host_header(parts),
+            "Host": host_header(parts),
         }
-        connection.request("GET", _ascii(target), headers=common | headers)
+        connection.request("GET", escaped(target), headers=common | headers)
         answer = connection.getresponse()
     except TimeoutError as error:
         tap.end()
@@ -147,10 +147,15 @@ def _connected(host: str, parts: SplitResult, guard: Guard, stop: Stop) -> socke
     raise Unreachable(host=host, reason=_reason(failed)) from failed
 
 
-def _secured(opened: socket.socket, host: str) -> ssl.SSLSocket:
+def tls() -> ssl.SSLContext:
+    """Make what checks certificates: by those of the system, and by those that we bring."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
-    return context.wrap_socket(opened, server_hostname=host)
+    return context
+
+
+def _secured(opened: socket.socket, host: str) -> ssl.SSLSocket:
+    return tls().wrap_socket(opened, server_hostname=host)
 
 
 class _Tap:
@@ -207,13 +212,14 @@ def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port
 
 
-def _host_header(parts: SplitResult) -> str:
+def host_header(parts: SplitResult) -> str:
+    """Write the header ``Host`` of a request (RFC 9112 §3.2)."""
     host = parts.hostname or ""
     shown = f"[{host}]" if ":" in host else host.encode("idna").decode()
     return f"{shown}:{parts.port}" if parts.port else shown
 
 
-def _ascii(target: str) -> str:
+def escaped(target: str) -> str:
     """Write what is not ASCII in a path as percent and hex (RFC 3986 §2.1)."""
     return "".join(
         letter if letter.isascii() else "".join(f"%{byte:02X}" for byte in letter.encode())

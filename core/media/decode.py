@@ -89,7 +89,7 @@ def normalise(data: bytes) -> Normalised:
         data = bare_png(data)
     try:
         with warnings.catch_warnings(action="ignore"):
-            image = _pixels(data, claim)
+            image = pixels(data, claim)
         png = BytesIO()
         image.save(png, "PNG", compress_level=1)
         thumbnail = thumbs.thumbnail(image)
@@ -107,7 +107,11 @@ def normalise(data: bytes) -> Normalised:
     )
 
 
-def _pixels(data: bytes, claim: sniff.Claim) -> Image.Image:
+def pixels(data: bytes, claim: sniff.Claim) -> Image.Image:
+    """Decode a picture in full, turned upright, in 8 bits, without any text or profile.
+
+    :raises Malformed: where it is not of the size that its header claims.
+    """
     with Image.open(BytesIO(data), formats=[claim.format.upper()]) as opened:
         if opened.size != (claim.width, claim.height):
             raise Malformed("image_corrupt", reason="size")

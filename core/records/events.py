@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 from core.errors import Problem
 from core.records.graph import Json
 from core.records.image import Image
+from core.records.imports import ImportStatus
 from core.records.job import JobKind
 from core.records.model import Model
 from core.records.training import CheckpointKind, LossPoint, SampleRole, Warned
@@ -133,6 +134,17 @@ class BoardChanged(Fact, frozen=True, kw_only=True, tag="board.changed"):
     topic: ClassVar[Topic] = "gallery"
     board: str
     deleted: bool = False
+
+
+class ImportChanged(Fact, frozen=True, kw_only=True, tag="import.changed"):
+    """An import of pictures was accepted, began or ended; it tells of all that it added."""
+
+    topic: ClassVar[Topic] = "gallery"
+    import_id: str
+    status: ImportStatus
+    added: int = 0
+    refused: int = 0
+    error: Problem | None = None
 
 
 class ModelInstall(Fact, frozen=True, kw_only=True, tag="model.install"):
@@ -289,6 +301,7 @@ class ConfigChanged(Fact, frozen=True, kw_only=True, tag="config.changed"):
 AnyFact = (
     JobQueued | BatchQueued | JobStarted | JobRetried | JobEnded | BatchEnded | BatchRetried
     | QueueChanged | ImageAdded | ImageChanged | ImageDeleted | BoardChanged
+    | ImportChanged
     | ModelInstall | ModelAdded | ModelChanged | ModelDeleted
     | TrainingStarted | TrainingLoss | TrainingSample | TrainingCheckpoint | TrainingPaused
     | TrainingWarned | TrainingEnded | TrainingChanged | DatasetChanged
@@ -349,6 +362,22 @@ class JobPreview(Frame, frozen=True, kw_only=True, tag="job.preview"):
         return ("job.preview", self.job)
 
 
+class ImportProgress(Frame, frozen=True, kw_only=True, tag="import.progress"):
+    """How far an import of pictures is."""
+
+    topic: ClassVar[Topic] = "gallery"
+    import_id: str
+    looking: Annotated[bool, Meta(description="The folder is still being walked.")]
+    found: int
+    added: int
+    known: int
+    refused: int
+
+    def key(self) -> tuple[str, ...]:
+        """One slot an import."""
+        return ("import.progress", self.import_id)
+
+
 class ModelProgress(Frame, frozen=True, kw_only=True, tag="model.progress"):
     """How far a download is."""
 
@@ -375,4 +404,4 @@ class Memory(Frame, frozen=True, kw_only=True, tag="memory"):
     models: list[str] = []
 
 
-AnyFrame = JobProgress | JobPreview | ModelProgress | Memory
+AnyFrame = JobProgress | JobPreview | ImportProgress | ModelProgress | Memory

@@ -30,6 +30,9 @@ class Image(Struct, frozen=True, kw_only=True):
     bytes: int
     sha256: str
     created: str
+    made: Annotated[
+        str | None, Meta(description="When another program made it; null for what is our own.")
+    ] = None
     job: str | None = None
     batch: str | None = None
     board: str | None = None

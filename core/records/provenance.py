@@ -6,7 +6,7 @@ from msgspec import Meta, Struct
 
 from core.errors import Problem
 
-Source = Literal["heliograph", "a1111", "invokeai", "comfyui", "swarmui"]
+Source = Literal["heliograph", "a1111", "invokeai", "comfyui", "swarmui", "fooocus", "novelai"]
 
 
 class LoraUsed(Struct, frozen=True, kw_only=True):

@@ -76,8 +76,13 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     weight_decay: Annotated[
         Part, Meta(description="Of weights; none of norms, biases and learned tokens.")
     ] = 0.01
-    betas: tuple[Part, Part] = (0.9, 0.999)
-    eps: Annotated[float, Meta(gt=0, le=1)] = 1e-8
+    betas: Annotated[
+        tuple[Part, Part],
+        Meta(description="How long the optimizer remembers gradients, and their squares."),
+    ] = (0.9, 0.999)
+    eps: Annotated[
+        float, Meta(gt=0, le=1, description="Keeps the optimizer from dividing by zero.")
+    ] = 1e-8
     clip: Annotated[
         float, Meta(ge=0, le=1e6, description="Largest norm of the gradient; 0 does not clip.")
     ] = 1.0
@@ -106,10 +111,16 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             " between steps; self_distill, the base's own predictions; off."
         ),
     ] = None
-    prior_weight: Annotated[float, Meta(ge=0, le=100)] = 1.0
-    num_class_images: Annotated[int, Meta(ge=1, le=10_000)] = 200
+    prior_weight: Annotated[
+        float, Meta(ge=0, le=100, description="How much the class counts beside the subject.")
+    ] = 1.0
+    num_class_images: Annotated[
+        int, Meta(ge=1, le=10_000, description="Class pictures to draw beforehand.")
+    ] = 200
     prior_steps: Annotated[int, Meta(ge=1, le=1000, description="Of a class picture.")] = 30
-    prior_guidance: Annotated[float, Meta(ge=0, le=100)] = 7.5
+    prior_guidance: Annotated[
+        float, Meta(ge=0, le=100, description="How closely class pictures follow their prompt.")
+    ] = 7.5
 
     captions: Annotated[
         Captions, Meta(description="auto: a picture's own text where it has one.")
@@ -121,14 +132,18 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         list[Prompt],
         Meta(max_length=256, description='Prompts in turn, such as "a photo of {subject}".'),
     ] = []
-    repeats: Annotated[int, Meta(ge=1, le=1000)] = 1
+    repeats: Annotated[
+        int, Meta(ge=1, le=1000, description="Times that a picture is shown in an epoch.")
+    ] = 1
     resolution: Annotated[
         Annotated[int, Meta(ge=16, le=4096)] | None,
         Meta(description="Side of a square of as many pixels; null is the model's own."),
     ] = None
     buckets: Annotated[bool, Meta(description="Whether pictures keep their shape.")] = True
     bucket_step: Annotated[int, Meta(ge=8, le=512, description="Pixels.")] = 64
-    crop: Crop = "center"
+    crop: Annotated[
+        Crop, Meta(description="Which part of a picture stays where its shape does not fit.")
+    ] = "center"
     crop_variants: Annotated[
         int, Meta(ge=1, le=32, description="Crops of each picture, where they are random.")
     ] = 4
@@ -147,7 +162,9 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Annotated[float, Meta(ge=0, le=1000)] | None,
         Meta(description="Min-SNR weighting (Hang et al. 2023, 2303.09556); 0 is none."),
     ] = None
-    noise_offset: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    noise_offset: Annotated[
+        float, Meta(ge=0, le=1, description="Helps with very dark and very bright pictures.")
+    ] = 0.0
     ztsnr: Annotated[
         bool, Meta(description="Rescale betas to zero terminal SNR (Lin et al. 2023, 2305.08891).")
     ] = False
@@ -168,22 +185,42 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Literal["none", "fp8", "nf4", "int8"] | None,
         Meta(description="Weights of the frozen base beside small matrices."),
     ] = None
-    compile: bool = False
-    cache_latents: bool = True
-    cache_text: bool = True
+    compile: Annotated[
+        bool, Meta(description="Compile the networks: minutes at the start, faster steps.")
+    ] = False
+    cache_latents: Annotated[
+        bool, Meta(description="Encode pictures once, before the first step.")
+    ] = True
+    cache_text: Annotated[
+        bool, Meta(description="Encode prompts once, where text encoders stay as they are.")
+    ] = True
 
-    seed: Annotated[int, Meta(ge=0, le=2**53 - 1)] = 42
+    seed: Annotated[
+        int, Meta(ge=0, le=2**53 - 1, description="Same seed, same order and same noise.")
+    ] = 42
     deterministic: Annotated[bool, Meta(description="Slower, and the same to the bit.")] = False
     checkpoint_every: Annotated[Every, Meta(description="Steps; 0 only at the end.")] = 100
-    checkpoint_minutes: Annotated[float, Meta(ge=0, le=1440)] = 5.0
+    checkpoint_minutes: Annotated[
+        float,
+        Meta(ge=0, le=1440, description="Minutes after which there is one as well; 0: never."),
+    ] = 5.0
     keep_last: Annotated[int, Meta(ge=1, le=100, description="Checkpoints.")] = 2
     snapshot_every: Annotated[Every, Meta(description="Steps; usable weights are kept.")] = 100
     sample_every: Annotated[Every, Meta(description="Steps; 0 draws none.")] = 100
     sample_prompts: Annotated[
         list[Prompt],
-        Meta(max_length=16, description="Null of the list: subject, subject elsewhere, class."),
+        Meta(
+            max_length=16,
+            description="Where there are none: the subject, the subject elsewhere, the class.",
+        ),
     ] = []
-    validate_every: Every = 50
-    trackers: Annotated[list[Tracker], Meta(max_length=3)] = field(default_factory=lambda: ["csv"])
-    on_nan: OnNan = "stop"
+    validate_every: Annotated[Every, Meta(description="Steps; what was held out is measured.")] = 50
+    trackers: Annotated[
+        list[Tracker],
+        Meta(max_length=3, description="What losses are written to beside the server."),
+    ] = field(default_factory=lambda: ["csv"])
+    on_nan: Annotated[
+        OnNan,
+        Meta(description="When a loss is no number: stop, or rollback to the last checkpoint."),
+    ] = "stop"
     parallel: Annotated[int, Meta(ge=1, le=64, description="Devices that share the run.")] = 1

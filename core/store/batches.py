@@ -10,6 +10,7 @@ from core.errors import NotFound
 from core.graph import axes as flat
 from core.records.graph import Graph, Json
 from core.records.job import Axis, Batch
+from core.records.webhook import Webhook
 from core.store import page as pages
 from core.store.clients import Waiting
 from core.store.designs import StoredAxis, decode_axes
@@ -25,6 +26,7 @@ _ENCODER = msgspec.json.Encoder()
 _JSON = msgspec.json.Decoder()
 _GRAPH = msgspec.json.Decoder(Graph)
 _RECIPE = msgspec.json.Decoder(dict[str, Json])
+_WEBHOOK = msgspec.json.Decoder(Webhook)
 
 
 class Head(Struct, frozen=True, kw_only=True):
@@ -34,6 +36,7 @@ class Head(Struct, frozen=True, kw_only=True):
     count: int
     board: str | None
     max_rows: int | None
+    webhook: Webhook | None
 
 
 def insert(tx: Transaction, new: NewBatch, batch: str, client: int, count: int) -> int:
@@ -42,11 +45,11 @@ def insert(tx: Transaction, new: NewBatch, batch: str, client: int, count: int) 
         """
         INSERT INTO batches (
             id, kind, owner, client, request_id, board, exact, graph, recipe, axes, count, queued,
-            created, max_rows
+            created, max_rows, webhook
         )
         VALUES (
             :id, :kind, :owner, :client, :request_id, :board, :exact, :graph, :recipe, :axes,
-            :count, :count, :created, :max_rows
+            :count, :count, :created, :max_rows, :webhook
         )
         """,
         {
@@ -63,6 +66,7 @@ def insert(tx: Transaction, new: NewBatch, batch: str, client: int, count: int) 
             "count": count,
             "created": tx.now,
             "max_rows": new.max_rows,
+            "webhook": None if new.webhook is None else _text(new.webhook),
         },
     ).lastrowid
     assert row is not None  # it was inserted
@@ -71,15 +75,29 @@ def insert(tx: Transaction, new: NewBatch, batch: str, client: int, count: int) 
 
 def head(connection: sqlite3.Connection, row: int) -> Head:
     """Read the little of a batch that its jobs' facts need."""
-    batch, count, board, max_rows = connection.execute(
+    batch, count, board, max_rows, webhook = connection.execute(
         """
-        SELECT id, count, board, max_rows
+        SELECT id, count, board, max_rows, webhook
         FROM batches
         WHERE row = :row
         """,
         {"row": row},
     ).fetchone()
-    return Head(id=batch, count=count, board=board, max_rows=max_rows)
+    hook = None if webhook is None else _WEBHOOK.decode(webhook)
+    return Head(id=batch, count=count, board=board, max_rows=max_rows, webhook=hook)
+
+
+def webhook_of(connection: sqlite3.Connection, job: str) -> Webhook | None:
+    """Read who is told of the end of a job; None where nobody is."""
+    found = connection.execute(
+        """
+        SELECT batches.webhook
+        FROM jobs JOIN batches ON batches.row = jobs.batch
+        WHERE jobs.id = :job
+        """,
+        {"job": job},
+    ).fetchone()
+    return None if found is None or found[0] is None else _WEBHOOK.decode(found[0])
 
 
 def end(tx: Transaction, row: int) -> dict[str, int] | None:

@@ -29,7 +29,7 @@ def create(tx: Transaction, name: str, owner: str) -> Board:
 
     :raises Conflict: ``list_full``.
     """
-    if counters.value(tx.connection, f"boards.{owner}") >= MAX_BOARDS:
+    if not is_room(tx.connection, owner):
         raise Conflict("list_full", limit=MAX_BOARDS)
     board = new_id()
     tx.connection.execute(
@@ -72,6 +72,26 @@ def exists(connection: sqlite3.Connection, board: str, owner: str | None = None)
         {"id": board, "owner": owner},
     )
     return found.fetchone() is not None
+
+
+def is_room(connection: sqlite3.Connection, owner: str) -> bool:
+    """Say whether an owner may have one more."""
+    return counters.value(connection, f"boards.{owner}") < MAX_BOARDS
+
+
+def named(connection: sqlite3.Connection, name: str, owner: str) -> str | None:
+    """Find the oldest board of an owner that is called so; an id will do, too."""
+    found = connection.execute(
+        """
+        SELECT id
+        FROM boards
+        WHERE owner = :owner AND (name = :name OR id = :name)
+        ORDER BY row
+        LIMIT 1
+        """,
+        {"owner": owner, "name": name},
+    ).fetchone()
+    return None if found is None else str(found[0])
 
 
 def page(

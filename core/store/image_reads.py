@@ -15,8 +15,8 @@ from core.records.image import Image, ImageKind
 from core.store.times import iso, maybe
 
 NAMES = (
-    "row", "id", "kind", "width", "height", "bytes", "sha256", "created", "job", "batch", "board",
-    "starred", "note", "prompt", "negative_prompt", "model", "seed", "steps", "sampler",
+    "row", "id", "kind", "width", "height", "bytes", "sha256", "created", "made", "job", "batch",
+    "board", "starred", "note", "prompt", "negative_prompt", "model", "seed", "steps", "sampler",
     "guidance_scale", "deleted",
 )  # fmt: skip
 COLUMNS = ", ".join(f"images.{name}" for name in NAMES)
@@ -33,6 +33,7 @@ class ImageFile(Struct, frozen=True, kw_only=True):
     sha256: str
     blob: bool  # in blobs/ by sha256; else images/ by id. The thumbnail is by id in any case
     lost: bool = False  # hidden, because the file was not there
+    external: bytes | None = None  # the path where it lies, outside of all that is ours
 
 
 def get(connection: sqlite3.Connection, image: str, owner: str | None = None) -> Image:
@@ -93,7 +94,7 @@ def file(connection: sqlite3.Connection, image: str, owner: str | None = None) -
     """
     found = connection.execute(
         """
-        SELECT row, id, kind, sha256, blob, lost
+        SELECT row, id, kind, sha256, blob, lost, external
         FROM images
         WHERE id = :id AND (:owner IS NULL OR owner = :owner)
         """,
@@ -141,7 +142,7 @@ def files(connection: sqlite3.Connection, after: int = 0, limit: int = 500) -> l
     """Read a stretch of all files there should be, by row, for reconciliation."""
     found = connection.execute(
         """
-        SELECT row, id, kind, sha256, blob, lost
+        SELECT row, id, kind, sha256, blob, lost, external
         FROM images
         WHERE row > :after
         ORDER BY row
@@ -163,6 +164,21 @@ def known(connection: sqlite3.Connection, images: Sequence[str]) -> set[str]:
         {"ids": _JSON.encode(list(images)).decode()},
     )
     return {each[0] for each in found}
+
+
+def of_batch(connection: sqlite3.Connection, batch: str, limit: int) -> list[str]:
+    """List ids of pictures of a batch that are not in the trash, the first ones first."""
+    found = connection.execute(
+        """
+        SELECT id
+        FROM images
+        WHERE batch = :batch AND deleted IS NULL AND lost = 0
+        ORDER BY row
+        LIMIT :limit
+        """,
+        {"batch": batch, "limit": limit},
+    )
+    return [str(each[0]) for each in found]
 
 
 def blob_used(connection: sqlite3.Connection, sha256: str) -> bool:
@@ -202,6 +218,7 @@ def image_of(found: Sequence[Any]) -> Image:
     """Make the record of a row of ``COLUMNS``."""
     fields = dict(zip(NAMES[1:], found[1:], strict=True))
     fields["created"] = iso(fields["created"])
+    fields["made"] = maybe(fields["made"])
     fields["deleted"] = maybe(fields["deleted"])
     fields["starred"] = bool(fields["starred"])
     place = f"/api/v1/images/{fields['id']}"
@@ -209,5 +226,8 @@ def image_of(found: Sequence[Any]) -> Image:
 
 
 def _file(found: Sequence[Any]) -> ImageFile:
-    row, image, kind, sha256, blob, lost = found
-    return ImageFile(row=row, id=image, kind=kind, sha256=sha256, blob=bool(blob), lost=bool(lost))
+    row, image, kind, sha256, blob, lost, external = found
+    return ImageFile(
+        row=row, id=image, kind=kind, sha256=sha256, blob=bool(blob), lost=bool(lost),
+        external=external,
+    )  # fmt: skip

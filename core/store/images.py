@@ -26,6 +26,7 @@ from core.store.image_reads import (
     get,
     image_of,
     known,
+    of_batch,
     on_board,
     owner_of,
     some,
@@ -35,8 +36,8 @@ from core.store.work import NewImage
 
 __all__ = [
     "ImageFile", "ImageFilter", "Mark", "blob_used", "blobs_used", "by_sha256", "edit", "expired",
-    "file", "files", "get", "insert", "known", "marks", "on_board", "owner_of", "page", "purge",
-    "restore", "search", "set_lost", "set_starred", "some", "trash",
+    "file", "files", "get", "insert", "known", "marks", "of_batch", "on_board", "owner_of", "page",
+    "purge", "restore", "search", "set_lost", "set_starred", "some", "trash",
 ]  # fmt: skip
 
 
@@ -49,22 +50,26 @@ def insert(
     batch: str | None = None,
     board: str | None = None,
     note: str | None = None,
+    starred: bool = False,
+    tell: bool = True,
 ) -> Image:
     """Add a picture whose file lies in its place, with its ``image.added``.
 
     :param board: one that is gone by now is left out.
+    :param tell: false where one fact tells of many.
     """
     found = tx.connection.execute(
         """
         INSERT INTO images (
             id, kind, owner, job, output, batch, board, width, height, bytes, sha256, blob,
-            created, note, prompt, negative_prompt, model, seed, steps, sampler, guidance_scale
+            created, made, external, starred, note, prompt, negative_prompt, model, seed, steps,
+            sampler, guidance_scale
         )
         VALUES (
             :id, :kind, :owner, :job, :output, :batch,
             (SELECT id FROM boards WHERE id = :board),
-            :width, :height, :bytes, :sha256, :blob, :created, :note, :prompt, :negative_prompt,
-            :model, :seed, :steps, :sampler, :guidance_scale
+            :width, :height, :bytes, :sha256, :blob, :created, :made, :external, :starred, :note,
+            :prompt, :negative_prompt, :model, :seed, :steps, :sampler, :guidance_scale
         )
         RETURNING row, board, guidance_scale
         """,
@@ -82,12 +87,16 @@ def insert(
             "sha256": new.sha256,
             "blob": int(new.blob),
             "created": tx.now,
+            "made": new.made,
+            "external": new.external,
+            "starred": int(starred),
             "note": note,
             **msgspec.structs.asdict(new.facts),
         },
     ).fetchone()
-    image = image_of(_row(tx, new, found, job=job, batch=batch, note=note))
-    tx.fact(ImageAdded(owner=owner, image=image), job=job)
+    image = image_of(_row(tx, new, found, starred=starred, job=job, batch=batch, note=note))
+    if tell:
+        tx.fact(ImageAdded(owner=owner, image=image), job=job)
     return image
 
 
@@ -95,7 +104,7 @@ def _row(
     tx: Transaction,
     new: NewImage,
     found: tuple[int, str | None, float | None],
-    **given: str | None,
+    **given: str | bool | None,
 ) -> list[Any]:
     """Write down the columns of a picture that was just inserted, instead of reading them."""
     row, board, guidance_scale = found
@@ -107,7 +116,6 @@ def _row(
         "board": board,
         "guidance_scale": guidance_scale,
         "created": tx.now,
-        "starred": 0,
         "deleted": None,
     }
     return [known[name] for name in NAMES]

@@ -9,7 +9,13 @@ from typing import Literal
 import msgspec
 
 from core.errors import Params, Problem
-from core.records.events import TrainingEnded, TrainingPaused, TrainingStarted, TrainingWarned
+from core.records.events import (
+    Numbered,
+    TrainingEnded,
+    TrainingPaused,
+    TrainingStarted,
+    TrainingWarned,
+)
 from core.records.training import Warned
 from core.store.training_reads import Run, get, of_job
 from core.store.training_reads import run as run_of
@@ -106,18 +112,19 @@ def ended(
     step: int | None = None,
     model: str | None = None,
     error: Problem | None = None,
-) -> None:
+) -> Numbered | None:
     """End a training with its newest job; a job that is not the newest ends nothing.
 
     :param step: that it had done; null: as was last told.
+    :returns: the fact of it, if that was its newest job.
     """
     found = of_job(tx.connection, job)
     if found is None or found[0].shown.job != job:
-        return
+        return None
     run = found[0]
     if status == "canceled" and run.wish == "stopped":
         status = "stopped"
-    _over(tx, run, status, step=step, model=model, error=error)
+    return _over(tx, run, status, step=step, model=model, error=error)
 
 
 def abandoned(tx: Transaction, training: str, error: Problem) -> None:
@@ -133,7 +140,7 @@ def _over(
     step: int | None = None,
     model: str | None = None,
     error: Problem | None = None,
-) -> None:
+) -> Numbered:
     step = run.shown.step if step is None else step
     tx.connection.execute(
         """
@@ -153,7 +160,7 @@ def _over(
     )
     owner, training = run.shown.owner, run.shown.id
     fact = TrainingEnded(owner=owner, training=training, step=step, status=status, model=model)
-    tx.fact(fact, job=run.shown.job)
+    return tx.fact(fact, job=run.shown.job)
 
 
 def warned(tx: Transaction, run: Run, step: int, code: str, params: Params) -> None:

@@ -14,6 +14,7 @@ from core.records.graph import Graph, Json
 from core.records.image import ImageFacts, ImageKind
 from core.records.job import JobKind
 from core.records.model import ModelDefaults, ModelFacts, ModelKind
+from core.records.webhook import Webhook
 
 LISTED = 200  # ids that ``Added`` names; the rest is found by the batch
 
@@ -35,6 +36,7 @@ class NewBatch(Struct, frozen=True, kw_only=True):
     exact: bool = False
     cost: int = 1  # of one job: rows x steps x pixels
     max_rows: int | None = None  # jobs that may be in the line or running; the others are held
+    webhook: Webhook | None = None  # who is told of the end
 
 
 class Added(Struct, frozen=True, kw_only=True):
@@ -66,6 +68,9 @@ class Claimed(Struct, frozen=True, kw_only=True):
     waited: float = 0.0  # seconds since it was accepted
 
 
+RawPath = bytes  # a path as the system has it, which need not be text
+
+
 class NewImage(Struct, frozen=True, kw_only=True):
     """A picture whose file already lies in its place."""
 
@@ -78,6 +83,8 @@ class NewImage(Struct, frozen=True, kw_only=True):
     index: int = 0  # running number of the job's outputs
     blob: bool = False  # the file is the blob of that SHA-256, not images/<id>
     facts: ImageFacts = ImageFacts()
+    made: int | None = None  # when another program made it: milliseconds since 1970
+    external: RawPath | None = None  # path of a file that is not ours, and stays where it is
 
 
 class Finished(Struct, frozen=True, kw_only=True):

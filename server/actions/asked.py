@@ -8,12 +8,15 @@ from core.errors import Invalid, Params, Problem
 from core.graph.bounds import MaxRows
 from core.records.graph import Graph, Json
 from core.records.job import Sweep
+from core.records.webhook import Webhook
 from core.store import jobs
 from server.actions import work
 from server.principal import Principal
 from server.state import State
 
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
+Cursor = Annotated[str, Meta(max_length=512, description="`next` of the page before.")]
+Limit = Annotated[int, Meta(ge=1, le=200, description="Items of a page.")]
 
 
 class Enqueue(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,6 +32,7 @@ class Enqueue(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     board: Id | None = None
     exact: bool = False
     max_rows: MaxRows | None = None
+    webhook: Webhook | None = None
 
 
 class Planned(Struct, frozen=True, kw_only=True):
@@ -82,4 +86,5 @@ async def work_of(
     return made, work.Extras(
         priority=ask.priority or own.priority, board=ask.board or own.board,
         exact=ask.exact or own.exact, max_rows=ask.max_rows or own.max_rows,
+        webhook=ask.webhook or own.webhook,
     )  # fmt: skip

@@ -16,7 +16,7 @@ from server.principal import Principal
 from server.state import State
 
 MAX_SWEEP = 100  # trainings of one request
-_FIXED = frozenset({"sweep", "branch_from", "priority"})  # fields that no axis may name
+_FIXED = frozenset({"sweep", "branch_from", "priority", "webhook"})  # fields that no axis may name
 
 
 class Course(Struct, frozen=True, kw_only=True):

@@ -19,9 +19,11 @@ from core.store import images, jobs
 from core.store.jobs import JobFilter
 from core.store.page import Page
 from core.store.work import LISTED, Added, NewBatch
-from server.actions import asked, work
+from server.actions import asked, hooks, work
+from server.actions.asked import Cursor as Cursor
 from server.actions.asked import Enqueue as Enqueue
 from server.actions.asked import Id as Id
+from server.actions.asked import Limit as Limit
 from server.principal import Principal
 from server.state import State
 
@@ -29,9 +31,6 @@ log = logging.getLogger(__name__)
 WAIT_MAX = 600.0  # seconds that ``Prefer: wait`` may ask for
 _canonical = msgspec.json.Encoder(order="sorted")
 _to_fields = msgspec.to_builtins
-
-Cursor = Annotated[str, Meta(max_length=512, description="`next` of the page before.")]
-Limit = Annotated[int, Meta(ge=1, le=200, description="Items of a page.")]
 
 
 class Enqueued(Struct, frozen=True, kw_only=True):
@@ -116,7 +115,11 @@ async def enqueue(
 ) -> Enqueued:
     """Put jobs into the queue: a graph or a recipe, times a sweep, times runs."""
     state.refuse_when_stopping()
-    made, own = await asked.work_of(state, principal, ask)
+    with hooks.checked(state, ask.webhook):
+        made, own = await asked.work_of(state, principal, ask)
+    if ask.webhook is None:
+        with hooks.checked(state, own.webhook, "/recipe/webhook"):
+            pass
     added = await add(state, principal, made, ask, idempotency, own)
     return Enqueued(batch=added.batch, count=added.count, jobs=added.jobs)
 
@@ -166,7 +169,8 @@ async def _generate(
     state: State, principal: Principal, ask: Generate, idempotency: str | None
 ) -> Added:
     state.refuse_when_stopping()
-    made = await work.of_recipe(state, principal, choose(ask), _to_fields(ask))
+    with hooks.checked(state, ask.webhook):
+        made = await work.of_recipe(state, principal, choose(ask), _to_fields(ask))
     if len(made.cells) > LISTED:
         params: Params = {"limit": LISTED}
         problem = Problem(code="expansion_too_large", pointer="/dynamic_prompts", params=params)
@@ -193,7 +197,7 @@ async def add(
             owner=principal.owner, client=principal.client, graph=made.graph, recipe=made.recipe,
             axes=made.axes, cells=made.cells, priority=own.priority, board=own.board,
             request_id=request_id.get() or "", idempotency=key, exact=own.exact, cost=made.cost,
-            max_rows=own.max_rows,
+            max_rows=own.max_rows, webhook=own.webhook,
         )
     )  # fmt: skip
     log.info("%d queued", added.count, extra={"action": "queue.added", "batch": added.batch})

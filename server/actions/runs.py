@@ -15,9 +15,10 @@ from core.graph.sweep import BoundAxis, Target
 from core.ids import is_id
 from core.records.graph import Graph, Json
 from core.records.job import Sweep
+from core.records.webhook import Webhook
 from core.records.workflow import Workflow
 from core.store import workflows
-from server.actions import jobs, work
+from server.actions import hooks, jobs, work
 from server.actions.jobs import Enqueued, Id
 from server.principal import Principal
 from server.state import State
@@ -38,6 +39,7 @@ class RunWorkflow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     board: Id | None = None
     exact: bool = False
     max_rows: MaxRows | None = None
+    webhook: Webhook | None = None
 
 
 async def run(
@@ -61,10 +63,15 @@ async def run(
         raise Invalid(
             error.name, problems=tuple(problems[:MAX_PROBLEMS]), **error.params
         ) from error
-    if problems:
-        raise Invalid(problems=tuple(problems[:MAX_PROBLEMS]))
+    with hooks.checked(state, ask.webhook):
+        if problems:
+            raise Invalid(problems=tuple(problems[:MAX_PROBLEMS]))
     own = work.Extras(
-        priority=ask.priority, board=ask.board, exact=ask.exact, max_rows=ask.max_rows
+        priority=ask.priority,
+        board=ask.board,
+        exact=ask.exact,
+        max_rows=ask.max_rows,
+        webhook=ask.webhook,
     )
     added = await jobs.add(state, principal, made, ask, idempotency, own)
     return Enqueued(batch=added.batch, count=added.count, jobs=added.jobs)

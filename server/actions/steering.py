@@ -19,7 +19,7 @@ from core.jobs.trainings import cost_of
 from core.log import request_id
 from core.records.graph import Graph
 from core.records.training import Plan, Training
-from core.store import checkpoints, training_points, trainings
+from core.store import batches, checkpoints, training_points, trainings
 from core.store.checkpoints import Kept
 from core.store.trainings import ACTIVE, Begin, Run
 from core.store.transaction import Transaction
@@ -97,10 +97,12 @@ async def resume(
             training_points.forget_after(tx, now, step)
 
     left = plan.steps - step
+    hook = await state.db.read(partial(batches.webhook_of, job=run.shown.job))
     await state.queue.add(
         NewBatch(
             owner=run.shown.owner, client=principal.client, kind="training", graph=Graph(nodes=[]),
             request_id=request_id.get() or "", idempotency=key, cost=cost_of(plan.recipe, left),
+            webhook=hook,
         ),
         also,
     )  # fmt: skip

@@ -148,8 +148,7 @@ async def _take_image(
     said = caption(image.prompt or "") if ask.prompts else Caption(None)
     name = f"{image.id}.png"
     try:
-        _, path = await files.locate(state, image.id, principal.sees)
-        data = await files.read(state, path)
+        data = await files.picture(state, image.id, principal.sees)
     except NotFound:
         lying = Lying(name=name, data=None)
         return await _refuse(state, principal, ask.dataset, lying, {"reason": "file"})

@@ -20,6 +20,7 @@ from core.records.job import Sweep
 from core.records.model import Model
 from core.records.recipe import Recipe
 from core.records.training import Plan, Subject
+from core.records.webhook import Webhook
 from core.records.weighed import Weighed
 from core.store import checkpoints, datasets, measured, models, trainings
 from core.store.trainings import Branch
@@ -69,6 +70,7 @@ class Train(Recipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = None
     branch_from: BranchFrom | None = None
     priority: Annotated[int, Meta(ge=-100, le=100)] = 0
+    webhook: Webhook | None = None
 
     @property
     def recipe(self) -> Recipe:

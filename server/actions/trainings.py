@@ -32,7 +32,7 @@ from core.store.page import Page
 from core.store.trainings import NewTraining, Taught
 from core.store.transaction import Transaction
 from core.store.work import Added, NewBatch
-from server.actions import courses, warned
+from server.actions import courses, hooks, warned
 from server.actions.courses import Course
 from server.actions.jobs import Cursor, Id, Limit
 from server.actions.queue import Nothing
@@ -124,7 +124,8 @@ async def train(
     """Teach a model a subject, as a job of the queue: `training.*` tell how it goes on."""
     state.refuse_when_stopping()
     state.db.refuse_when_full()
-    course = await courses.planned(state, principal, ask)
+    with hooks.checked(state, ask.webhook):
+        course = await courses.planned(state, principal, ask)
     key = None
     if idempotency is not None:
         body = _canonical.encode([type(ask).__name__, ask])
@@ -244,6 +245,7 @@ def _batch(
         priority=ask.priority,
         request_id=request_id.get() or "",
         idempotency=key,
+        webhook=ask.webhook,
         cost=max(cost_of(one.plan.recipe, one.plan.steps) for one in course.lessons),
     )
 

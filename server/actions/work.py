@@ -18,6 +18,7 @@ from core.graph.sweep import BoundAxis, Cell
 from core.records.graph import Graph, Json
 from core.records.job import Sweep
 from core.records.model import Model
+from core.records.webhook import Webhook
 from server.actions import (
     adapting,
     carried,
@@ -41,13 +42,8 @@ from server.actions.swept import STARTER
 from server.principal import Principal
 from server.state import State
 
-_OF_THE_JOB = (
-    "count",
-    "board",
-    "priority",
-    "exact",
-    "max_rows",
-)  # fields of generate that no graph holds
+# Fields of generate that no graph holds.
+_OF_THE_JOB = ("count", "board", "priority", "exact", "max_rows", "webhook")
 
 _NAMING = (
     "model", "prompt", "negative_prompt", "loras", "regions", "sampler", "scheduler", *PARTS,
@@ -72,6 +68,7 @@ class Extras(Struct, frozen=True, kw_only=True):
     priority: int = 0
     exact: bool = False
     max_rows: int | None = None
+    webhook: Webhook | None = None
 
 
 def extras(fields: Mapping[str, Json]) -> Extras:

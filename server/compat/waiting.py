@@ -74,8 +74,7 @@ async def content(
     state: State, image: Image, format_: render.Format = "png", quality: int | None = None
 ) -> bytes:
     """Read a picture's file in a format, with how it was made inside."""
-    _, path = await files.locate(state, image.id, None)
-    data = await files.read(state, path)
+    data = await files.picture(state, image.id, None)
     if format_ == "png":
         return data
     return await anyio.to_thread.run_sync(render.convert, data, format_, True, quality)

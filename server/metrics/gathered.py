@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 
 from core.meters import COUNTS, LONG_SECONDS, SECONDS
-from core.store import jobs
+from core.store import deliveries, jobs
 from core.store.work import QueueState
 from server.metrics.family import Family, counter, gauge, histogram, histograms, table
 from server.state import State
@@ -20,6 +20,7 @@ async def families(state: State) -> list[Family]:
         *_queue(state, queue, oldest or 0.0),
         *_engine(state),
         *_events(state),
+        *_hooks(await state.db.read(deliveries.counts)),
         *_database(state),
         *_server(state),
     ]
@@ -73,6 +74,12 @@ def _events(state: State) -> Iterator[Family]:
     yield counter(
         "fact_replays", "Reads of facts from disk, for who is late.", state.meters.replays
     )
+
+
+def _hooks(counts: dict[str, int]) -> Iterator[Family]:
+    yield gauge("webhooks_waiting", "Webhooks that are to be delivered.", counts["waiting"])
+    yield counter("webhooks_delivered", "Webhooks that were taken.", counts["delivered"])
+    yield counter("webhooks_failed", "Webhooks that were given up.", counts["failed"])
 
 
 def _database(state: State) -> Iterator[Family]:

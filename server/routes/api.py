@@ -1,5 +1,6 @@
 """Every verb that has a route of its own: one line each, on one screen."""
 
+from server import descriptions
 from server.actions import (
     asked,
     batches,
@@ -7,6 +8,7 @@ from server.actions import (
     capabilities,
     graphs,
     images,
+    imports,
     installs,
     jobs,
     logs,
@@ -26,6 +28,7 @@ from server.route import Route, verb
 
 API = "/api/v1"
 INSTALL = f"{API}/models/installs/{{install}}"
+IMPORT = f"{API}/images/imports/{{import_id}}"
 BATCH = f"{API}/batches/{{batch}}"
 
 
@@ -48,15 +51,7 @@ def routes() -> list[Route]:
         verb("POST", f"{API}/queue/pause", queue.pause, "admin", tag="jobs"),
         verb("POST", f"{API}/queue/resume", queue.resume, "admin", tag="jobs"),
         verb("POST", f"{API}/queue/clear", queue.clear, "generate", tag="jobs"),
-        verb("GET", f"{API}/images", images.page, "read", tag="images"),
-        verb("GET", f"{API}/images/marks", images.marks, "read", tag="images"),
-        verb("POST", f"{API}/images/batch", selection.act, "generate", tag="images"),
-        verb("GET", f"{API}/images/{{image}}", images.get, "read", tag="images"),
-        verb("PATCH", f"{API}/images/{{image}}", images.change, "generate", tag="images"),
-        verb("DELETE", f"{API}/images/{{image}}", images.delete, "generate", tag="images"),
-        verb("POST", f"{API}/images/{{image}}/restore", images.restore, "generate", tag="images"),
-        verb("GET", f"{API}/images/{{image}}/link", images.link, "read", tag="images"),
-        verb("GET", f"{API}/images/{{image}}/recipe", images.made_by, "read", tag="images"),
+        *_images(),
         verb("GET", f"{API}/boards", boards.page, "read", tag="boards"),
         verb("POST", f"{API}/boards", boards.create, "generate", tag="boards", status=201),
         verb("GET", f"{API}/boards/{{board}}", boards.get, "read", tag="boards"),
@@ -79,15 +74,25 @@ def routes() -> list[Route]:
         verb("DELETE", f"{flow}/{{workflow}}", workflows.delete, "generate", tag="workflows"),
         verb("POST", f"{flow}/{{workflow}}/run", runs.run, "generate", tag="workflows", status=201),
         *_models(),
-        verb("GET", f"{API}/capabilities", capabilities.capabilities, "read", tag="system"),
-        verb("GET", f"{API}/config", system.config, "admin", tag="system"),
-        verb("PATCH", f"{API}/config", system.change_config, "admin", tag="system"),
-        verb("GET", f"{API}/tokens", system.list_tokens, "admin", tag="system"),
-        verb("POST", f"{API}/tokens", system.create_token, "admin", tag="system", status=201),
-        verb("DELETE", f"{API}/tokens/{{token}}", system.delete_token, "admin", tag="system"),
-        verb("GET", f"{API}/system", system.system, "read", tag="system"),
-        verb("GET", f"{API}/storage", storage.storage, "admin", tag="system"),
-        verb("GET", f"{API}/logs", logs.read_log, "admin", tag="system"),
+        *_system(),
+    ]
+
+
+def _images() -> list[Route]:
+    return [
+        verb("GET", f"{API}/images", images.page, "read", tag="images"),
+        verb("GET", f"{API}/images/marks", images.marks, "read", tag="images"),
+        verb("POST", f"{API}/images/batch", selection.act, "generate", tag="images"),
+        verb("POST", f"{API}/images/import", imports.start, "admin", tag="images", status=202),
+        verb("GET", f"{API}/images/imports", imports.page, "admin", tag="images"),
+        verb("GET", IMPORT, imports.get, "admin", tag="images"),
+        verb("POST", f"{IMPORT}/cancel", imports.cancel, "admin", tag="images"),
+        verb("GET", f"{API}/images/{{image}}", images.get, "read", tag="images"),
+        verb("PATCH", f"{API}/images/{{image}}", images.change, "generate", tag="images"),
+        verb("DELETE", f"{API}/images/{{image}}", images.delete, "generate", tag="images"),
+        verb("POST", f"{API}/images/{{image}}/restore", images.restore, "generate", tag="images"),
+        verb("GET", f"{API}/images/{{image}}/link", images.link, "read", tag="images"),
+        verb("GET", f"{API}/images/{{image}}/recipe", images.made_by, "read", tag="images"),
     ]
 
 
@@ -111,4 +116,19 @@ def _models() -> list[Route]:
         verb("GET", f"{API}/models/{{model}}", models.get, "read", tag="models"),
         verb("PATCH", f"{API}/models/{{model}}", models.change, "admin", tag="models"),
         verb("DELETE", f"{API}/models/{{model}}", shelves.delete, "admin", tag="models"),
+    ]
+
+
+def _system() -> list[Route]:
+    tag, words = "system", descriptions.of_config
+    return [
+        verb("GET", f"{API}/capabilities", capabilities.capabilities, "read", tag=tag),
+        verb("GET", f"{API}/config", system.config, "admin", tag=tag, words=words),
+        verb("PATCH", f"{API}/config", system.change_config, "admin", tag=tag, words=words),
+        verb("GET", f"{API}/tokens", system.list_tokens, "admin", tag=tag),
+        verb("POST", f"{API}/tokens", system.create_token, "admin", tag=tag, status=201),
+        verb("DELETE", f"{API}/tokens/{{token}}", system.delete_token, "admin", tag=tag),
+        verb("GET", f"{API}/system", system.system, "read", tag=tag),
+        verb("GET", f"{API}/storage", storage.storage, "admin", tag=tag),
+        verb("GET", f"{API}/logs", logs.read_log, "admin", tag=tag),
     ]

@@ -8,9 +8,10 @@ from starlette.responses import Response
 
 from core import naming
 from core.errors import Forbidden, UnsupportedType
+from core.media import sniff
 from core.records.image import Image
 from core.store import images as image_rows
-from server import archive, codec, downloads, files, render
+from server import archive, codec, downloads, externals, files, render
 from server.actions import images
 from server.actions.jobs import Id
 from server.route import Request, Route, door, permit
@@ -114,19 +115,24 @@ async def file(request: Request) -> Response:
         permit(request.scope["principal"], "read")
         owner = request.principal.sees
     held, path = await files.locate(request.studio, ask.image, owner)
-    variant = f"{held.sha256[:32]}-{ask.format or 'png'}-{int(ask.metadata)}"
-    name = await _name(request, ask, owner)
-    headers = _media_headers(f"{name}.{ask.format or 'png'}", ask.download) | {
-        "etag": f'"{variant}"'
-    }
-    if codec.matches(request, headers["etag"]):
-        return Response(None, 304, headers)
-    data = await files.read(request.studio, path)
-    if ask.format in ("jpeg", "webp") or not ask.metadata:
-        wanted = ask.format or "png"
+    stored = ask.format is None and ask.metadata and held.external is not None
+    wanted: render.Format = ask.format or "png"
+    etag = f'"{held.sha256[:32]}-{"stored" if stored else wanted}-{int(ask.metadata)}"'
+    if codec.matches(request, etag):
+        return Response(None, 304, {"cache-control": FOREVER, "etag": etag})
+    if stored:
+        data = await externals.read(held)
+        wanted = sniff.sniff(data).format
+    elif held.external is not None:
+        data = await externals.png(held)
+    else:
+        data = await files.read(request.studio, path)
+    if not stored and (wanted != "png" or not ask.metadata):
         keep = ask.metadata
         data = await anyio.to_thread.run_sync(lambda: render.convert(data, wanted, keep))
-    return Response(data, 200, headers, f"image/{ask.format or 'png'}")
+    name = await _name(request, ask, owner)
+    headers = _media_headers(f"{name}.{wanted}", ask.download) | {"etag": etag}
+    return Response(data, 200, headers, f"image/{wanted}")
 
 
 async def thumbnail(request: Request) -> Response:

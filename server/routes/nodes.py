@@ -3,8 +3,10 @@
 from starlette.responses import Response
 
 from core.graph.catalogue import Catalogue
-from server import codec
+from server import codec, descriptions
 from server.route import Request, Route, door
+
+_kept: dict[str, tuple[Catalogue, bytes]] = {}  # the last one in each language
 
 
 def routes() -> list[Route]:
@@ -14,4 +16,9 @@ def routes() -> list[Route]:
 
 async def nodes(request: Request) -> Response:
     """List every node type, the samplers, and what is wrong with users' node files."""
-    return codec.tagged(request, codec.encode(request.studio.nodes), "application/json")
+    language, catalogue = request.language, request.studio.nodes
+    held, content = _kept.get(language, (None, b""))
+    if held is not catalogue:
+        content = codec.encode(descriptions.of_catalogue(catalogue, request.say))
+        _kept[language] = catalogue, content
+    return codec.tagged(request, content, "application/json", headers={"vary": "accept-language"})

@@ -2,7 +2,7 @@
 
 from starlette.responses import FileResponse, Response
 
-from server import codec, downloads, folder_zip
+from server import codec, descriptions, downloads, folder_zip
 from server.actions import publishing, sampling, steering, trainings
 from server.actions.publishing import ExportTraining
 from server.route import Request, Route, collect, door, permit, verb
@@ -18,7 +18,9 @@ def routes() -> list[Route]:
         verb("POST", API, trainings.train, "train", tag=tag, status=202),
         verb("GET", API, trainings.page, "read", tag=tag),
         verb("POST", f"{API}/plan", trainings.plan, "train", tag=tag),
-        verb("GET", f"{API}/schema", trainings.schema, "read", tag=tag),
+        verb(
+            "GET", f"{API}/schema", trainings.schema, "read", tag=tag, words=descriptions.of_recipe
+        ),
         verb("GET", ONE, trainings.get, "read", tag=tag),
         verb("PATCH", ONE, trainings.change, "train", tag=tag),
         verb("DELETE", ONE, trainings.delete, "train", tag=tag),

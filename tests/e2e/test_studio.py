@@ -133,6 +133,8 @@ def test_the_log_reads_on_when_something_happens(page: Page, server: RunningServ
 
 
 def test_language_and_theme_change_without_a_reload(page: Page, server: RunningServer) -> None:
+    page.goto(f"{server.url}/#/settings/server")
+    expect(page.get_by_text("TCP port; 0 picks a free one.")).to_be_visible()
     page.goto(f"{server.url}/#/settings")
     page.evaluate("window.notReloaded = true")
     page.get_by_label("Language").select_option("ar")
@@ -140,6 +142,9 @@ def test_language_and_theme_change_without_a_reload(page: Page, server: RunningS
     rail, main = page.locator("nav.rail").bounding_box(), page.locator("main").bounding_box()
     assert rail is not None and main is not None
     assert rail["x"] > main["x"]
+    page.goto(f"{server.url}/#/settings/server")
+    expect(page.get_by_text("منفذ TCP؛ 0 يختار منفذًا حرًا.")).to_be_visible()
+    page.goto(f"{server.url}/#/settings")
     page.locator("select").first.select_option("en")
     before = page.locator("meta[name=theme-color]").get_attribute("content")
     page.get_by_text("Light", exact=True).click()

@@ -44,7 +44,7 @@ async function open(): Promise<void> {
     const wanted = store.get().preferences.language;
     if (wanted === language || wanted === null) return;
     language = wanted;
-    changeLanguage(words, wanted).catch(actions.fail);
+    changeLanguage(words, wanted).then(() => store.send({ type: "local.language" })).catch(actions.fail);
   });
   watchNotices(store, tools.t);
   connect();

@@ -9,7 +9,7 @@ from PIL import ImageOps
 
 from core.engine.context import Context
 from core.engine.node import ImageRef, Node
-from core.engine.pictures import from_pillow, to_pillow
+from core.engine.pictures import FORMATS, from_pillow, to_pillow
 from core.engine.values import Image
 from core.errors import Malformed
 
@@ -30,7 +30,7 @@ class ImageLoad(Node, tag="image.load"):
         """Decode the file, turned as its EXIF says."""
         resource = ctx.resource(self.image)
         try:
-            with Pillow.open(resource.path) as file:
+            with Pillow.open(resource.path, formats=FORMATS) as file:
                 picture = ImageOps.exif_transpose(file)
                 return Image(pixels=from_pillow(picture))
         except (OSError, SyntaxError, Pillow.DecompressionBombError) as error:

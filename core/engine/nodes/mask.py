@@ -10,7 +10,7 @@ from PIL import ImageOps
 from core.engine import masks
 from core.engine.context import Context
 from core.engine.node import ImageRef, Node
-from core.engine.pictures import grey_from_pillow
+from core.engine.pictures import FORMATS, grey_from_pillow
 from core.engine.values import Mask
 from core.errors import Malformed
 
@@ -31,7 +31,7 @@ class MaskLoad(Node, tag="mask.load"):
         """Decode the file, turned as its EXIF says; transparency lies on black."""
         resource = ctx.resource(self.image)
         try:
-            with Pillow.open(resource.path) as file:
+            with Pillow.open(resource.path, formats=FORMATS) as file:
                 picture = ImageOps.exif_transpose(file)
                 values = grey_from_pillow(picture, alpha=self.channel == "alpha")
         except (OSError, SyntaxError, Pillow.DecompressionBombError) as error:

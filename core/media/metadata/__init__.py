@@ -12,6 +12,8 @@ from core.media.metadata.a1111 import beyond as beyond_a1111
 from core.media.metadata.a1111 import read as read_a1111
 from core.media.metadata.a1111 import write as write_a1111
 from core.media.metadata.chunks import MAX_CHUNK, MAX_TOTAL, png_text, strip
+from core.media.metadata.facts import facts
+from core.media.metadata.invokeai import NEW as INVOKEAI
 from core.media.metadata.ours import KEYWORD as OURS
 from core.media.metadata.ours import Made, Used, texts
 from core.media.metadata.ours import read as read_ours
@@ -19,6 +21,7 @@ from core.media.metadata.reading import provenance, read_text
 
 __all__ = [
     "A1111",
+    "INVOKEAI",
     "MAX_CHUNK",
     "MAX_TOTAL",
     "OURS",
@@ -26,6 +29,7 @@ __all__ = [
     "Parameters",
     "Used",
     "beyond_a1111",
+    "facts",
     "png_text",
     "provenance",
     "read_a1111",

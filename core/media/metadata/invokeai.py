@@ -1,10 +1,14 @@
-"""What InvokeAI writes: ``invokeai_metadata``, and ``sd-metadata`` before its version 3."""
+"""What InvokeAI writes: ``invokeai_metadata``, before its version 3 ``sd-metadata``.
+
+Before its version 2 it wrote ``Dream``, which is the line that was typed.
+"""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from core.media.metadata.untrusted import (
+    MAX_TEXT,
     Remarks,
     document,
     name,
@@ -15,8 +19,10 @@ from core.media.metadata.untrusted import (
 )
 from core.records.provenance import LoraUsed, Provenance
 
-NEW, OLD = "invokeai_metadata", "sd-metadata"
+NEW, OLD, FIRST = "invokeai_metadata", "sd-metadata", "Dream"
 MAX_LORAS = 64
+_LINE = re.compile(r'"((?:[^"\\]|\\.){0,65536})"(.{0,1024})', re.DOTALL)
+_FLAG = re.compile(r"-([sSWHCA])\s{0,4}([\w.]{1,64})")
 _NEGATIVE = re.compile(r"\[([^\[\]]{0,16384})\]")  # version 2 kept the negative prompt in brackets
 
 
@@ -32,7 +38,32 @@ def read(found: Mapping[str, str]) -> Provenance | None:
             remarks.add("metadata_unreadable", keyword=keyword)
             return Provenance(source="invokeai", raw=raw, remarks=remarks.problems)
         return reader(content, raw, remarks)
-    return None
+    return _first(found[FIRST]) if FIRST in found else None
+
+
+def _first(line: str) -> Provenance | None:
+    """Read ``"a prompt" -s50 -S123 -W512 -H512 -C7.5 -Ak_lms``; None for a line of another kind."""
+    found = _LINE.fullmatch(line[:MAX_TEXT].strip())
+    if found is None:
+        return None
+    said = {flag: value.strip() for flag, value in _FLAG.findall(found[2])}
+    remarks = Remarks()
+    sampler, scheduler = sampling(said.get("A", ""), "", remarks)
+    prompt = text(found[1].replace('\\"', '"'))
+    return Provenance(
+        source="invokeai",
+        prompt=_NEGATIVE.sub("", prompt).strip(),
+        negative_prompt=", ".join(part.strip() for part in _NEGATIVE.findall(prompt)),
+        seed=whole(said.get("S"), "S", remarks),
+        steps=whole(said.get("s"), "s", remarks),
+        sampler=sampler,
+        scheduler=scheduler,
+        guidance_scale=real(said.get("C"), "C", remarks),
+        width=whole(said.get("W"), "W", remarks),
+        height=whole(said.get("H"), "H", remarks),
+        raw={FIRST: line},
+        remarks=remarks.problems,
+    )
 
 
 def _new(content: dict[str, Any], raw: dict[str, str], remarks: Remarks) -> Provenance:

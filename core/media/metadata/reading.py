@@ -1,6 +1,7 @@
 """From the texts of a picture to one record, whichever program wrote them.
 
-Our own text wins; then InvokeAI's, AUTOMATIC1111's where it holds settings, and ComfyUI's graph.
+Our own text wins; then InvokeAI's, NovelAI's, AUTOMATIC1111's where it holds settings, and
+ComfyUI's graph.
 Never raises: what is not understood is a remark.
 """
 
@@ -11,7 +12,7 @@ from typing import Any
 import msgspec
 
 from core.graph.describe import describe, details
-from core.media.metadata import a1111, chunks, comfyui, exif, invokeai, ours
+from core.media.metadata import a1111, chunks, comfyui, exif, fooocus, invokeai, novelai, ours
 from core.media.metadata.untrusted import (
     Remarks,
     document,
@@ -36,7 +37,7 @@ def read_text(data: bytes) -> dict[str, str]:
 
 def provenance(found: Mapping[str, str]) -> Provenance | None:
     """Say how a picture was made by its texts; None where none of them tells."""
-    said = _ours(found) or invokeai.read(found) or _a1111(found)
+    said = _ours(found) or invokeai.read(found) or novelai.read(found) or _a1111(found)
     if said is None or (said.source == "a1111" and said.steps is None):
         said = comfyui.read(found) or said
     return said
@@ -85,8 +86,10 @@ def _a1111(found: Mapping[str, str]) -> Provenance | None:
     if not written:
         return None
     raw = {a1111.KEYWORD: written}
-    if written.lstrip().startswith("{") and (said := _swarmui(written, raw)):
-        return said
+    if written.lstrip().startswith("{") and (content := document(written)) is not None:
+        said = _swarmui(content, raw) or fooocus.read(content, raw)
+        if said is not None:
+            return said
     remarks = Remarks()
     made = a1111.read(written)
     sampler, scheduler = sampling(made.sampler or "", made.schedule or "", remarks)
@@ -114,9 +117,9 @@ def _a1111(found: Mapping[str, str]) -> Provenance | None:
     )
 
 
-def _swarmui(written: str, raw: dict[str, str]) -> Provenance | None:
+def _swarmui(whole_text: dict[str, Any], raw: dict[str, str]) -> Provenance | None:
     """Read SwarmUI's JSON, which stands under AUTOMATIC1111's keyword."""
-    content = (document(written) or {}).get("sui_image_params")
+    content = whole_text.get("sui_image_params")
     if not isinstance(content, dict):
         return None
     remarks = Remarks()

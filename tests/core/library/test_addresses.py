@@ -123,3 +123,30 @@ def test_no_text_makes_the_reader_of_urls_stumble(text: str) -> None:
             continue
         assert parts.scheme in addresses.SCHEMES
         assert parts.hostname
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "fits"),
+    [
+        ("10.1.2.3", "10.1.2.3", True),
+        ("bot.internal", "10.9.9.9", True),
+        ("bot.example", "::ffff:10.0.0.1", True),
+        ("bot.example", "fd00:1::5", True),
+        ("bot.example", "11.0.0.1", True),  # public anyway
+        ("bot.example", "192.168.0.1", False),
+        ("127.0.0.1", "127.0.0.1", False),
+        ("bot.internal", "127.0.0.1", False),
+        ("bot.example", "no address", False),
+    ],
+)
+def test_a_network_that_is_named_lets_its_own_addresses_through_and_no_others(
+    host: str, address: str, fits: bool
+) -> None:
+    guard = Guard(["10.0.0.1/8", "fd00:1::/32"])
+    if fits:
+        guard.check_host(host)
+        guard.check_address(host, address)
+        return
+    with pytest.raises(Forbidden):
+        guard.check_host(host)
+        guard.check_address(host, address)

@@ -233,6 +233,41 @@ VALUES (
 UPDATE models SET class_word = 'fox' WHERE row = 2;
 """
 )
+ROWS[12] = (
+    ROWS[11]
+    + """
+UPDATE batches SET webhook = '{"url":"https://bot.lan/told"}' WHERE row = 1;
+
+INSERT INTO deliveries (
+    row, id, owner, batch, event, about, url, host, fact, status, attempts, due, created
+)
+VALUES (
+    1, '01K0000000000000000000DEL1', 'local', 1, 'batch.ended', '01K0000000000000000000BAT1',
+    'https://bot.lan/told', 'bot.lan:443', X'7B7D', 'waiting', 1, 1760000000099, 1760000000022
+);
+"""
+)
+ROWS[13] = (
+    ROWS[12]
+    + """
+UPDATE images SET made = 1700000000000, external = X'2F6F6C642F66F6782E706E67' WHERE row = 2;
+
+INSERT INTO imports (
+    row, id, owner, folder, mode, recursive, by_folder, status, found, added, reasons, created,
+    started, ended
+)
+VALUES (
+    1, '01K0000000000000000000MPR1', 'local', '/old', 'reference', 1, 0, 'succeeded', 2, 1,
+    '{"link":1}', 1760000000023, 1760000000024, 1760000000025
+);
+
+INSERT INTO imported (row, owner, path, bytes, changed, sha256, image, import)
+SELECT 1, owner, X'2F6F6C642F66F6782E706E67', 90, 1700000000000000000, sha256, id,
+    '01K0000000000000000000MPR1'
+FROM images
+WHERE row = 2;
+"""
+)
 
 
 def released(version: int, layout: Layout) -> Path:

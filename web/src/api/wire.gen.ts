@@ -12,10 +12,11 @@ export type Generate = {
   text_encoder_2?: string | null; text_encoder_3?: string | null; count?: number;
   init_image?: string | null; mask_image?: string | null; strength?: number | null;
   board?: string | null; priority?: number; max_rows?: number | null; exact?: boolean;
-  dynamic_prompts?: "combinatorial" | "off" | "random"; styles?: string[]; mask_blur?: number;
-  mask_grow?: number; mask_invert?: boolean; only_masked?: boolean; mask_padding?: number;
-  match_colors?: boolean; extend_left?: number; extend_right?: number; extend_top?: number;
-  extend_bottom?: number; infill?: "edge" | "noise" | "tile"; hires_factor?: number | null;
+  webhook?: Webhook | null; dynamic_prompts?: "combinatorial" | "off" | "random";
+  styles?: string[]; mask_blur?: number; mask_grow?: number; mask_invert?: boolean;
+  only_masked?: boolean; mask_padding?: number; match_colors?: boolean; extend_left?: number;
+  extend_right?: number; extend_top?: number; extend_bottom?: number;
+  infill?: "edge" | "noise" | "tile"; hires_factor?: number | null;
   hires_strength?: number | null; hires_steps?: number | null; hires_upscaler?: string | null;
   hires_resample?: "bicubic" | "bilinear" | "lanczos" | "nearest" | null;
   upscaler?: string | null; factor?: number | null; tile_size?: number | null;
@@ -36,11 +37,15 @@ export type RegionUse = { prompt: string; mask_image: string; weight: number; };
 export type ImagePromptUse = {
   model: string; image: string; weight: number; start: number; end: number;
 };
+/** An address that is told, by a signed POST, how what was asked for ended. */
+export type Webhook = {
+  url: string; events: ("batch.ended" | "job.ended" | "training.ended")[] | null;
+};
 /** Jobs from a graph or a recipe, and how they vary. */
 export type Enqueue = {
   graph?: Graph | null; recipe?: Record<string, unknown> | null; sweep?: Sweep | null;
   runs?: number; priority?: number; board?: string | null; exact?: boolean;
-  max_rows?: number | null;
+  max_rows?: number | null; webhook?: Webhook | null;
 };
 /** A directed acyclic graph of nodes; sinks are its results. */
 export type Graph = { nodes: GraphNode[]; format: number; };
@@ -91,6 +96,11 @@ export type ImagesAction = {
 export type InstallModel = {
   source: string; name?: string | null; in_place?: boolean; sha256?: string | null;
 };
+/** A folder of pictures on the server's machine, of any program. */
+export type ImportImages = {
+  folder: string; mode?: "copy" | "reference"; recursive?: boolean; board?: string | null;
+  by_folder?: boolean; invokeai_database?: string | null;
+};
 /** A training: what is taught, to which model, and the fields of its recipe. */
 export type Train = {
   method?: "dora" | "embedding" | "full" | "lokr" | "lora" | "pivotal"; rank?: number | null;
@@ -121,7 +131,7 @@ export type Train = {
   parallel?: number; name?: string | null; dataset?: string | null; token?: string;
   class_word?: string; subjects?: Subject[]; instance_prompt?: string | null;
   class_prompt?: string | null; base_model?: string; sweep?: Sweep | null;
-  branch_from?: BranchFrom | null; priority?: number;
+  branch_from?: BranchFrom | null; priority?: number; webhook?: Webhook | null;
 };
 /** One thing that a run teaches: which pictures show it, and what it is called. */
 export type Subject = {
@@ -152,10 +162,10 @@ export type Problem = {
 /** One picture: its file, where it came from, and what people did with it. */
 export type Image = {
   id: string; order: number; kind: "mask" | "output" | "sample" | "upload"; width: number;
-  height: number; bytes: number; sha256: string; created: string; job: string | null;
-  batch: string | null; board: string | null; starred: boolean; note: string | null;
-  prompt: string | null; negative_prompt: string | null; model: string | null;
-  seed: number | null; steps: number | null; sampler: string | null;
+  height: number; bytes: number; sha256: string; created: string; made: string | null;
+  job: string | null; batch: string | null; board: string | null; starred: boolean;
+  note: string | null; prompt: string | null; negative_prompt: string | null;
+  model: string | null; seed: number | null; steps: number | null; sampler: string | null;
   guidance_scale: number | null; deleted: string | null; url: string; thumbnail_url: string;
 };
 /** What came of it: the first 200 ids; the rest is found by the batch. */
@@ -191,12 +201,12 @@ export type Inspected = {
 };
 /** What made a picture, in our words; null where its metadata does not say. */
 export type Provenance = {
-  source: "a1111" | "comfyui" | "heliograph" | "invokeai" | "swarmui"; version: string | null;
-  prompt: string; negative_prompt: string; seed: number | null; steps: number | null;
-  sampler: string | null; scheduler: string | null; guidance_scale: number | null;
-  width: number | null; height: number | null; strength: number | null; clip_skip: number | null;
-  model: string | null; model_hash: string | null; loras: LoraUsed[];
-  raw: Record<string, string>; remarks: Problem[];
+  source: "a1111" | "comfyui" | "fooocus" | "heliograph" | "invokeai" | "novelai" | "swarmui";
+  version: string | null; prompt: string; negative_prompt: string; seed: number | null;
+  steps: number | null; sampler: string | null; scheduler: string | null;
+  guidance_scale: number | null; width: number | null; height: number | null;
+  strength: number | null; clip_skip: number | null; model: string | null;
+  model_hash: string | null; loras: LoraUsed[]; raw: Record<string, string>; remarks: Problem[];
 };
 /** A LoRA that a picture was made with. */
 export type LoraUsed = { name: string; weight: number | null; };
@@ -259,6 +269,17 @@ export type Install = {
 };
 /** One file of an install. */
 export type InstallFile = { name: string; bytes: number | null; sha256: string | null; };
+/** One import: which folder, how far it is, and what came of it. */
+export type Import = {
+  id: string; folder: string; mode: "copy" | "reference"; recursive: boolean;
+  board: string | null; by_folder: boolean; invokeai_database: string | null;
+  status: "canceled" | "failed" | "queued" | "running" | "succeeded"; found: number;
+  added: number; known: number; refused: number; reasons: Record<string, number>;
+  refusals: Refusal[]; error: Problem | null; owner: string; created: string;
+  started: string | null; ended: string | null;
+};
+/** One file that was not taken in. */
+export type Refusal = { file: string; code: string; };
 /** Models to begin with. */
 export type RecommendedModels = { items: Recommended[]; };
 /** One model that is worth to begin with. */
@@ -507,6 +528,12 @@ export type BoardChanged = {
   type: "board.changed"; seq: number; at: string; owner: string | null; board: string;
   deleted: boolean;
 };
+/** An import of pictures was accepted, began or ended; it tells of all that it added. */
+export type ImportChanged = {
+  type: "import.changed"; seq: number; at: string; owner: string | null; import_id: string;
+  status: "canceled" | "failed" | "queued" | "running" | "succeeded"; added: number;
+  refused: number; error: Problem | null;
+};
 /** An install was accepted, began, was paused, finished or failed. */
 export type ModelInstall = {
   type: "model.install"; seq: number; at: string; owner: string | null; install: string;
@@ -625,6 +652,11 @@ export type JobPreview = {
   type: "job.preview"; job: string; node: string; step: number; steps: number; width: number;
   height: number; mime: string;
 };
+/** How far an import of pictures is. */
+export type ImportProgress = {
+  type: "import.progress"; import_id: string; looking: boolean; found: number; added: number;
+  known: number; refused: number;
+};
 /** How far a download is. */
 export type ModelProgress = {
   type: "model.progress"; install: string; bytes: number; total: number | null;
@@ -648,6 +680,7 @@ export type Fact =
   | ImageChanged
   | ImageDeleted
   | BoardChanged
+  | ImportChanged
   | ModelInstall
   | ModelAdded
   | ModelChanged
@@ -669,6 +702,7 @@ export type Fact =
 export type Frame =
   | JobProgress
   | JobPreview
+  | ImportProgress
   | ModelProgress
   | Memory;
 

@@ -16,7 +16,8 @@ export function Facts({ image }: { image: Image }): ReactNode {
     ["ui.guidance", image.guidance_scale === null ? null : format.number(image.guidance_scale)],
     ["ui.sampler", image.sampler],
     ["ui.file", format.bytes(image.bytes)],
-    ["ui.created", format.when(image.created)],
+    ["ui.created", format.when(image.made ?? image.created)],
+    ["ui.gallery.came_in", image.made === null ? null : format.when(image.created)],
   ];
   return (
     <div className="facts">

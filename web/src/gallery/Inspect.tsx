@@ -10,6 +10,7 @@ import { uploadActions } from "./uploadActions";
 const CAP = 32 << 20; // bytes
 const PROGRAMS: Record<string, string> = {
   a1111: "AUTOMATIC1111", comfyui: "ComfyUI", heliograph: "Heliograph", invokeai: "InvokeAI", swarmui: "SwarmUI",
+  fooocus: "Fooocus", novelai: "NovelAI",
 };
 
 /** What a picture of any program says of how it was made; nothing of it is stored. */

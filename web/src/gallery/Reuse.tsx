@@ -11,7 +11,7 @@ import { pictureActions } from "./pictureActions";
 export function Reuse({ image }: { image: Image }): ReactNode {
   const { t } = useTranslation();
   const { takeSettings, takeSeed, beginWith } = useActions();
-  const { takePrompt, takeSize, vary, upscale } = useFeature(pictureActions);
+  const { takePrompt, takeSize, takeImported, vary, upscale } = useFeature(pictureActions);
   const drawn = image.job !== null;
   return (
     <div className="stack full-reuse">
@@ -23,6 +23,7 @@ export function Reuse({ image }: { image: Image }): ReactNode {
           {t("ui.use_again")}
         </Button>
       )}
+      {!drawn && image.prompt !== null && <Button onClick={() => takeImported(image)}>{t("ui.use_again")}</Button>}
       <div className="reuse-parts">
         {image.prompt !== null && <Button variant="default" onClick={() => takePrompt(image)}>{t("ui.gallery.use_prompt")}</Button>}
         {image.seed !== null && <Button variant="default" onClick={() => takeSeed(image)}>{t("ui.use_seed")}</Button>}

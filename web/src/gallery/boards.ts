@@ -25,6 +25,8 @@ function reduce(held: Boards, told: Message): Boards {
     case "board.changed":
       if (!told.deleted) return stale(held);
       return { ...stale(held), items: held.items.filter(({ id }) => id !== told.board) };
+    case "import.changed":
+      return told.added > 0 ? stale(held) : held;
     case "image.added":
       return told.image.board === null ? held : stale(held);
     case "image.changed":

@@ -87,6 +87,15 @@ export function pictureActions(tools: Tools) {
     }
   }
 
+  const inspect = (file: Blob) => http<Inspected>("/images/inspect", { method: "POST", body: file });
+
+  function takeMade({ made }: Inspected): void {
+    if (!made) return;
+    send({ type: "local.draft", change: fromRecipe({ ...made }, get().models) });
+    toast(t("ui.settings_taken"));
+    go("generate");
+  }
+
   return {
     vary: (image: Image) => run(() => vary(image)),
     upscale: (image: Image, factor: number) => run(() => upscale(image, factor)),
@@ -103,12 +112,14 @@ export function pictureActions(tools: Tools) {
       send({ type: "local.draft", change: { width: image.width, height: image.height } });
       toast(t("ui.gallery.size_taken"));
     },
-    takeMade: ({ made }: Inspected) => {
-      if (!made) return;
-      send({ type: "local.draft", change: fromRecipe({ ...made }, get().models) });
-      toast(t("ui.settings_taken"));
-      go("generate");
-    },
+    takeMade,
+    /** Take what an imported picture's own file says. */
+    takeImported: (image: Image) =>
+      run(async () => {
+        const answer = await fetch(image.url, { credentials: "same-origin", signal: AbortSignal.timeout(LONG) });
+        if (!answer.ok) throw new ProblemError(readProblem(answer, await answer.text()));
+        takeMade(await inspect(await answer.blob()));
+      }),
     zip: (ids: string[]) => run(() => zip(ids)),
     copy: (image: Image) => run(() => copy(image)),
     openTable: (id: string) => run(() => openTable(id)),
@@ -120,6 +131,6 @@ export function pictureActions(tools: Tools) {
         send({ type: "local.image", image });
         go("gallery", image.id);
       }),
-    inspect: (file: Blob) => http<Inspected>("/images/inspect", { method: "POST", body: file }),
+    inspect,
   };
 }

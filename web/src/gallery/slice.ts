@@ -66,6 +66,8 @@ function reduce(held: Gallery, told: Message): Gallery {
       return held.state === "idle" ? held : take(held, told.image);
     case "image.deleted":
       return drop(held, told.image, !told.forever && held.filter.trash);
+    case "import.changed": // of many pictures at once
+      return told.added > 0 && held.state === "ready" ? { ...held, state: "stale" } : held;
     case "board.changed":
       return told.deleted && held.state !== "idle" ? emptied(held, told.board) : held;
     default:

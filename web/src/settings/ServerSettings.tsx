@@ -17,7 +17,8 @@ export function ServerSettings(): ReactNode {
     if (loaded === "idle" || loaded === "stale") loadConfig();
   }, [loaded, loadConfig]);
   const words = q.toLowerCase().trim();
-  const found = settings.filter(({ name, description }) => `${name} ${description}`.toLowerCase().includes(words));
+  const found = settings.filter(({ name, description }) =>
+    `${t(`settings.${name}`, name)} ${name} ${description}`.toLowerCase().includes(words));
   const [live, fixed] = [found.filter((one) => one.live), found.filter((one) => !one.live)];
   if (loaded === "failed") {
     return (

@@ -17,8 +17,8 @@ export function SettingRow({ setting }: { setting: SettingInfo }): ReactNode {
   return (
     <div className="setting" data-changed={!isDefault(setting)}>
       <div className="grow">
-        <h3 className="mono" dir="ltr">{name}</h3>
-        <p className="quiet" lang="en" dir="auto">{description}</p>
+        <h3>{t(`settings.${name}`, name)} <bdi className="mono quiet">{name}</bdi></h3>
+        <p className="quiet">{description}</p>
         <p className="quiet setting-source">
           {t(`ui.config.source.${source}`)}
           {!isDefault(setting) && (

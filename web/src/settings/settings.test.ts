@@ -24,6 +24,14 @@ describe("the field of a setting", () => {
   });
 });
 
+it("settings are asked for again when another language is spoken", () => {
+  const tell = (held: typeof systemPage.first, told: Parameters<typeof systemPage.reduce>[1]) =>
+    systemPage.reduce(held, told, EMPTY_STATE);
+  const ready = tell(systemPage.first, { type: "slice.system.config", settings: [setting({})] });
+  expect(tell(ready, { type: "local.language" })).toMatchObject({ configLoaded: "stale", config: ready.config });
+  expect(tell(systemPage.first, { type: "local.language" })).toBe(systemPage.first);
+});
+
 describe("the log", () => {
   const line = (seq: number) => ({ seq, at: "", level: "INFO", logger: "", message: `line ${seq}`, extra: {} });
   const page = (boot: string, ...seqs: number[]): LogPage => ({ items: seqs.map(line), next: seqs.at(-1) ?? 0, boot });

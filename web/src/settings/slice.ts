@@ -46,6 +46,7 @@ function reduce(held: System, told: Message): System {
         configLoaded: held.configLoaded === "ready" && told.fresh ? "stale" : held.configLoaded,
         log: { ...held.log, behind: true },
       };
+    case "local.language":
     case "config.changed":
       return held.configLoaded === "idle" ? held : { ...held, configLoaded: "stale" };
     case "slice.system.session":

@@ -92,6 +92,7 @@ export type Local =
   | { type: "local.hello"; hello: Hello; fresh: boolean }
   | { type: "local.again"; part: Part; since: number | null }
   | { type: "local.signed_out"; value: boolean }
+  | { type: "local.language" } // another one is spoken: what the server described is asked for again
   | { type: "local.capabilities"; capabilities: Capabilities }
   | { type: "local.system"; system: SystemInfo }
   | { type: "local.queue"; queue: QueueState }

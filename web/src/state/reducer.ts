@@ -75,6 +75,7 @@ function fact(state: State, told: Fact): State {
       return { ...state, engine: { state: told.state, device: told.device, reason: told.reason } };
     case "batch.ended":
     case "board.changed":
+    case "import.changed":
     case "model.install":
     case "training.started":
     case "training.loss":
@@ -110,6 +111,7 @@ function frame(state: State, shown: Frame): State {
       return { ...state, memory: { used: shown.used, total: shown.total } };
     case "job.preview": // comes as a binary message, and from there as `local.preview`
     case "model.progress":
+    case "import.progress":
       return state;
     default:
       shown satisfies never;
@@ -160,6 +162,8 @@ function local(state: State, told: Local): State {
       return { ...state, preferences: { ...state.preferences, ...told.change } };
     case "local.toast":
       return { ...state, toasts: [...state.toasts.slice(-2), told.toast] };
+    case "local.language":
+      return state; // what was described is in the slices
     case "local.untoast":
       return { ...state, toasts: state.toasts.filter(({ id }) => id !== told.id) };
     case "local.again":

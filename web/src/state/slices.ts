@@ -7,6 +7,7 @@ import { uploads, type UploadsLocal } from "../gallery/uploads";
 import { generateSlice, type GenerateLocal } from "../generate/slice";
 import { modelsPage, type ModelsLocal } from "../models/slice";
 import { queueSlice, type QueueLocal } from "../queue/slice";
+import { imports, type ImportsLocal } from "../settings/imports";
 import { systemPage, type SystemLocal } from "../settings/slice";
 import { training, type TrainingLocal } from "../training/slice";
 import { workflow, type WorkflowLocal } from "../workflow/slice";
@@ -27,6 +28,7 @@ const SLICES = {
   modelsPage,
   notices,
   systemPage,
+  imports,
 } as const;
 
 type Table = typeof SLICES;
@@ -45,6 +47,7 @@ export type SliceLocal =
   | UploadsLocal
   | TrainingLocal
   | ModelsLocal
+  | ImportsLocal
   | SystemLocal;
 
 /** Begin each part. */

@@ -186,8 +186,9 @@ function Pictures({ error }: { error: string | null }): ReactNode {
   );
 }
 
-/** Read the recipe's schema once. */
+/** Read the recipe's schema, once in each language. */
 function useFields(): Field[] {
+  const { i18n } = useTranslation();
   const { schema } = useFeature(runActions);
   const { fail } = useTools();
   const [held, setHeld] = useState<unknown>(null);
@@ -195,6 +196,6 @@ function useFields(): Field[] {
     const stop = new AbortController();
     schema(stop.signal).then(setHeld, fail);
     return () => stop.abort();
-  }, [schema, fail]);
+  }, [schema, fail, i18n.language]);
   return useMemo(() => (held === null ? NONE : fieldsOf(held)), [held]);
 }

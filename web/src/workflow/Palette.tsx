@@ -3,7 +3,7 @@ import { useTranslation } from "react-i18next";
 import { useSelect } from "../state/store";
 import { Icon } from "../ui/icons";
 import type { End } from "./connect";
-import { spaced, wordsOf } from "./names";
+import { wordsOf } from "./names";
 import { foundIn, offersOf, type Offer } from "./offers";
 import { lookOf } from "./ports";
 
@@ -115,11 +115,12 @@ export function Palette({ at, end, onPick, onClose }: Props): ReactNode {
 type RowProps = { offer: Offer; head: string | null; chosen: boolean; onPick: (offer: Offer) => void };
 
 function Row({ offer, head, chosen, onPick }: RowProps): ReactNode {
+  const { t } = useTranslation();
   const types = offer.kind === "node" ? (offer.spec.outputs[0] ?? offer.spec.inputs[0])?.types : undefined;
   const [tone, shape] = lookOf(types ?? []);
   return (
     <>
-      {head !== null && <li className="wf-offer-head" role="presentation">{spaced(head)}</li>}
+      {head !== null && <li className="wf-offer-head" role="presentation">{wordsOf(t, head)}</li>}
       <li
         id={`offer-${offer.key}`}
         className="wf-offer"

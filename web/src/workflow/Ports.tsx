@@ -3,7 +3,7 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { Port } from "../api/wire.gen";
 import { useBoard } from "./board";
-import { spaced, wordsOf } from "./names";
+import { typeOf, wordsOf } from "./names";
 import { lookOf } from "./ports";
 
 type Props = { node: string; port: Port };
@@ -38,7 +38,7 @@ export function OutPort({ node, port }: Props): ReactNode {
   const { t } = useTranslation();
   const { offer } = useBoard();
   const types = port.types.join(", ");
-  const name = port.name === "out" ? spaced(port.types[0] ?? port.name) : wordsOf(t, port.name);
+  const name = port.name === "out" ? typeOf(t, port.types[0] ?? port.name) : wordsOf(t, port.name);
   return (
     <li className="wf-port wf-out" title={`${types}${port.doc ? `: ${port.doc}` : ""}`}>
       <button

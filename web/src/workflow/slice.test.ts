@@ -86,6 +86,13 @@ describe("what somebody else saved", () => {
     expect(state.workflow).toMatchObject({ behind: true, libraryState: "stale", catalogueState: "idle" });
     expect(after(loaded, { type: "local.hello", hello, fresh: false }).workflow).toBe(loaded.workflow);
   });
+
+  it("keeps its nodes until they are described in another language", () => {
+    const catalogue = { nodes: {}, samplers: [], schedules: [], problems: [], lacking: [] };
+    const ready = after(opened, { type: "slice.workflow.catalogue", state: "ready", catalogue });
+    expect(after(ready, { type: "local.language" }).workflow).toMatchObject({ catalogue, catalogueState: "stale" });
+    expect(after(opened, { type: "local.language" }).workflow.catalogueState).toBe("idle");
+  });
 });
 
 describe("a run", () => {

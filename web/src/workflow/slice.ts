@@ -73,6 +73,7 @@ export const workflow: Slice<WorkflowHeld> = {
   first: FIRST,
   reduce: (held, told, state) => {
     if (told.type === "local.hello") return told.fresh ? stale(held) : held;
+    if (told.type === "local.language") return { ...held, catalogueState: aged(held.catalogueState) };
     if (told.type === "workflow.changed") return changed(held, told.workflow, told.deleted);
     if (told.type === "job.progress") return progressed(held, told.job, told.node);
     if (told.type === "local.preview") return drawn(held, told.job);
@@ -129,8 +130,11 @@ function own(held: WorkflowHeld, told: WorkflowLocal, state: State): WorkflowHel
   }
 }
 
+function aged(loaded: Loaded): Loaded {
+  return loaded === "idle" ? loaded : "stale";
+}
+
 function stale(held: WorkflowHeld): WorkflowHeld {
-  const aged = (loaded: Loaded) => (loaded === "idle" ? loaded : "stale");
   return {
     ...held, catalogueState: aged(held.catalogueState), libraryState: aged(held.libraryState),
     behind: held.origin !== null,

@@ -291,7 +291,7 @@ def test_a_picture_waits_for_no_two_forwards_of_a_run(
         engine.wait(object, None)
     first = len(grants)
     for number in range(3):
-        engine.picture(base(tiny.folder), f"shared {number}", 10 + number)
+        engine.send(graph(base(tiny.folder), f"shared {number}", 10 + number, steps=20))
     while not all(engine.told(JobDone, f"shared {number}") for number in range(3)):
         engine.wait(object, None)
     assert not engine.told(JobDone, "shared")
