@@ -3,7 +3,7 @@
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,14 @@ def drag(page: Page, across: float) -> None:
     page.mouse.down()
     page.mouse.move(x + across, y, steps=8)
     page.mouse.up()
+
+
+def expect_pixels(page: Page, fits: Callable[[bytes], bool]) -> None:
+    """Look at the stage until it fits; a screenshot takes as long as a few frames."""
+    for _ in range(40):
+        if fits(page.get_by_role("application").screenshot()):
+            return
+    pytest.fail("the stage never looked as it should")
 
 
 def draw_one(page: Page) -> None:
@@ -129,6 +137,14 @@ def test_four_results_are_looked_through_and_put_away(page: Page, server: Runnin
     page.keyboard.press("ArrowRight")
     expect(results.get_by_text("2 of 4")).to_be_visible()
     expect(results.get_by_role("button", name="Result 2")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="Accept")).to_be_enabled(timeout=60_000)
+    stage = page.get_by_role("application")
+    result = stage.screenshot()
+    page.keyboard.down("x")
+    expect_pixels(page, lambda now: now != result)
+    below = stage.screenshot()
+    page.keyboard.up("x")
+    expect_pixels(page, lambda now: now != below)
     page.keyboard.press("Escape")
     expect(results).to_have_count(0)
     expect(layers(page)).to_have_count(2)

@@ -144,6 +144,46 @@ def test_many_go_to_the_trash_come_back_and_are_deleted_for_good_after_a_questio
     assert len(kept) == 1
 
 
+def test_a_rubber_band_selects_what_it_touches_shift_adds_and_escape_gives_up(
+    page: Page, server: RunningServer
+) -> None:
+    draw(server, "a banded snake", 4)
+    page.goto(f"{server.url}/#/gallery?q=banded")
+    expect(cells(page)).to_have_count(4)
+    boxes = [cells(page).nth(place).bounding_box() for place in range(4)]
+    first, second, last = boxes[0], boxes[1], boxes[3]
+    assert first and second and last
+    below = first["y"] + first["height"] + 60
+    marks = page.locator(".cell[data-selected]")
+
+    page.mouse.move(first["x"] + 10, below)
+    page.mouse.down()
+    page.mouse.move(second["x"] + 20, first["y"] + 30, steps=3)
+    expect(marks).to_have_count(2)
+    expect(page.locator(".band")).to_be_visible()
+    page.mouse.up()
+    selected(page, "2 selected")
+    expect(page.locator(".band")).to_be_hidden()
+
+    page.mouse.move(last["x"] + 20, below)
+    page.keyboard.down("Shift")
+    page.mouse.down()
+    page.mouse.move(last["x"] + 30, last["y"] + 30, steps=3)
+    expect(marks).to_have_count(3)
+    page.mouse.up()
+    page.keyboard.up("Shift")
+    selected(page, "3 selected")
+
+    page.mouse.move(last["x"] + 20, below)
+    page.mouse.down()
+    page.mouse.move(last["x"] + 30, last["y"] + 30, steps=3)
+    expect(marks).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(marks).to_have_count(3)
+    page.mouse.up()
+    selected(page, "3 selected")
+
+
 def test_two_pictures_are_compared_and_what_differs_is_told(
     page: Page, server: RunningServer
 ) -> None:
@@ -231,6 +271,27 @@ def test_files_that_are_no_pictures_are_refused_by_name_and_the_good_one_is_take
     expect(files.locator("li", has_text="notes <b>.txt")).to_contain_text("no PNG, JPEG or WebP")
     expect(files.locator("li", has_text="huge.png")).to_contain_text("larger than 32 MiB")
     expect(cells(page)).to_have_count(1)
+
+
+def test_on_a_slow_line_a_file_shows_how_far_it_is_and_can_be_called_back(
+    page: Page, server: RunningServer, tmp_path: Path
+) -> None:
+    (tmp_path / "large.png").write_bytes(encoded(picture()) + bytes(4 << 20))
+    (tmp_path / "soon.png").write_bytes(encoded(picture(size=(9, 9))))
+    page.goto(f"{server.url}/#/gallery?kind=upload")
+    line = page.context.new_cdp_session(page)
+    line.send("Network.enable")
+    speed = {"offline": False, "latency": 0, "downloadThroughput": -1}
+    line.send("Network.emulateNetworkConditions", {**speed, "uploadThroughput": 100_000})
+    page.locator("#gallery-add").set_input_files([tmp_path / "large.png"])
+    files = page.get_by_role("region", name="Files")
+    bar = files.get_by_role("progressbar", name="large.png")
+    expect(bar).not_to_have_attribute("aria-valuenow", "0")
+    files.get_by_role("button", name="Do not send large.png").click()
+    expect(files).to_be_hidden()
+    line.send("Network.emulateNetworkConditions", {**speed, "uploadThroughput": -1})
+    page.locator("#gallery-add").set_input_files([tmp_path / "soon.png"])
+    expect(files).to_contain_text("1 of 1 file is in the gallery")
 
 
 def test_a_picture_from_elsewhere_tells_its_settings_and_nothing_is_stored(

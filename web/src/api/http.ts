@@ -1,7 +1,8 @@
+import { sendBody, type Answer } from "./sending";
 import type { ProblemDocument } from "./wire.gen";
 
 const BASE = "/api/v1";
-const DEADLINE = 30_000; // milliseconds
+const DEADLINE = 30_000; // milliseconds; a file may take as long as bytes of it leave
 
 /** Raised for every answer that is not a success; `problem` has the server's own words. */
 export class ProblemError extends Error {
@@ -18,6 +19,8 @@ export type Call = {
   query?: Record<string, string | number | boolean | null | undefined>;
   json?: unknown;
   body?: Blob;
+  /** Told how much of the body has left, 0 to 1. */
+  onSent?: (share: number) => void;
   headers?: Record<string, string>;
   signal?: AbortSignal;
 };
@@ -29,20 +32,26 @@ export function createHttp(language: () => string, send: typeof fetch = fetch): 
   return async function http<T>(path: string, call: Call = {}): Promise<T> {
     const headers: Record<string, string> = { "Accept-Language": language(), ...call.headers };
     if (call.json !== undefined) headers["Content-Type"] = "application/json";
-    if (call.body) headers["Content-Type"] = call.body.type;
-    const deadline = AbortSignal.timeout(DEADLINE);
-    const body = call.json === undefined ? (call.body ?? null) : JSON.stringify(call.json);
-    const answer = await send(BASE + path + search(call.query), {
-      method: call.method ?? "GET",
-      headers,
-      body,
-      credentials: "same-origin",
-      signal: call.signal ? AbortSignal.any([deadline, call.signal]) : deadline,
-    });
-    const text = await answer.text();
-    if (!answer.ok) throw new ProblemError(readProblem(answer, text));
-    return (text ? JSON.parse(text) : undefined) as T;
+    if (call.body?.type) headers["Content-Type"] = call.body.type;
+    const { method = "GET", body, signal, onSent } = call;
+    const url = BASE + path + search(call.query);
+    const answer = await (body ? sendBody(url, { method, headers, body, signal, onSent }) : ask(url, { ...call, headers }, send));
+    if (!answer.ok) throw new ProblemError(readProblem(answer, answer.text));
+    return (answer.text ? JSON.parse(answer.text) : undefined) as T;
   };
+}
+
+async function ask(url: string, { method = "GET", headers = {}, json, signal }: Call, send: typeof fetch): Promise<Answer> {
+  const deadline = AbortSignal.timeout(DEADLINE);
+  const answer = await send(url, {
+    method,
+    headers,
+    body: json === undefined ? null : JSON.stringify(json),
+    credentials: "same-origin",
+    signal: signal ? AbortSignal.any([deadline, signal]) : deadline,
+  });
+  const { ok, status, statusText } = answer;
+  return { ok, status, statusText, text: await answer.text() };
 }
 
 function search(query: Call["query"]): string {
@@ -55,7 +64,7 @@ function search(query: Call["query"]): string {
 }
 
 /** Read what a refusing answer says, whatever it is made of. */
-export function readProblem(answer: Response, text: string): ProblemDocument {
+export function readProblem(answer: Pick<Response, "status" | "statusText">, text: string): ProblemDocument {
   const bare = { type: "", code: "", errors: [], request_id: "", status: answer.status };
   const title = answer.statusText || String(answer.status);
   try {

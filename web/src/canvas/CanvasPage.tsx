@@ -7,11 +7,13 @@ import type { CanvasActions } from "./actions";
 import { Bar } from "./Bar";
 import { TOOLS } from "./easel";
 import { resized } from "./pointer";
+import { peek } from "./peek";
 import { Projects } from "./Projects";
 import { Side } from "./Side";
 import { StageView } from "./StageView";
 import { StagingStrip } from "./StagingStrip";
-import { KEYS, Tools } from "./Tools";
+import { TOOL_KEYS } from "./toolKeys";
+import { Tools } from "./Tools";
 import { useCanvas } from "./use";
 import "./canvas.css";
 
@@ -72,7 +74,7 @@ function stage(target: EventTarget | null): boolean {
 
 function keysOf(canvas: CanvasActions, staged: boolean, projects: () => void): Keys {
   const { easel, generate, accept, discard, show, fit, zoom } = canvas;
-  const tools = TOOLS.map((tool) => [KEYS[tool], () => easel.set({ tool })] as const);
+  const tools = TOOLS.map((tool) => [TOOL_KEYS[tool], () => easel.set({ tool })] as const);
 
   function size(larger: boolean): void {
     const { brush } = easel.get();
@@ -108,6 +110,7 @@ function keysOf(canvas: CanvasActions, staged: boolean, projects: () => void): K
       ? {
           arrowleft: () => show(-1),
           arrowright: () => show(1),
+          x: () => peek(canvas),
           escape: discard,
           enter: (event: KeyboardEvent) => {
             if (event.target === document.body || stage(event.target)) accept();

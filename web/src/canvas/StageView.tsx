@@ -40,6 +40,7 @@ export function StageView(): ReactNode {
   const [size, setSize] = useState({ width: 1, height: 1 });
   const opened = useWork((work) => work.opened);
   const staged = useStaged();
+  const peek = useWork((work) => work.peek);
 
   useEffect(() => {
     const element = frame.current;
@@ -102,7 +103,7 @@ export function StageView(): ReactNode {
     };
   }, [easel, get, t, toast]);
 
-  useEffect(() => screen.current?.stage(staged), [staged]);
+  useEffect(() => screen.current?.stage(peek ? null : staged), [staged, peek]);
 
   const measured = size.width > 1;
   useEffect(() => {

@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 import { ended } from "../state/model";
 import { useSelect, useTools } from "../state/store";
 import { Icon } from "../ui/icons";
+import { peek } from "./peek";
 import type { Staging } from "./slice";
 import { useCanvas } from "./use";
 
@@ -15,7 +16,8 @@ export function StagingStrip(): ReactNode {
 
 function Strip({ staging }: { staging: Staging }): ReactNode {
   const { t } = useTranslation();
-  const { show, accept, discard } = useCanvas();
+  const canvas = useCanvas();
+  const { show, accept, discard } = canvas;
   const { jobs, shown } = staging;
   const tile = useSelect((state) => state.tiles[jobs[shown] ?? ""]);
   const ready = (tile?.images.length ?? 0) > 0;
@@ -36,6 +38,19 @@ function Strip({ staging }: { staging: Staging }): ReactNode {
         </ActionIcon>
       </div>
       <div className="canvas-verdict">
+        <ActionIcon
+          variant="default"
+          size={36}
+          disabled={!ready}
+          aria-label={t("ui.canvas.below")}
+          title={`${t("ui.canvas.below")} (X)`}
+          onPointerDown={() => peek(canvas)}
+          onKeyDown={({ key }) => {
+            if (key === " " || key === "Enter") peek(canvas);
+          }}
+        >
+          <Icon name="compare" />
+        </ActionIcon>
         <Button variant="default" title="Esc" onClick={discard}>{t("ui.canvas.discard")}</Button>
         <Button disabled={!ready} title="Enter" onClick={accept}>{t("ui.canvas.accept")}</Button>
       </div>

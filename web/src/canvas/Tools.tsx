@@ -3,11 +3,8 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { TOOLS, type Tool } from "./easel";
 import { Mark, type MarkName } from "./marks";
+import { TOOL_KEYS } from "./toolKeys";
 import { useCanvas, useWork } from "./use";
-
-export const KEYS: Record<Tool, string> = {
-  move: "v", box: "c", brush: "b", eraser: "e", lasso: "l", rect: "u", fill: "g", picker: "i", pan: "h",
-};
 
 const ICONS: Record<Tool, MarkName> = {
   move: "move", box: "frame", brush: "brush", eraser: "eraser", lasso: "lasso", rect: "rect",
@@ -29,7 +26,7 @@ export function Tools(): ReactNode {
           size={40}
           aria-pressed={tool === name}
           aria-label={t(`ui.canvas.tool.${name}`)}
-          title={`${t(`ui.canvas.tool.${name}`)} (${KEYS[name].toUpperCase()})`}
+          title={`${t(`ui.canvas.tool.${name}`)} (${TOOL_KEYS[name].toUpperCase()})`}
           onClick={() => easel.set({ tool: name })}
         >
           <Mark name={ICONS[name]} />

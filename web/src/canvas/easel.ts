@@ -22,6 +22,7 @@ export type Work = {
   readonly tool: Tool;
   readonly brush: { size: number; colour: string };
   readonly masking: Masking;
+  readonly peek: boolean; // a result steps aside, to compare with what is below
   readonly opened: boolean; // what was left here has been read
   readonly saved: "saved" | "saving" | "failed";
 };
@@ -53,6 +54,7 @@ export function createEasel(masking: Masking) {
     size: { width: 0, height: 0 },
     tool: "brush",
     brush: { size: 48, colour: "#d9534f" },
+    peek: false,
     masking,
     opened: false,
     saved: "saved",

@@ -2,6 +2,7 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { Image } from "../api/wire.gen";
 import { useFormat } from "../i18n/format";
+import { Adapters } from "./Adapters";
 
 /** What made a picture. */
 export function Facts({ image }: { image: Image }): ReactNode {
@@ -35,6 +36,7 @@ export function Facts({ image }: { image: Image }): ReactNode {
             </div>
           ),
         )}
+        <Adapters key={image.id} image={image} />
       </dl>
     </div>
   );

@@ -3,14 +3,17 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { useCallback, useEffect, useImperativeHandle, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent, type ReactNode, type Ref } from "react";
 import { useTranslation } from "react-i18next";
 import { useFormat } from "../i18n/format";
-import { useFeature, useSelect } from "../state/store";
+import { useFeature, useSelect, useTools } from "../state/store";
 import { galleryActions } from "./actions";
+import { holds } from "./band";
 import { Cell, type CellWords, type Hand } from "./Cell";
 import { step } from "./steps";
 import { at, total } from "./stretches";
+import { useBand, type Held } from "./useBand";
 import { show } from "./view";
 
 const GAP = 8;
+const NOBODY: ReadonlySet<string> = new Set();
 const EVERY = 100; // milliseconds between two looks at what is to be fetched
 
 /** What the page asks of the grid. */
@@ -25,7 +28,8 @@ const VERBS: Record<string, Verb> = { s: "star", Delete: "trash", Backspace: "tr
 /** The pictures in rows; only those in sight are in the page. */
 export function Grid({ covered, cell, moves, onVerb }: Props): ReactNode {
   const { t } = useTranslation();
-  const { look, top, select, toggle, selectRange, selectAll } = useFeature(galleryActions);
+  const { get } = useTools();
+  const { look, top, select, toggle, selectRange, selectAll, selectCells } = useFeature(galleryActions);
   const stretches = useSelect((state) => state.gallery.stretches);
   const selected = useSelect((state) => state.gallery.selected);
   const waiting = useSelect(({ gallery: { state, stretches: all } }) =>
@@ -61,6 +65,10 @@ export function Grid({ covered, cell, moves, onVerb }: Props): ReactNode {
   }, [first, last, stretches, look]);
   useEffect(() => top(!above), [above, top]);
 
+  const keep = useCallback(({ cells, adds }: Held) => selectCells(cells, columns, adds), [selectCells, columns]);
+  const { band, held, begin } = useBand({ scroller, side, gap: GAP, columns, count: waiting ? 0 : count }, keep);
+  const marked = held && !held.adds ? NOBODY : selected;
+
   const goTo = useCallback((place: number, take: boolean) => {
     rows.scrollToIndex(Math.floor(place / columns));
     setFocus(place);
@@ -74,11 +82,10 @@ export function Grid({ covered, cell, moves, onVerb }: Props): ReactNode {
     () => ({ picture: t("ui.picture"), select: t("ui.gallery.select"), starred: t("ui.starred") }), [t]);
   const hand: Hand = useMemo(() => ({
     press: (place, id, event: MouseEvent) => {
-      const many = selected.size > 0;
+      const chosen = get().gallery.selected;
       if (event.shiftKey) {
-        const from = anchor.current ?? place;
-        selectRange(from, place, selected);
-      } else if (event.ctrlKey || event.metaKey || many) {
+        selectRange(anchor.current ?? place, place, chosen);
+      } else if (event.ctrlKey || event.metaKey || chosen.size > 0) {
         anchor.current = place;
         toggle(id);
       } else {
@@ -92,8 +99,11 @@ export function Grid({ covered, cell, moves, onVerb }: Props): ReactNode {
       toggle(id);
     },
     focus: setFocus,
-    carry: (id) => (selected.has(id) ? [...selected] : [id]),
-  }), [selected, selectRange, toggle]);
+    carry: (id) => {
+      const chosen = get().gallery.selected;
+      return chosen.has(id) ? [...chosen] : [id];
+    },
+  }), [get, selectRange, toggle]);
 
   function press(event: KeyboardEvent): void {
     const cellOf = event.target instanceof HTMLElement ? event.target.dataset.place : undefined;
@@ -132,17 +142,18 @@ export function Grid({ covered, cell, moves, onVerb }: Props): ReactNode {
 
   return (
     <div className="grid-frame">
-      <div className="grid-scroll" ref={scroller} aria-busy={waiting} tabIndex={-1}>
-        <div ref={ref} className="grid" role="list" aria-label={t("ui.nav.gallery")} data-choosing={selected.size > 0 || undefined} style={{ blockSize: rows.getTotalSize() }} onKeyDown={press}>
+      <div className="grid-scroll" ref={scroller} aria-busy={waiting} tabIndex={-1} onPointerDown={begin}>
+        <div ref={ref} className="grid" role="list" aria-label={t("ui.nav.gallery")} data-choosing={selected.size > 0 || held !== null || undefined} style={{ blockSize: rows.getTotalSize() }} onKeyDown={press}>
           {shown.map((row) => (
             <div key={row.index} className="grid-row" role="presentation" style={{ transform: `translateY(${row.start}px)`, gridTemplateColumns: `repeat(${columns}, 1fr)`, blockSize: side }}>
               {Array.from({ length: Math.max(0, Math.min(columns, count - row.index * columns)) }, (_, column) => {
                 const place = row.index * columns + column;
                 const image = at(stretches, place);
-                return <Cell key={column} image={image} place={place} hand={hand} words={words} current={place === focus} selected={image !== undefined && selected.has(image.id)} />;
+                return <Cell key={column} image={image} place={place} hand={hand} words={words} current={place === focus} selected={image !== undefined && (marked.has(image.id) || holds(held?.cells ?? null, place, columns))} />;
               })}
             </div>
           ))}
+          <div ref={band} className="band" hidden role="presentation" />
         </div>
       </div>
       <Day place={Math.floor((rows.scrollOffset ?? 0) / (side + GAP)) * columns} moving={rows.isScrolling} />

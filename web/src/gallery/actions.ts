@@ -1,5 +1,6 @@
 import type { Board, Done, Image, ImagesAction, Mark, Page } from "../api/wire.gen";
 import type { Tools } from "../state/tools";
+import { holds, type Covered } from "./band";
 import { asked, same, type Filter } from "./filter";
 import { at, lacking, placeOf, stretchOf, total, type Stretch } from "./stretches";
 
@@ -96,8 +97,8 @@ export function galleryActions(tools: Tools) {
     send({ type: "slice.gallery.select", ids });
   }
 
-  /** Select from one place to another; what is not held on the way is read. */
-  async function selectRange(from: number, to: number, also: Iterable<string>): Promise<void> {
+  /** Select from one place to another, less what `wanted` leaves out; what is not held on the way is read. */
+  async function selectRange(from: number, to: number, also: Iterable<string>, wanted: (place: number) => boolean = () => true): Promise<void> {
     const [first, last] = from < to ? [from, to] : [to, from];
     const { stretches } = get().gallery;
     const end = Math.min(last, first + CHOSEN - 1, total(stretches) - 1);
@@ -106,7 +107,7 @@ export function galleryActions(tools: Tools) {
     const ids: string[] = [...also];
     const whole = stretches.map((stretch) => (missing.has(stretch) ? { ...stretch, images: missing.get(stretch) ?? null } : stretch));
     for (let place = first; place <= end; place += 1) {
-      const image = at(whole, place);
+      const image = wanted(place) ? at(whole, place) : undefined;
       if (image) ids.push(image.id);
     }
     select(ids);
@@ -149,6 +150,14 @@ export function galleryActions(tools: Tools) {
       select(selected);
     },
     selectRange: (from: number, to: number, also: Iterable<string> = []) => run(() => selectRange(from, to, also)),
+    /** Select the cells under a rubber band, and no others unless it adds. */
+    selectCells: (cells: Covered | null, columns: number, adds: boolean) => {
+      const also = adds ? get().gallery.selected : [];
+      const [first, last] = cells?.rows ?? [0, -1];
+      const end = Math.min((last + 1) * columns, total(get().gallery.stretches)) - 1;
+      if (end < 0) select(also);
+      else run(() => selectRange(first * columns, end, also, (place) => holds(cells, place, columns)));
+    },
     selectAll: () => run(() => selectRange(0, Math.max(0, total(get().gallery.stretches) - 1), [])),
     trash: (ids: string[]) => run(() => trash(ids)),
     restore: (ids: string[]) =>

@@ -12,6 +12,7 @@ const ABREAST = 2; // that are sent at once
 export function uploadActions(tools: Tools) {
   const { http, send, get, t } = tools;
   const files = new Map<number, { file: File; board: string }>();
+  const flying = new Map<number, AbortController>();
   let last = 0;
   let sending = 0;
 
@@ -28,7 +29,7 @@ export function uploadActions(tools: Tools) {
       const id = (last += 1);
       const words = refusal(file);
       if (!words) files.set(id, { file, board });
-      return { id, name: file.name, bytes: file.size, state: words ? "failed" : "waiting", words };
+      return { id, name: file.name, bytes: file.size, sent: 0, state: words ? "failed" : "waiting", words };
     });
     send({ type: "slice.uploads.added", uploads: made });
     if (all.length > MOST) tools.toast(t("ui.upload.many", { count: MOST }), null, "error");
@@ -42,21 +43,36 @@ export function uploadActions(tools: Tools) {
     files.delete(id);
     if (!held) return;
     sending += 1;
-    send({ type: "slice.uploads.changed", id, change: { state: "sending" } });
+    const mine = new AbortController();
+    flying.set(id, mine);
+    const change = (change: Partial<Upload>) => send({ type: "slice.uploads.changed", id, change });
+    change({ state: "sending" });
     try {
-      const image = await http<Image>("/uploads", { method: "POST", body: held.file });
+      const image = await http<Image>("/uploads", {
+        method: "POST", body: held.file, signal: mine.signal, onSent: (sent) => change({ sent }),
+      });
       const moved = { method: "PATCH", json: { board: held.board } } as const;
       const shown = held.board ? await http<Image>(`/images/${image.id}`, moved) : image;
       send({ type: "local.image", image: shown });
-      send({ type: "slice.uploads.changed", id, change: { state: "done" } });
+      change({ state: "done", sent: 1 });
     } catch (error) {
       const words = error instanceof ProblemError ? error.message : t("ui.unreachable");
-      send({ type: "slice.uploads.changed", id, change: { state: "failed", words } });
+      if (!mine.signal.aborted) change({ state: "failed", words });
     } finally {
+      flying.delete(id);
       sending -= 1;
       void next();
     }
   }
 
-  return { add, clear: () => send({ type: "slice.uploads.cleared" }) };
+  /** Send no more of some files; what already arrived stays. */
+  function cancel(ids: readonly number[]): void {
+    for (const id of ids) {
+      files.delete(id);
+      flying.get(id)?.abort();
+    }
+    send({ type: "slice.uploads.gone", ids: new Set(ids) });
+  }
+
+  return { add, cancel, clear: () => send({ type: "slice.uploads.cleared" }) };
 }

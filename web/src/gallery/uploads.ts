@@ -6,6 +6,7 @@ export type Upload = {
   id: number;
   name: string;
   bytes: number;
+  sent: number; // share of them, 0 to 1
   state: "waiting" | "sending" | "done" | "failed";
   words: string;
 };
@@ -13,7 +14,12 @@ export type Upload = {
 export type UploadsLocal =
   | { type: "slice.uploads.added"; uploads: Upload[] }
   | { type: "slice.uploads.changed"; id: number; change: Partial<Upload> }
+  | { type: "slice.uploads.gone"; ids: ReadonlySet<number> }
   | { type: "slice.uploads.cleared" };
+
+export function over({ state }: Pick<Upload, "state">): boolean {
+  return state === "done" || state === "failed";
+}
 
 const MOST = 500; // that are listed; the oldest that are done go first
 
@@ -30,8 +36,10 @@ function reduce(held: Upload[], told: Message): Upload[] {
     }
     case "slice.uploads.changed":
       return held.map((upload) => (upload.id === told.id ? { ...upload, ...told.change } : upload));
+    case "slice.uploads.gone":
+      return held.filter(({ id }) => !told.ids.has(id));
     case "slice.uploads.cleared":
-      return held.filter(({ state }) => state === "waiting" || state === "sending");
+      return held.filter(({ state }) => !over({ state }));
     default:
       return held;
   }

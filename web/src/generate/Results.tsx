@@ -3,6 +3,7 @@ import { useTranslation } from "react-i18next";
 import { hashOf } from "../app/route";
 import type { Group } from "../state/model";
 import { useActions, useSelect } from "../state/store";
+import { FIELDS, type Field } from "./axes";
 import { TileView } from "./TileView";
 
 const EXAMPLES = ["ui.example.1", "ui.example.2", "ui.example.3"] as const;
@@ -31,9 +32,10 @@ export function Results(): ReactNode {
 /** Above the pictures of a grid: what it varies, and the way to its table. */
 function GridHead({ group }: { group: Group }): ReactNode {
   const { t } = useTranslation();
+  const axes = group.axes.map((name) => (name in FIELDS ? t(`ui.field.${name as Field}`) : name));
   return (
     <p className="grid-head">
-      <span dir="auto">{t("ui.grid.of", { axes: group.axes.join(" × ") })}</span>
+      <span dir="auto">{group.axes.join() === "prompt" ? t("ui.grid.each_prompt") : t("ui.grid.of", { axes: axes.join(" × ") })}</span>
       <a href={hashOf("gallery", "batch", group.id)}>{t("ui.grid.table")}</a>
     </p>
   );

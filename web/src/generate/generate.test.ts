@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Model } from "../api/wire.gen";
 import { nameOf } from "../app/keys";
 import { parseRoute } from "../app/route";
 import { around, step } from "../gallery/steps";
@@ -8,6 +9,7 @@ import { EMPTY_DRAFT } from "../state/model";
 import { fit } from "../ui/NumberField";
 import { fromSettings } from "./actions";
 import { ratioOf, RATIOS, sidesOf } from "./sizes";
+import { fitting } from "./unfit";
 
 describe("sizes", () => {
   it("keep the model's pixels and its grid", () => {
@@ -24,6 +26,22 @@ describe("sizes", () => {
 
   it("that are no preset have no name", () => {
     expect(ratioOf(512, 504, 512 * 512)).toBeNull();
+  });
+});
+
+describe("what goes with a checkpoint", () => {
+  const model = (name: string, kind: string, family: string, missing = false) => ({ name, kind, family, missing }) as Model;
+  const all = [
+    model("any", "lora", "unknown"), model("ink", "lora", "sd1"), model("oil", "lora", "sdxl"),
+    model("gone", "lora", "sd1", true), model("edges", "controlnet", "sd1"),
+  ];
+  const names = (family: string | null) =>
+    fitting(all, "lora", family === null ? null : model("base", "checkpoint", family)).map(({ name }) => name);
+
+  it("is what is of its family, and then what nobody knows the family of", () => {
+    expect(names("sd1")).toEqual(["ink", "any"]);
+    expect(names("unknown")).toEqual(["any"]);
+    expect(names(null)).toEqual(["any", "ink", "oil"]);
   });
 });
 

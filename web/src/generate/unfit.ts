@@ -12,6 +12,7 @@ export type Ways = {
 };
 
 const DEFAULT = "default"; // the name that the server gives to a model's own
+const UNKNOWN = "unknown"; // a family that a file does not tell
 const ALWAYS = ["count", "dynamic_prompts", "styles", "exact"];
 
 /** Say how a model can be drawn with; everything where nothing is known of it yet. */
@@ -32,11 +33,12 @@ export function waysOf(capabilities: Capabilities | null, model: Model | null, d
   };
 }
 
-/** List models of a kind that go with a checkpoint. */
+/** List models of a kind that go with a checkpoint; last those of which nobody knows, for they may. */
 export function fitting(models: Model[] | null, kind: Model["kind"], model: Model | null): Model[] {
-  return (models ?? []).filter(
-    (one) => one.kind === kind && !one.missing && (model === null || one.family === model.family),
-  );
+  const there = (models ?? []).filter((one) => one.kind === kind && !one.missing);
+  if (model === null) return there;
+  const of = (family: string) => there.filter((one) => one.family === family);
+  return model.family === UNKNOWN ? of(UNKNOWN) : [...of(model.family), ...of(UNKNOWN)];
 }
 
 /** Name the fields of a recipe, as its JSON Schema has them. */

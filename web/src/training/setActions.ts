@@ -1,13 +1,14 @@
 import type { Dataset, DatasetImage, Ingested, Page, Quarantined } from "../api/wire.gen";
+import { ProblemError, type Call } from "../api/http";
 import type { Tools } from "../state/tools";
 import { keepDraft } from "./draft";
 import { POSES, drawn } from "./example";
 import { paired, type Wanted } from "./pairing";
 import type { Upload } from "./slice";
-import { sendFile } from "./upload";
 
 const TOGETHER = 3; // files on their way at once
 const TEXT = 64 << 10; // bytes of a caption that are read
+const CAPTION = 2000; // characters of it that go with a file
 const PAGE = 50;
 
 let files = 0;
@@ -15,6 +16,7 @@ let files = 0;
 /** What people do with datasets. */
 export function setActions(tools: Tools) {
   const { http, send, get, run, fill, toast, t } = tools;
+  const flying = new Map<number, AbortController>();
   const slots = { free: TOGETHER, waiting: [] as (() => void)[] };
 
   async function load(more = false): Promise<void> {
@@ -89,30 +91,52 @@ export function setActions(tools: Tools) {
     send({ type: "slice.training.uploads", uploads: rows });
     rows.forEach((row, place) => {
       const one = wanted[place];
-      if (row.state === "waiting" && one) void sendOne(row, one);
+      if (row.state !== "waiting" || !one) return;
+      const mine = new AbortController();
+      flying.set(row.id, mine);
+      void sendOne(row, one, mine.signal);
     });
   }
 
-  async function sendOne(row: Upload, wanted: Wanted<File>): Promise<void> {
+  /** Send one file as a raw body; one that is no picture too, for the server says why it is not trained on. */
+  function post(dataset: string, file: Blob, name: string, caption: string | null, more: Pick<Call, "signal" | "onSent"> = {}) {
+    return http<DatasetImage | Quarantined>(`/datasets/${dataset}/images`, {
+      method: "POST",
+      body: file.type.startsWith("image/") ? file : new Blob([file], { type: "application/octet-stream" }),
+      headers: {
+        "X-Filename": encodeURIComponent(name),
+        ...(caption ? { "X-Caption": encodeURIComponent(caption.slice(0, CAPTION)) } : {}),
+      },
+      ...more,
+    });
+  }
+
+  async function sendOne(row: Upload, wanted: Wanted<File>, signal: AbortSignal): Promise<void> {
     await slot();
     try {
+      signal.throwIfAborted();
       send({ type: "slice.training.upload", id: row.id, change: { state: "sending" } });
       const caption = wanted.caption ? (await wanted.caption.slice(0, TEXT).text()).trim() : null;
-      const made = await sendFile<DatasetImage | Quarantined>(
-        `/datasets/${row.dataset}/images`, wanted.file, { name: row.file, caption },
-        (sent) => send({ type: "slice.training.upload", id: row.id, change: { sent } }),
-      );
+      const onSent = (sent: number) => send({ type: "slice.training.upload", id: row.id, change: { sent } });
+      const made = await post(row.dataset, wanted.file, row.file, caption, { signal, onSent });
       const change: Partial<Upload> = made.kind === "kept"
         ? { state: "kept", sent: 1 }
         : { state: "aside", sent: 1, words: t(`errors.${made.code}`, made.params) };
       send({ type: "slice.training.upload", id: row.id, change });
     } catch (error) {
-      const words = error instanceof Error && error.message ? error.message : t("ui.unreachable");
-      send({ type: "slice.training.upload", id: row.id, change: { state: "failed", words } });
+      const words = error instanceof ProblemError ? error.message : t("ui.unreachable");
+      if (!signal.aborted) send({ type: "slice.training.upload", id: row.id, change: { state: "failed", words } });
     } finally {
+      flying.delete(row.id);
       slots.free += 1;
       slots.waiting.shift()?.();
     }
+  }
+
+  /** Send no more of some files; what already arrived stays. */
+  function cancel(ids: readonly number[]): void {
+    for (const id of ids) flying.get(id)?.abort();
+    send({ type: "slice.training.uploads_gone", ids: new Set(ids) });
   }
 
   async function slot(): Promise<void> {
@@ -138,9 +162,7 @@ export function setActions(tools: Tools) {
     await http(`/datasets/${dataset}/images/${image.id}`, { method: "DELETE" });
     await open(dataset);
     const back = held && (() => run(async () => {
-      const made = await sendFile<DatasetImage | Quarantined>(
-        `/datasets/${dataset}/images`, held, { name: image.file, caption: image.caption }, () => undefined,
-      );
+      const made = await post(dataset, held, image.file, image.caption);
       if (image.held_out && made.kind === "kept") await change(dataset, made.id, { held_out: true });
       await open(dataset);
     }));
@@ -172,7 +194,7 @@ export function setActions(tools: Tools) {
     holdOut: (dataset: string, image: string, held_out: boolean) => run(() => change(dataset, image, { held_out })),
     removePicture: (dataset: string, image: DatasetImage) => run(() => removePicture(dataset, image)),
     removeRefused: (dataset: string, id: string) => run(() => removeRefused(dataset, id)),
-    create, example, choose, add, run,
+    create, example, choose, add, cancel, run,
     read: (dataset: string) => send({ type: "slice.training.uploads_read", dataset }),
   };
 }

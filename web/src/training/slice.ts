@@ -53,6 +53,7 @@ export type TrainingLocal =
   | { type: "slice.training.kept"; id: string; state: Loaded; kept?: Checkpoint[] }
   | { type: "slice.training.uploads"; uploads: Upload[] }
   | { type: "slice.training.upload"; id: number; change: Partial<Upload> }
+  | { type: "slice.training.uploads_gone"; ids: ReadonlySet<number> }
   | { type: "slice.training.uploads_read"; dataset: string }
   | { type: "slice.training.draft"; change: Partial<RecipeDraft> };
 
@@ -194,6 +195,8 @@ function local(held: Held, told: TrainingLocal): Held {
       return { ...held, uploads: [...held.uploads, ...told.uploads].slice(-UPLOADS) };
     case "slice.training.upload":
       return { ...held, uploads: held.uploads.map((one) => (one.id === told.id ? { ...one, ...told.change } : one)) };
+    case "slice.training.uploads_gone":
+      return { ...held, uploads: held.uploads.filter(({ id }) => !told.ids.has(id)) };
     case "slice.training.uploads_read":
       return { ...held, uploads: held.uploads.filter((one) => one.dataset !== told.dataset || !over(one)) };
     case "slice.training.draft":

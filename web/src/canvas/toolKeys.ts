@@ -1,0 +1,6 @@
+import type { Tool } from "./easel";
+
+/** The letter that takes each tool up, in the order of the toolbar. */
+export const TOOL_KEYS: Record<Tool, string> = {
+  move: "v", box: "c", brush: "b", eraser: "e", lasso: "l", rect: "u", fill: "g", picker: "i", pan: "h",
+};
