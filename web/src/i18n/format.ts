@@ -3,6 +3,7 @@ import { localeOf } from "./locale";
 
 export type Format = {
   number: (value: number) => string;
+  figure: (value: number) => string; // of which three digits say enough: "0.0462", "1.22E-7"
   seconds: (value: number) => string;
   bytes: (value: number) => string;
   when: (iso: string) => string;
@@ -16,6 +17,8 @@ const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
 /** Write numbers, times and sizes the way a language does. */
 export function createFormat(language: string): Format {
   const number = new Intl.NumberFormat(language);
+  const plain = new Intl.NumberFormat(language, { maximumSignificantDigits: 3 });
+  const small = new Intl.NumberFormat(language, { notation: "scientific", maximumSignificantDigits: 3 });
   const when = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
   const day = new Intl.DateTimeFormat(language, { dateStyle: "medium" });
   const unit = (name: string, digits: number) =>
@@ -28,6 +31,7 @@ export function createFormat(language: string): Format {
   const two = new Intl.NumberFormat(language, { minimumIntegerDigits: 2, useGrouping: false });
   return {
     number: (value) => number.format(value),
+    figure: (value) => (value !== 0 && Math.abs(value) < 0.001 ? small : plain).format(value),
     seconds: (value) => second.format(Math.max(1, Math.round(value))),
     span: (value) => {
       if (value < 90) return second.format(Math.max(1, Math.round(value)));

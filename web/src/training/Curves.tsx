@@ -6,7 +6,6 @@ import { useFormat } from "../i18n/format";
 import { useFeature, useSelect } from "../state/store";
 import { Chart, type Line } from "./Chart";
 import { joined, partsOf, valuesOf, VIEWS, type Part, type View } from "./curve";
-import { numeral } from "./fields";
 import { runActions } from "./runActions";
 
 const NONE: LossPoint[] = [];
@@ -57,9 +56,7 @@ export function Curves({ run }: { run: Training }): ReactNode {
   }));
 
   function write(value: number): string {
-    if (view === "memory") return format.bytes(value);
-    if (view === "rate") return numeral(value);
-    return format.number(Number(value.toPrecision(4)));
+    return view === "memory" ? format.bytes(value) : format.figure(value);
   }
 
   return (

@@ -34,7 +34,7 @@ export function Kept({ run, onTry }: { run: Training; onTry: (step: number) => v
               {best && <span className="tag">{t("ui.training.best")}</span>}
               <span className="quiet grow">
                 {[
-                  metric === null ? null : t("ui.training.metric", { value: format.number(Number(metric.toPrecision(3))) }),
+                  metric === null ? null : t("ui.training.metric", { value: format.figure(metric) }),
                   format.bytes(bytes),
                 ].filter((fact) => fact !== null).join(" · ")}
               </span>

@@ -6,7 +6,6 @@ import { useFormat } from "../i18n/format";
 import { useSelect } from "../state/store";
 import { isActive, secondsLeft, staged } from "./states";
 import { problemWords, warningWords } from "./told";
-import { numeral } from "./fields";
 
 const NONE: LossPoint[] = [];
 const PHASES: readonly string[] = ["load", "class", "latents", "text", "waiting", "validate", "sample", "save"];
@@ -47,9 +46,9 @@ export function RunState({ run }: { run: Training }): ReactNode {
         <div data-status={run.status} style={{ inlineSize: `${part * 100}%` }} />
       </div>
       <dl className="run-facts">
-        <Fact words={t("ui.training.part.loss")} value={run.loss === null ? "–" : format.number(Number(run.loss.toPrecision(3)))} />
-        <Fact words={t("ui.training.part.lr")} value={last ? numeral(last.lr) : "–"} />
-        <Fact words={t("ui.training.part.seconds")} value={last ? format.number(Number(last.seconds.toPrecision(2))) : "–"} />
+        <Fact words={t("ui.training.part.loss")} value={run.loss === null ? "–" : format.figure(run.loss)} />
+        <Fact words={t("ui.training.part.lr")} value={last ? format.figure(last.lr) : "–"} />
+        <Fact words={t("ui.training.part.seconds")} value={last ? format.figure(last.seconds) : "–"} />
         <Fact words={t("ui.memory")} value={last && last.memory_bytes > 0 ? format.bytes(last.memory_bytes) : "–"} />
         <Fact words={t("ui.training.base")} value={base ?? run.base_model} />
         <Fact words={t("ui.training.method")} value={t(`ui.method.${run.method}`)} />
