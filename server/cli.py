@@ -12,7 +12,7 @@ from types import ModuleType
 
 import core
 from core.config import Settings, load
-from core.errors import HeliographError, Params, StartError
+from core.errors import ConfigRefused, HeliographError, Params, StartError
 from core.paths import shipped
 from server.words import Words
 
@@ -118,6 +118,11 @@ def complain(error: HeliographError, words: Words | None = None) -> None:
     words = words or Words(shipped("i18n"))
     language = words.choose(None)
     lines = [words.explain(language, problem) for problem in error.problems]
+    if isinstance(error, ConfigRefused):  # whose problems are each of one setting
+        names = [problem.pointer.strip("/") for problem in error.problems]
+        lines = [
+            f"{name}: {line}" if name else line for name, line in zip(names, lines, strict=True)
+        ]
     if not lines:
         lines = [words.say(language, f"errors.{error.name}", error.params) or str(error)]
     for line in lines:
