@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain, repeat
@@ -22,10 +22,12 @@ class Posted:
 
 
 class Receiver:
-    """A server on a port of its own.
+    """A server on a port of its own. Whoever waits for several is told of each.
 
     :param answers: statuses of the first answers, with headers; 0 hangs up; afterwards 204.
     """
+
+    changed = threading.Condition()
 
     def __init__(self, *answers: int | Answer) -> None:
         given = (one if isinstance(one, tuple) else (one, {}) for one in answers)
@@ -34,7 +36,6 @@ class Receiver:
         self.open = threading.Event()  # while it is not set, nothing is answered
         self.open.set()
         self.endless = False  # its answers have no end
-        self.changed = threading.Condition()
         self._server = _Server(self)
 
     def __enter__(self) -> "Receiver":
@@ -56,13 +57,18 @@ class Receiver:
 
     def wait(self, count: int) -> list[Posted]:
         """Wait until so many have come, and give them."""
-        until = time.monotonic() + WAIT
-        with self.changed:
-            while len(self.posted) < count:
-                left = until - time.monotonic()
-                assert left > 0, f"{len(self.posted)} of {count} came"
-                self.changed.wait(left)
-            return list(self.posted)
+        together([self], count)
+        return list(self.posted)
+
+
+def together(receivers: Sequence[Receiver], count: int) -> None:
+    """Wait until so many have come to all of them."""
+    until = time.monotonic() + WAIT
+    with Receiver.changed:
+        while (there := sum(len(one.posted) for one in receivers)) < count:
+            left = until - time.monotonic()
+            assert left > 0, f"{there} of {count} came"
+            Receiver.changed.wait(left)
 
 
 class _Server(ThreadingHTTPServer):

@@ -14,7 +14,7 @@ from core.errors import ConfigRefused
 from core.records.webhook import Webhook
 from core.store.times import now
 from server.client import AsyncHeliograph, verify
-from tests.receiver import Posted, Receiver
+from tests.receiver import Posted, Receiver, together
 from tests.server.studio import DRAW, Opener, Studio, listening
 from tests.server.taught import base, dataset, train
 from tests.server.test_access import MASTER, bearer, token
@@ -298,8 +298,7 @@ async def test_the_receivers_of_one_owner_leave_room_for_those_of_others(opener:
             for one in slow:
                 one.open.clear()
                 await ask(ann, one.url, 5)
-            for one in slow[:6]:
-                await came(one, 4)
+            await anyio.to_thread.run_sync(together, slow, 24)
             await ask(bob, quick.url, 1)
             await came(quick)
             assert sum(len(one.posted) for one in slow) == 24

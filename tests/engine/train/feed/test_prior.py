@@ -91,7 +91,7 @@ def test_another_model_seed_or_way_of_drawing_is_another_folder(
 CHILD = """
 import os, signal, sys
 from pathlib import Path
-from core.engine.train import prior
+from core.engine.train.feed import prior
 from core.engine.train.feed.prior import Artist, Drawing, Wanted
 from core.records.recipe import Recipe
 from tests.engine.train.taught import Painter
@@ -175,7 +175,7 @@ def test_a_model_that_draws_nothing_at_all_is_an_error(tmp_path: Path) -> None:
 FULL = """
 import resource, signal, sys
 from pathlib import Path
-from core.engine.train import prior
+from core.engine.train.feed import prior
 from core.engine.train.feed.prior import Artist, Drawing, Wanted
 from core.errors import DiskFull
 from core.records.recipe import Recipe
