@@ -102,8 +102,8 @@ class FakeTraining:
                 if ended is not None:
                     return ended
                 await self._advance()
-            await self._save("checkpoint")
             await self._save("snapshot")
+            await self._save("checkpoint")
             made = await to_thread.run_sync(fake_made.write, self._command)
             return JobDone(job=job, made=[made], result={"step": self._step})
         except HeliographError as error:
@@ -141,8 +141,8 @@ class FakeTraining:
             while self._asked:
                 await self._obey(self._asked.popleft())
             if self._stopping:
-                await self._save("checkpoint")
                 await self._save("snapshot")
+                await self._save("checkpoint")
                 return JobDone(job=job, result={"step": self._step, "stopped": True})
             if self._parking:
                 await self._save("checkpoint")
@@ -182,8 +182,8 @@ class FakeTraining:
             case "stop":
                 self._stopping = True
             case "checkpoint":
-                await self._save("checkpoint")
                 await self._save("snapshot")
+                await self._save("checkpoint")
             case "sample":
                 await self._sample(asked.prompts)
 
@@ -200,10 +200,10 @@ class FakeTraining:
         last = recipe.sample_every and self._step == self._steps
         if last or _is_due(recipe.sample_every, self._step):
             await self._sample([])
-        if _is_due(recipe.checkpoint_every, self._step) and self._step < self._steps:
-            await self._save("checkpoint")
         if _is_due(recipe.snapshot_every, self._step) and self._step < self._steps:
             await self._save("snapshot")
+        if _is_due(recipe.checkpoint_every, self._step) and self._step < self._steps:
+            await self._save("checkpoint")
 
     async def _misbehave(self) -> None:
         """Do before the second step what the name asks."""

@@ -86,7 +86,7 @@ async def test_the_same_steps_samples_and_states_are_told(
     ]  # fmt: skip
     assert kept == [
         ("checkpoint", 2, []), ("snapshot", 3, []), ("checkpoint", 4, ["step-000002"]),
-        ("checkpoint", 5, ["step-000004"]), ("snapshot", 5, []),
+        ("snapshot", 5, []), ("checkpoint", 5, ["step-000004"]),
     ]  # fmt: skip
 
 

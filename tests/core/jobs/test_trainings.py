@@ -84,7 +84,7 @@ async def test_a_training_runs_to_its_end_and_becomes_a_model_with_its_words(
         assert not list(layout.staging.iterdir())
         kept = (await home.db.read(lambda c: checkpoints.page(c, run))).items
         assert [(one.kind, one.step) for one in kept] == [
-            ("snapshot", 20), ("checkpoint", 20), ("checkpoint", 15), ("snapshot", 10),
+            ("checkpoint", 20), ("snapshot", 20), ("checkpoint", 15), ("snapshot", 10),
         ]  # fmt: skip
         (began,) = await told(home, "training.started")
         assert (began["step"], began["steps"], began["job"]) == (0, 20, job)
