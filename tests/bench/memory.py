@@ -54,8 +54,11 @@ class Switches(NamedTuple):
     seconds: list[float]
 
     def rise(self) -> int:
-        """Count the bytes by which the level moved, from where it had settled to the end."""
-        return self.levels[-1] - self.levels[SETTLED - 1]
+        """Count the bytes by which the level moved, from where it had settled to the end.
+
+        The least of some switches is taken: a copy that waits to be let go of comes and goes.
+        """
+        return min(self.levels[-SETTLED:]) - min(self.levels[SETTLED // 2 : SETTLED])
 
 
 def write_models(folder: Path) -> Models:
