@@ -66,7 +66,7 @@ _JOBS = 16  # at once
 _TICK = 1.0  # seconds between two looks at the users' folder, and at a stop
 _LAST_WORDS = 2.0  # seconds for what still waits to be written
 _MIB = 1 << 20
-_TRAINING = 0.34  # share of the device that a run has while pictures want it as well
+_TRAINING = 0.32  # share of the device that a run has while pictures want it as well
 
 _Ended = JobDone | JobFailed | JobCanceled | TrainingParked
 
