@@ -18,6 +18,8 @@ _PIECE = 1 << 20
 class Ballast:
     """The ballast of one data directory. Every method may be called from any thread."""
 
+    NAME = "ballast"  # of its file, beside the database
+
     def __init__(self, file: Path, size: int = SIZE) -> None:
         self._file = file
         self._size = size

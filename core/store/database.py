@@ -51,7 +51,7 @@ class Database:
         :raises DiskFull: when there is no room for opening it.
         """
         prepare = partial(migrate.prepare, path, backups=backups, migrations=migrations)
-        ballast = Ballast(path.with_name("ballast"))
+        ballast = Ballast(path.with_name(Ballast.NAME))
         async with AsyncExitStack() as stack:
             try:
                 await anyio.to_thread.run_sync(_make_room, ballast, path)

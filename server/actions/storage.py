@@ -11,13 +11,16 @@ from anyio import CapacityLimiter
 from msgspec import Meta, Struct
 
 from core.paths import Layout
+from core.store.ballast import Ballast
 from server.actions.queue import Nothing
 from server.principal import Principal
 from server.state import State
 
 _WALKS = CapacityLimiter(1)  # a slow disk costs one thread
 
-Part = Literal["images", "uploads", "models", "trainings", "cache", "database", "backups", "other"]
+Part = Literal[
+    "images", "uploads", "models", "trainings", "cache", "database", "backups", "reserve", "other"
+]
 
 
 class Stored(Struct, frozen=True, kw_only=True):
@@ -72,4 +75,6 @@ def _measured(layout: Layout) -> list[Stored]:
 
 
 def _loose(layout: Layout, name: str) -> Part:
+    if name == Ballast.NAME:
+        return "reserve"  # for the day on which the disk is full
     return "database" if name.startswith(layout.database.name) else "other"

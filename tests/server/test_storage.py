@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from core.store.ballast import SIZE, Ballast
 from tests.server.studio import Opener, Studio
 
 API = "/api/v1"
@@ -13,6 +14,7 @@ API = "/api/v1"
 async def test_each_part_of_the_data_directory_is_measured(studio: Studio, tmp_path: Path) -> None:
     root = studio.state.layout.models / "mine"
     root.mkdir()
+    (studio.state.layout.root / Ballast.NAME).write_bytes(b"x" * SIZE)
     (root / "a.safetensors").write_bytes(b"x" * 1000)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_bytes(b"x" * 5000)
@@ -21,6 +23,7 @@ async def test_each_part_of_the_data_directory_is_measured(studio: Studio, tmp_p
     parts = {part["name"]: part for part in told["parts"]}
     assert (parts["models"]["bytes"], parts["models"]["files"]) == (1000, 1)
     assert parts["database"]["bytes"] > 0
+    assert parts["reserve"] == {"name": "reserve", "bytes": SIZE, "files": 1}
     assert 0 < told["free"] < told["total"]
     assert told["floor"] == studio.state.settings.disk_floor_mb << 20
     assert [part["bytes"] for part in told["parts"]] == sorted(

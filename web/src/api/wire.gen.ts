@@ -453,7 +453,7 @@ export type Session = { owner: string; scopes: string[]; };
 export type Storage = { parts: Stored[]; free: number; total: number; floor: number; };
 /** One part of the data directory. Links count as nothing. */
 export type Stored = {
-  name: "backups" | "cache" | "database" | "images" | "models" | "other" | "trainings" | "uploads";
+  name: "backups" | "cache" | "database" | "images" | "models" | "other" | "reserve" | "trainings" | "uploads";
   bytes: number; files: number;
 };
 /** An error answer (RFC 9457). */

@@ -23,7 +23,7 @@ export function createFormat(language: string): Format {
   const day = new Intl.DateTimeFormat(language, { dateStyle: "medium" });
   const unit = (name: string, digits: number) =>
     new Intl.NumberFormat(language, {
-      style: "unit", unit: name, unitDisplay: "short", maximumFractionDigits: digits,
+      style: "unit", unit: name, unitDisplay: name === "byte" ? "long" : "short", maximumFractionDigits: digits,
     });
   const second = unit("second", 0);
   const minute = unit("minute", 0);

@@ -102,6 +102,7 @@ describe("the words of the page", () => {
 
   it("write sizes and times as the language does", () => {
     expect(createFormat("de").bytes(1_500_000)).toBe("1,5 MB");
+    expect(createFormat("en").bytes(426)).toBe("426 bytes");
     expect([0, 0.04623, 0.0000001224, 1234.5].map(createFormat("de").figure)).toEqual(["0", "0,0462", "1,22E-7", "1.230"]);
     expect(createFormat("en").duration(3723)).toBe("1:02:03");
     expect(createFormat("en").duration(42)).toBe("00:42");

@@ -30,6 +30,7 @@ export const theme = createTheme({
     xs: "4px", sm: "var(--radius)", md: "var(--radius)", lg: "var(--radius)", xl: "var(--radius)",
   },
   defaultRadius: "md",
+  components: { Checkbox: { defaultProps: { radius: "xs" } } }, // else as round as a radio
   focusRing: "auto",
   respectReducedMotion: true,
   cursorType: "pointer",
