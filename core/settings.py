@@ -70,7 +70,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     when_client_leaves: Annotated[
         Literal["go_on", "cancel"],
         Meta(
-            description="What becomes of the jobs of a client of `/v1` or `/sdapi` that hangs up"
+            description="What becomes of the jobs of a client of /v1 or /sdapi that hangs up"
             " before they are done."
         ),
     ] = "go_on"
