@@ -7,13 +7,12 @@ import { useActions, useFeature, useSelect } from "../state/store";
 import { problemsOf } from "../state/tools";
 import { NumberField } from "../ui/NumberField";
 import { systemActions } from "./actions";
-import { fieldOf, isDefault, written } from "./setting";
+import { fieldOf, isDefault, worded, written } from "./setting";
 
 /** One setting; those that may change while the server runs have a field. */
 export function SettingRow({ setting }: { setting: SettingInfo }): ReactNode {
   const { t } = useTranslation();
   const { name, description, value, source, live } = setting;
-  const usual = written(setting.default);
   return (
     <div className="setting" data-changed={!isDefault(setting)}>
       <div className="grow">
@@ -24,7 +23,7 @@ export function SettingRow({ setting }: { setting: SettingInfo }): ReactNode {
           {!isDefault(setting) && (
             <>
               {" · "}
-              {t("ui.config.default")} <bdi className="mono">{usual ?? t("ui.config.none")}</bdi>
+              {t("ui.config.default")} <Value setting={setting} value={setting.default} />
             </>
           )}
         </p>
@@ -32,9 +31,23 @@ export function SettingRow({ setting }: { setting: SettingInfo }): ReactNode {
       {live ? (
         <LiveField setting={setting} />
       ) : (
-        <p className="setting-value mono" dir="ltr">{written(value) ?? t("ui.config.none")}</p>
+        <p className="setting-value"><Value setting={setting} value={value} /></p>
       )}
     </div>
+  );
+}
+
+/** A value; one that has words is followed by how a file of settings has it. */
+function Value({ setting, value }: { setting: SettingInfo; value: unknown }): ReactNode {
+  const { t } = useTranslation();
+  const raw = written(value);
+  const words = worded(t, setting, value);
+  if (raw === null) return <bdi>{t("ui.config.none")}</bdi>;
+  return (
+    <>
+      {words !== null && <bdi>{words} </bdi>}
+      <bdi className={words === null ? "mono" : "mono quiet"} dir="ltr">{raw}</bdi>
+    </>
   );
 }
 
@@ -69,7 +82,7 @@ function LiveField({ setting }: { setting: SettingInfo }): ReactNode {
         aria-label={name}
         value={String(value)}
         error={wrong}
-        data={field.values.map((one) => ({ value: one, label: (name === "language" && languages?.[one]) || one }))}
+        data={field.values.map((one) => ({ value: one, label: languages?.[one] ?? worded(t, setting, one) ?? one }))}
         onChange={(event) => void send(event.currentTarget.value)}
       />
     );
