@@ -1,4 +1,4 @@
-"""What nodes, settings and a recipe's fields are for, in the language of whoever asks.
+"""What nodes, settings, recipes and models to begin with are for, in the language of who asks.
 
 The English is where the thing is declared: a docstring, a ``Meta(description=...)``. It is repeated
 in ``i18n/en.json`` under ``about.``, so that a translator has one file with every sentence;
@@ -18,8 +18,10 @@ from msgspec.structs import replace
 
 from core.config import Settings
 from core.graph.catalogue import Catalogue, NodeSpec, Port
+from core.library.recommended import recommended
 from core.paths import shipped
 from core.records.recipe import Recipe
+from server.actions.models import RecommendedModels
 from server.actions.system import ConfigInfo
 from server.words import ABOUT, Say
 
@@ -64,6 +66,16 @@ def of_recipe(schema: dict[str, Any], say: Say) -> dict[str, Any]:
     return {**schema, "$defs": defined}
 
 
+def of_recommended(models: RecommendedModels, say: Say) -> RecommendedModels:
+    """Say what each model to begin with is good for."""
+    return RecommendedModels(
+        items=[
+            replace(one, about=say(f"{ABOUT}recommended.{one.name}", one.about))
+            for one in models.items
+        ]
+    )
+
+
 def english() -> dict[str, str]:
     """Collect every description from where it is declared: key → sentence."""
     found: dict[str, str] = {}
@@ -95,6 +107,7 @@ def _through(say: Say) -> None:
     of_catalogue(msgspec.json.decode(shipped("catalogue.json").read_bytes(), type=Catalogue), say)
     of_recipe(msgspec.json.schema(Recipe), say)
     _object(msgspec.json.schema(Settings)["$defs"]["Settings"], f"{ABOUT}settings", say)
+    of_recommended(RecommendedModels(items=recommended()), say)
 
 
 def _node(spec: NodeSpec, say: Say) -> NodeSpec:

@@ -60,6 +60,7 @@ function LiveField({ setting }: { setting: SettingInfo }): ReactNode {
   const [wrong, setWrong] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
   const { name, value } = setting;
+  const label = t(`settings.${name}`, name);
   const field = fieldOf(setting, Object.keys(languages ?? {}));
 
   async function send(wanted: string | number): Promise<void> {
@@ -79,7 +80,7 @@ function LiveField({ setting }: { setting: SettingInfo }): ReactNode {
   if (field.type === "choice") {
     return (
       <NativeSelect
-        aria-label={name}
+        aria-label={label}
         value={String(value)}
         error={wrong}
         data={field.values.map((one) => ({ value: one, label: languages?.[one] ?? worded(t, setting, one) ?? one }))}
@@ -98,13 +99,13 @@ function LiveField({ setting }: { setting: SettingInfo }): ReactNode {
     >
       {field.type === "number" ? (
         <NumberField
-          hidden label={name} value={typeof typed === "number" ? typed : Number(value)}
+          hidden label={label} value={typeof typed === "number" ? typed : Number(value)}
           min={field.min} max={field.max} step={field.step} error={wrong ?? undefined}
           onChange={(number) => setTyped(number)}
         />
       ) : (
         <TextInput
-          aria-label={name}
+          aria-label={label}
           type={secret ? "password" : "text"}
           autoComplete={secret ? "new-password" : "off"}
           dir="ltr"
