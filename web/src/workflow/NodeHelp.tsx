@@ -12,7 +12,10 @@ export function NodeHelp({ type, onClose }: { type: string; onClose: () => void 
   const spec = useSelect((state) => specOf(state.workflow.catalogue, type));
   if (!spec) return null;
   const ports = (list: typeof spec.inputs) =>
-    list.map(({ name, types, doc }) => [wordsOf(t, name), typesOf(t, types), doc] as const);
+    list.map(({ name, types, doc }) => {
+      const [words, kind] = [wordsOf(t, name), typesOf(t, types)];
+      return [words, kind === words ? "" : kind, doc] as const; // an image that is called so is said once
+    });
   const settings = fieldsOf(spec.settings).map(({ name, help }) => [wordsOf(t, name), "", help] as const);
   return (
     <Modal
