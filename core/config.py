@@ -1,10 +1,11 @@
 """Settings: defaults < YAML file < ``HELIOGRAPH_*`` environment < command-line flags.
 
-``load`` is the only reader of the environment. Each value knows its source. Knows no paths
-inside the data directory (``core.paths``) and no HTTP.
+``load`` and ``spoken`` are the only readers of the environment. Each value knows its source.
+Knows no paths inside the data directory (``core.paths``) and no HTTP.
 """
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
@@ -21,6 +22,7 @@ from core.settings import Settings as Settings
 
 Source = Literal["default", "file", "environment", "flag", "runtime"]
 _PREFIX = "HELIOGRAPH_"
+_LOCALE = ("LC_ALL", "LC_MESSAGES", "LANG")  # the first that is set counts
 _FORMER = {"ram_mb": "ram_budget_mb"}  # names that settings had, which files and variables may keep
 
 
@@ -76,6 +78,14 @@ def load(
         Path(values.get("data_dir") or user_data_path("heliograph")).expanduser().absolute()
     )
     return Config(settings=Settings(**values), sources=sources)
+
+
+def spoken(environ: Mapping[str, str] | None = None) -> str:
+    """Read the language of the terminal, ``de-DE`` of ``de_DE.UTF-8``; empty where it has none."""
+    environ = os.environ if environ is None else environ
+    said = next((environ[name] for name in _LOCALE if environ.get(name)), "")
+    tag = re.split(r"[.@]", said)[0].replace("_", "-")
+    return "" if tag in ("C", "POSIX") else tag
 
 
 def convert(name: str, value: Any) -> Any:

@@ -7,13 +7,14 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from types import ModuleType
 
 import core
-from core.config import Settings, load
+from core.config import Config, Settings, load, spoken
 from core.errors import ConfigRefused, HeliographError, Params, StartError
-from core.paths import shipped
+from core.paths import Layout, shipped
 from server.words import Words
 
 COMMANDS = {  # name → help; the code of each is imported when it is asked for
@@ -30,6 +31,7 @@ COMMANDS = {  # name → help; the code of each is imported when it is asked for
     "doctor": "find what is wrong with this machine, and say how to fix it",
     "config": "show every setting and where it comes from",
 }
+_WORDS: ContextVar[Words | None] = ContextVar("words", default=None)
 _FLAGS = (
     "host", "port", "device", "dtype", "quantize", "threads", "token", "language", "log_level",
     "log_format", "log_file", "allowed_hosts", "models_dirs", "fake_engine",
@@ -42,21 +44,23 @@ def run(arguments: Sequence[str]) -> int:
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in _OWN):
         arguments.insert(0, "serve")
     parsed = parser(arguments[0]).parse_args(arguments)
-    words = Words(shipped("i18n"))
+    before = _WORDS.set(None)
     try:
         flags = {name: getattr(parsed, name, None) for name in Settings.__struct_fields__}
         config = load(flags=flags, file=Path(parsed.config) if parsed.config else None)
-        words = Words(shipped("i18n"), config.settings.language)
+        _WORDS.set(_speak(config))
         module = _module(parsed.command)
         code: int = module.run(parsed, config)
     except HeliographError as error:
-        return _failed(error, words)
+        return _failed(error)
     except ExceptionGroup as group:  # a command's own server runs in a task group
         if isinstance(inner := _only(group), HeliographError):
-            return _failed(inner, words)
+            return _failed(inner)
         raise
     except KeyboardInterrupt:
         return 130
+    finally:
+        _WORDS.reset(before)
     return code
 
 
@@ -65,8 +69,26 @@ def _module(command: str) -> ModuleType:
     return importlib.import_module(f"server.commands.{name}")
 
 
-def _failed(error: HeliographError, words: Words) -> int:
-    complain(error, words)
+def words() -> Words:
+    """Give the words of this terminal: a language that was set, else that of the terminal."""
+    return _WORDS.get() or Words(shipped("i18n"), spoken())
+
+
+def language() -> str:
+    """Give the language of this terminal, of those that there are."""
+    return words().choose(None)
+
+
+def _speak(config: Config) -> Words:
+    """Read the languages, those of the data directory too."""
+    settings = config.settings
+    chosen = config.sources["language"] != "default"
+    default = settings.language if chosen else spoken() or settings.language
+    return Words(shipped("i18n"), default, Layout(Path(settings.data_dir)).words)
+
+
+def _failed(error: HeliographError) -> int:
+    complain(error)
     return error.exit_code if isinstance(error, StartError) else 1
 
 
@@ -113,27 +135,30 @@ def settings_flags(command: argparse.ArgumentParser) -> None:
             command.add_argument(flag, metavar=name.upper())
 
 
-def complain(error: HeliographError, words: Words | None = None) -> None:
+def complain(error: HeliographError) -> None:
     """Print an error to standard error, one line a problem."""
-    words = words or Words(shipped("i18n"))
-    language = words.choose(None)
-    lines = [words.explain(language, problem) for problem in error.problems]
+    own, spoken_here = words(), language()
+    lines = [own.explain(spoken_here, problem) for problem in error.problems]
     if isinstance(error, ConfigRefused):  # whose problems are each of one setting
         names = [problem.pointer.strip("/") for problem in error.problems]
         lines = [
             f"{name}: {line}" if name else line for name, line in zip(names, lines, strict=True)
         ]
     if not lines:
-        lines = [words.say(language, f"errors.{error.name}", error.params) or str(error)]
+        lines = [own.say(spoken_here, f"errors.{error.name}", error.params) or str(error)]
     for line in lines:
         sys.stderr.write(f"heliograph: {line}\n")
 
 
 def remark(name: str, of: str = "degraded", params: Params | None = None) -> None:
     """Print to standard error what is not as it was asked for, where there are words for it."""
-    words = Words(shipped("i18n"))
-    if said := words.say(words.choose(None), f"{of}.{name}", params):
+    if said := told(f"{of}.{name}", params):
         sys.stderr.write(f"heliograph: {said}\n")
+
+
+def told(key: str, params: Params | None = None) -> str | None:
+    """Give a sentence in the language of this terminal; ``None`` if nobody wrote it."""
+    return words().say(language(), key, params)
 
 
 def say(text: str) -> None:

@@ -1,8 +1,12 @@
-"""What nodes, settings and a recipe's fields are for, in the language of whoever asks.
+"""What nodes, settings, recipes and models to begin with are for, in the language of who asks.
 
 The English is where the thing is declared: a docstring, a ``Meta(description=...)``. It is repeated
 in ``i18n/en.json`` under ``about.``, so that a translator has one file with every sentence;
-``python -m server.descriptions`` writes it there. Knows no language by itself.
+``python -m server.descriptions`` writes it there.
+
+Where a setting is one of a few values, its schema says what each is called: ``x-words`` maps the
+value to its words, ``value.<setting>.<value>``. What is called the same everywhere is in `NAMES`.
+Knows no language by itself.
 """
 
 import json
@@ -14,12 +18,24 @@ from msgspec.structs import replace
 
 from core.config import Settings
 from core.graph.catalogue import Catalogue, NodeSpec, Port
+from core.library.recommended import recommended
 from core.paths import shipped
 from core.records.recipe import Recipe
+from server.actions.models import RecommendedModels
 from server.actions.system import ConfigInfo
 from server.words import ABOUT, Say
 
 log = logging.getLogger(__name__)
+
+VALUE = "value."
+WORDS = "x-words"  # in a schema: each of its values → what it is called
+# Values that are names in papers and programs, and are called so in every language.
+NAMES = frozenset(
+    {
+        "adafactor", "adamw", "adamw8bit", "bfloat16", "came", "csv", "float16", "float32", "fp8",
+        "int8", "nf4", "prodigy", "tensorboard", "wandb",
+    }
+)  # fmt: skip
 
 
 def of_catalogue(catalogue: Catalogue, say: Say) -> Catalogue:
@@ -50,6 +66,16 @@ def of_recipe(schema: dict[str, Any], say: Say) -> dict[str, Any]:
     return {**schema, "$defs": defined}
 
 
+def of_recommended(models: RecommendedModels, say: Say) -> RecommendedModels:
+    """Say what each model to begin with is good for."""
+    return RecommendedModels(
+        items=[
+            replace(one, about=say(f"{ABOUT}recommended.{one.name}", one.about))
+            for one in models.items
+        ]
+    )
+
+
 def english() -> dict[str, str]:
     """Collect every description from where it is declared: key → sentence."""
     found: dict[str, str] = {}
@@ -59,10 +85,29 @@ def english() -> dict[str, str]:
             found[key] = text
         return text
 
+    _through(say)
+    return found
+
+
+def values() -> set[str]:
+    """Collect the keys of every value that people choose and that is no name."""
+    found: set[str] = set()
+
+    def say(key: str, text: str) -> str:
+        if key.startswith(VALUE):
+            found.add(key)
+        return text
+
+    _through(say)
+    return found
+
+
+def _through(say: Say) -> None:
+    """Say all that is declared in the sources."""
     of_catalogue(msgspec.json.decode(shipped("catalogue.json").read_bytes(), type=Catalogue), say)
     of_recipe(msgspec.json.schema(Recipe), say)
     _object(msgspec.json.schema(Settings)["$defs"]["Settings"], f"{ABOUT}settings", say)
-    return found
+    of_recommended(RecommendedModels(items=recommended()), say)
 
 
 def _node(spec: NodeSpec, say: Say) -> NodeSpec:
@@ -94,15 +139,33 @@ def _object(schema: dict[str, Any], key: str, say: Say) -> dict[str, Any]:
 
 
 def _property(schema: dict[str, Any], key: str, say: Say) -> dict[str, Any]:
-    """Say a property's description: its own, else that of the one it may be beside null."""
-    if "description" in schema or not (options := schema.get("anyOf")):
-        return {**schema, **_said(schema, key, say)}
-    return {**schema, "anyOf": [{**one, **_said(one, key, say)} for one in options]}
+    """Say a property's description and values, or those of what it may be beside null."""
+    said = {**schema, **_said(schema, key, say), **_worded(schema, key, say)}
+    if options := schema.get("anyOf"):
+        own = "description" not in schema
+        said["anyOf"] = [
+            {**one, **(_said(one, key, say) if own else {}), **_worded(one, key, say)}
+            for one in options
+        ]
+    return said
 
 
 def _said(schema: dict[str, Any], key: str, say: Say) -> dict[str, str]:
     text = schema.get("description")
     return {"description": say(key, text)} if text else {}
+
+
+def _worded(schema: dict[str, Any], key: str, say: Say) -> dict[str, Any]:
+    """Say what each value is called; nothing where nobody has words for any of them."""
+    if isinstance(items := schema.get("items"), dict):
+        return {"items": {**items, **_worded(items, key, say)}}
+    setting = key.rpartition(".")[2]
+    words = {
+        value: value if value in NAMES else say(f"{VALUE}{setting}.{value}", "")
+        for value in map(str, schema.get("enum", ()))
+    }
+    told = {value: text or value for value, text in words.items()}
+    return {WORDS: told} if any(words.values()) else {}
 
 
 def write() -> None:

@@ -17,6 +17,11 @@ from server import languages
 Say = Callable[[str, str], str]  # (key, what is said where nobody translated it) → words
 SOURCE = "en"
 ABOUT = "about."  # descriptions, which go out with what they describe
+# Parameters that are one of a few, and where the words of their values are.
+_WORDED = {
+    "kind": "ui.kind.", "method": "value.method.", "scope": "ui.scope.",
+    "status": "value.status.", "wanted": "ui.kind.",
+}  # fmt: skip
 _PLACEHOLDER = re.compile(r"\{\{?\s*(\w+)\s*\}?\}")
 
 
@@ -62,8 +67,10 @@ class Words:
 
     def say(self, language: str, key: str, params: Params | None = None) -> str | None:
         """Give the sentence of ``key``, its placeholders filled; ``None`` if nobody wrote it."""
-        text = self._table(language).get(key) or self._table(SOURCE).get(key)
-        return text and _PLACEHOLDER.sub(lambda match: _fill(match, params or {}), text)
+        text = self._find(language, key)
+        return text and _PLACEHOLDER.sub(
+            lambda match: self._fill(language, match, params or {}), text
+        )
 
     def sayer(self, language: str) -> Say:
         """Make the way to say what has words of its own already, in a language."""
@@ -79,6 +86,8 @@ class Words:
             key = "errors.out_of_memory_sized"
         said = self.say(language, key, params)
         said = said or self.say(language, f"warnings.{problem.code}", params)
+        if problem.message and not params and said and _PLACEHOLDER.search(said):
+            return problem.message  # of a server that told no parameters beside its words
         return said or problem.message or problem.code
 
     def errors(self, language: str = SOURCE) -> dict[str, str]:
@@ -97,6 +106,18 @@ class Words:
             self.say(language, f"types.{name}") or name for name in expected.split(" | ")
         )
 
+    def _find(self, language: str, key: str) -> str | None:
+        return self._table(language).get(key) or self._table(SOURCE).get(key)
+
+    def _fill(self, language: str, match: re.Match[str], params: Params) -> str:
+        """Give a parameter in words, where it has some; a placeholder of none as it stands."""
+        name = match[1]
+        value = params.get(name)
+        if value is None:
+            return match[0]
+        prefix = _WORDED.get(name) if isinstance(value, str) else None
+        return (prefix and self._find(language, f"{prefix}{value}")) or str(value)
+
     def _table(self, code: str) -> dict[str, str]:
         return self._tables.get(code, {})
 
@@ -114,11 +135,6 @@ def _page(table: Mapping[str, str]) -> bytes:
     return msgspec.json.encode(
         {key: text for key, text in table.items() if not key.startswith(ABOUT)}
     )
-
-
-def _fill(match: re.Match[str], params: Params) -> str:
-    value = params.get(match[1])
-    return match[0] if value is None else str(value)
 
 
 def _flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

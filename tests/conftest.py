@@ -13,6 +13,9 @@ from core.paths import Layout
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Commands speak the language of the terminal; what tests read is English.
+os.environ["LC_ALL"] = "C.UTF-8"
+
 # Machines are shared and noisy: an example's time says nothing. pytest's timeout still holds.
 settings.register_profile("house", deadline=None, print_blob=True)
 settings.load_profile("house")

@@ -16,7 +16,9 @@ from core.ipc.commands import AnyCommand
 from core.ipc.reports import AnyReport
 from core.paths import shipped
 from core.records.events import AnyFact, AnyFrame
+from core.records.job import JobStatus
 from core.records.recipe import Recipe
+from core.records.training import TrainingStatus
 from server import descriptions
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -120,6 +122,16 @@ def test_the_english_descriptions_are_those_of_the_sources() -> None:
     assert written == descriptions.english(), "run python -m server.descriptions"
 
 
+def test_every_value_that_people_choose_has_words_or_is_a_name() -> None:
+    """What is called the same in every language is marked in ``descriptions.NAMES``."""
+    statuses = set[str]().union(*map(get_args, (JobStatus, TrainingStatus))) | {"done"}
+    said = {f"{descriptions.VALUE}status.{status}" for status in statuses}  # in problems
+    worded = {key for key in words("en") if key.startswith(descriptions.VALUE)}
+    assert worded == descriptions.values() | said
+    chosen = {key.rpartition(".")[2] for key in descriptions.values()}
+    assert chosen.isdisjoint(descriptions.NAMES)
+
+
 def test_every_field_of_a_recipe_is_described() -> None:
     described = descriptions.english()
     assert [
@@ -130,7 +142,7 @@ def test_every_field_of_a_recipe_is_described() -> None:
 def test_every_sentence_is_said_by_something() -> None:
     """The page's own, ``ui.``, are looked after by ``web/src/i18n/words.test.ts``.
 
-    ``about.`` is compared with its sources above.
+    ``about.`` and ``value.`` are compared with their sources above.
     """
     put_together = re.compile(r"errors\.status_\d{3}|warnings\.memory_over_\w+")
     tops = ("core", "server", "starter")
@@ -139,7 +151,7 @@ def test_every_sentence_is_said_by_something() -> None:
     idle = [
         key
         for key in words("en")
-        if not key.startswith(("ui.", "about.")) and not put_together.fullmatch(key)
+        if not key.startswith(("ui.", "about.", "value.")) and not put_together.fullmatch(key)
         if key not in said
         if re.sub(r"^\w+\.|\.(fix|title)$", "", key) not in said
     ]

@@ -27,13 +27,17 @@ SILENCE = 60.0  # seconds: an engine that lives is heard of every two
 
 
 class Client:
-    """One server, reached by its URL, with a token where it needs one."""
+    """One server, reached by its URL, with a token where it needs one, in a language."""
 
-    def __init__(self, url: str, token: str = "", *, on_behalf_of: str = "") -> None:
+    def __init__(
+        self, url: str, token: str = "", *, on_behalf_of: str = "", language: str = ""
+    ) -> None:
         self._url = url.rstrip("/")
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
         if on_behalf_of:
             self._headers["x-on-behalf-of"] = on_behalf_of
+        if language:
+            self._headers["accept-language"] = language
         self._http = httpx.AsyncClient(
             base_url=self._url, headers=self._headers, timeout=TIMEOUT, trust_env=False
         )

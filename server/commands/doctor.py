@@ -5,9 +5,7 @@ import argparse
 import msgspec
 
 from core.config import Config
-from core.paths import shipped
 from server import cli
-from server.words import Words
 
 _MARKS = {"ok": "ok ", "warn": "(!)", "fail": "NO "}
 
@@ -27,7 +25,7 @@ def run(parsed: argparse.Namespace, config: Config) -> int:
     """Print what was found; 1 when something is wrong."""
     from server.doctor import examine
 
-    words, language = Words(shipped("i18n")), config.settings.language
+    words, language = cli.words(), cli.language()
     told = []
     for finding in examine(config.settings, quick=parsed.quick):
         said, fix = finding.said(words, language), finding.fix(words, language)

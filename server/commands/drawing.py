@@ -50,11 +50,11 @@ async def server(
     token = config.settings.token
     found = parsed.url or getattr(running(Layout(config.settings.data_dir)), "url", "")
     if found:
-        async with Client(found, token) as client:
+        async with Client(found, token, language=cli.language()) as client:
             if parsed.url or await client.alive():
                 yield client
                 return
-    async with _own(config, engine) as url, Client(url, token) as client:
+    async with _own(config, engine) as url, Client(url, token, language=cli.language()) as client:
         yield client
 
 

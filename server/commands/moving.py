@@ -14,11 +14,9 @@ import msgspec
 
 from core.config import Config
 from core.errors import HeliographError, Problem
-from core.paths import shipped
 from server import cli
 from server.client import Client
 from server.commands import drawing
-from server.words import Words
 
 if TYPE_CHECKING:
     from rich.progress import Progress  # imported where the bar is made: it takes 50 ms
@@ -62,7 +60,7 @@ async def _import(parsed: argparse.Namespace, config: Config) -> int:
         except OSError as error:
             raise HeliographError("server_gone", reason=str(error)) from error
         ended = await client.call("GET", f"/images/imports/{made['id']}")
-    _say(ended, Words(shipped("i18n"), config.settings.language))
+    _say(ended)
     if ended["error"]:
         raise HeliographError(problems=(msgspec.convert(ended["error"], Problem),))
     return 0 if ended["status"] == "succeeded" else 1
@@ -88,12 +86,11 @@ async def _follow(
                 return
 
 
-def _say(ended: dict[str, Any], words: Words) -> None:
+def _say(ended: dict[str, Any]) -> None:
     """Print the figures, and why files were left out."""
     cli.say(f"{ended['added']} added, {ended['known']} known, {ended['refused']} refused")
-    language = words.choose(None)
     for code, files in sorted(ended["reasons"].items(), key=lambda each: -int(each[1])):
-        cli.say(f"{files:>8}  {words.say(language, f'imports.{code}') or code}")
+        cli.say(f"{files:>8}  {cli.told(f'imports.{code}') or code}")
     for one in ended["refusals"]:
         if one["code"] != "not_a_picture":
             cli.say(f"{'':>8}  {one['file']}")

@@ -89,3 +89,17 @@ def test_a_named_file_must_exist(tmp_path: Path) -> None:
 def test_the_data_directory_is_absolute(tmp_path: Path) -> None:
     made = config.load({"data_dir": "here"}, {}, write(tmp_path, ""))
     assert Path(made.settings.data_dir).is_absolute()
+
+
+@pytest.mark.parametrize(
+    ("environ", "tag"),
+    [
+        ({"LANG": "de_DE.UTF-8"}, "de-DE"), ({"LANG": "sr_RS@latin"}, "sr-RS"),
+        ({"LANG": "ja"}, "ja"),
+        ({"LC_ALL": "fr_FR", "LANG": "de_DE"}, "fr-FR"),
+        ({"LC_ALL": "", "LC_MESSAGES": "es_ES.UTF-8", "LANG": "de_DE"}, "es-ES"),
+        ({"LC_ALL": "C.UTF-8", "LANG": "de_DE"}, ""), ({"LANG": "POSIX"}, ""), ({}, ""),
+    ],
+)  # fmt: skip
+def test_the_terminal_says_which_language_it_speaks(environ: dict[str, str], tag: str) -> None:
+    assert config.spoken(environ) == tag

@@ -53,6 +53,42 @@ def left(one: Any, other: Any, pointer: str = "") -> list[str]:
     return [pointer] if for_people and one == other else []
 
 
+def worded(tree: Any) -> dict[str, str]:
+    """Collect what the values of every setting are called, at any depth: value → words."""
+    if isinstance(tree, list):
+        tree = dict(enumerate(tree))
+    if not isinstance(tree, dict):
+        return {}
+    found: dict[str, str] = dict(tree.get("x-words", {}))
+    for part in tree.values():
+        found |= worded(part)
+    return found
+
+
+async def test_every_value_of_a_setting_is_called_something(studio: Studio) -> None:
+    nodes, config, recipe = [
+        await asked(studio, path, "de-AT") for path in ("/nodes", "/config", "/trainings/schema")
+    ]
+    resize = nodes["nodes"]["image.resize"]["settings"]["properties"]["resample"]
+    assert resize["x-words"] == {
+        value: TABLES["de"][f"value.resample.{value}"] for value in resize["enum"]
+    }
+    settings = {setting["name"]: setting["schema"] for setting in config["settings"]}
+    assert settings["dtype"]["x-words"]["auto"] == "Passend zum Gerät"
+    assert settings["dtype"]["x-words"]["bfloat16"] == "bfloat16"
+    fields = recipe["$defs"]["Recipe"]["properties"]
+    assert fields["schedule"]["anyOf"][0]["x-words"]["cosine"] == "Kosinus"
+    assert fields["trackers"]["items"]["x-words"]["csv"] == "csv"
+
+
+async def test_names_and_nothing_else_are_called_the_same_in_every_language(studio: Studio) -> None:
+    for path in ("/nodes", "/config", "/trainings/schema"):
+        english, japanese = [worded(await asked(studio, path, each)) for each in ("en", "ja")]
+        same = {value for value, words in english.items() if japanese[value] == words}
+        written = {"dora", "lanczos", "lokr", "lora", "pivotal"}  # with capitals everywhere
+        assert same <= descriptions.NAMES | written, path
+
+
 @pytest.mark.parametrize("path", ["/nodes", "/config", "/trainings/schema"])
 async def test_nothing_that_the_server_describes_is_left_in_english(
     studio: Studio, path: str
@@ -115,6 +151,7 @@ def test_a_node_that_nobody_translated_says_what_its_author_wrote() -> None:
             "properties": {
                 "amount": {"anyOf": [{"type": "number", "description": "How much."}, {}]},
                 "plain": {"type": "integer"},
+                "film": {"enum": ["fast", "slow"]},
             }
         },
         inputs=[Port(name="image", types=["Image"], doc="What is grained.")],
@@ -122,6 +159,7 @@ def test_a_node_that_nobody_translated_says_what_its_author_wrote() -> None:
     catalogue = Catalogue(nodes={one.type: one})
     assert descriptions.of_catalogue(catalogue, WORDS.sayer("ar")) == catalogue
     said = descriptions.of_catalogue(catalogue, lambda key, text: key).nodes[one.type]
+    assert said.settings["properties"]["film"]["x-words"]["fast"] == "value.film.fast"
     assert (said.title, said.doc) == ("nodes.mine.grain.title", "about.nodes.mine.grain")
     assert said.inputs[0].doc == "about.nodes.mine.grain.inputs.image"
     described = said.settings["properties"]["amount"]["anyOf"][0]["description"]

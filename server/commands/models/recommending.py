@@ -24,7 +24,8 @@ def run(parsed: argparse.Namespace, config: Config) -> int:
             continue
         needs = f", GPU of {size(one.memory)}" if one.memory else ""
         licence = f"{one.licence}, to be accepted first" if one.gated else one.licence
-        cli.say(f"{one.family:<13} {one.kind:<11} {one.name}: {one.about}")
+        about = cli.told(f"about.recommended.{one.name}") or one.about
+        cli.say(f"{one.family:<13} {one.kind:<11} {one.name}: {about}")
         cli.say(f"{'':<25} {one.source}")
         cli.say(f"{'':<25} about {size(one.about_bytes)}{needs}; {licence}: {one.licence_link}")
     return 0

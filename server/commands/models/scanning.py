@@ -10,14 +10,13 @@ import anyio
 from core.config import Config
 from core.errors import HeliographError, Invalid, Params, Problem
 from core.library import layouts, scan
-from core.paths import Layout, shipped
+from core.paths import Layout
 from core.store import foreign
 from server import cli
 from server.actions.shelves import readable
 from server.client import Client
 from server.commands.models.listing import size
 from server.whereabouts import running
-from server.words import Words
 
 
 def arguments(command: argparse.ArgumentParser) -> None:
@@ -30,11 +29,11 @@ def arguments(command: argparse.ArgumentParser) -> None:
 def run(parsed: argparse.Namespace, config: Config) -> int:
     """Print what a folder holds; or take it into the library, or out of it."""
     if parsed.action == "scan" and parsed.path is not None:
-        return _show(_checked(parsed.path), config)
+        return _show(_checked(parsed.path))
     return anyio.run(_change, parsed, config)
 
 
-def _show(path: Path, config: Config) -> int:
+def _show(path: Path) -> int:
     program = layouts.of(path).program
     made = scan.look([(str(path), path)], pickles=True, names=foreign.names)
     cli.say(f"{path}: {program}, {len(made.found)} models")
@@ -44,11 +43,10 @@ def _show(path: Path, config: Config) -> int:
             f"  {one.kind:<12} {told:<14} {size(one.bytes):>10}  {one.variant:<7} {one.name}"
             f"  ({one.file})"
         )
-    words = Words(shipped("i18n"), config.settings.language)
     for code, count in sorted(Counter(one.code for one in made.passed).items()):
         first = next(one for one in made.passed if one.code == code)
         params: Params = {"reason": first.reason, "model": first.file, "file": first.file}
-        said = words.say(words.choose(None), f"errors.{code}", params) or code
+        said = cli.told(f"errors.{code}", params) or code
         cli.say(f"  passed over: {count}, as {first.file}: {said}")
     return 0
 
@@ -78,7 +76,7 @@ async def _tell(layout: Layout, config: Config) -> None:
     if found is None:
         cli.say("They are looked at when the server starts.")
         return
-    async with Client(found.url, config.settings.token) as client:
+    async with Client(found.url, config.settings.token, language=cli.language()) as client:
         with contextlib.suppress(HeliographError):
             await client.call("POST", "/models/scan")
             return

@@ -125,7 +125,7 @@ function Differences({ first, second }: Two): ReactNode {
     ["ui.prompt", image.prompt ?? ""],
     ["ui.negative", image.negative_prompt ?? ""],
     ["ui.model", image.model ?? ""],
-    ["ui.size", `${image.width} × ${image.height}`],
+    ["ui.size", t("ui.size_of", { width: image.width, height: image.height })],
     ["ui.seed", image.seed === null ? "" : String(image.seed)],
     ["ui.steps", image.steps === null ? "" : format.number(image.steps)],
     ["ui.guidance", image.guidance_scale === null ? "" : format.number(image.guidance_scale)],

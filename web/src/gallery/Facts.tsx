@@ -10,7 +10,7 @@ export function Facts({ image }: { image: Image }): ReactNode {
   const format = useFormat();
   const plain: [string, string | null][] = [
     ["ui.model", image.model],
-    ["ui.size", `${image.width} × ${image.height}`],
+    ["ui.size", t("ui.size_of", { width: image.width, height: image.height })],
     ["ui.seed", image.seed === null ? null : String(image.seed)],
     ["ui.steps", image.steps === null ? null : format.number(image.steps)],
     ["ui.guidance", image.guidance_scale === null ? null : format.number(image.guidance_scale)],

@@ -62,7 +62,7 @@ function Made({ told }: { told: Inspected }): ReactNode {
   const facts: [string, string | number | null][] = [
     ["ui.inspect.program", [PROGRAMS[made.source] ?? made.source, made.version].filter(Boolean).join(" ")],
     ["ui.model", made.model],
-    ["ui.size", `${made.width ?? told.width} × ${made.height ?? told.height}`],
+    ["ui.size", t("ui.size_of", { width: made.width ?? told.width, height: made.height ?? told.height })],
     ["ui.seed", made.seed],
     ["ui.steps", made.steps],
     ["ui.guidance", made.guidance_scale],

@@ -203,7 +203,7 @@ function useNames(field: string): { value: string; label: string }[] {
   if (field === "vae") return plain(fitting(models, "vae", model).map(({ name }) => name));
   if (field.startsWith("loras")) return plain(fitting(models, "lora", model).map(({ name }) => name));
   if (field === "seamless") {
-    return (["off", "x", "y", "both"] as const).map((side) => ({ value: side, label: t(`ui.seamless.${side}`) }));
+    return (["off", "x", "y", "both"] as const).map((side) => ({ value: side, label: t(`value.seamless.${side}`) }));
   }
   return [];
 }

@@ -115,7 +115,7 @@ function Use({ at, use, names, onChange, onRemove }: UseProps): ReactNode {
           label={t("ui.control.mode")}
           value={use.mode}
           error={problem("mode")}
-          data={MODES.map((name) => ({ value: name, label: t(`ui.control.mode.${name}`) }))}
+          data={MODES.map((name) => ({ value: name, label: t(`value.mode.${name}`) }))}
           onChange={(event) => onChange({ ...use, mode: event.currentTarget.value as ControlUse["mode"] })}
         />
       </div>
@@ -139,7 +139,7 @@ function Use({ at, use, names, onChange, onRemove }: UseProps): ReactNode {
         label={t("ui.control.resize")}
         value={use.resize}
         error={problem("resize")}
-        data={RESIZES.map((name) => ({ value: name, label: t(`ui.control.resize.${name}`) }))}
+        data={RESIZES.map((name) => ({ value: name, label: t(`value.resize.${name}`) }))}
         onChange={(event) => onChange({ ...use, resize: event.currentTarget.value as ControlUse["resize"] })}
       />
     </div>

@@ -32,7 +32,7 @@ export function More({ ways }: { ways: Ways }): ReactNode {
     draft.dynamic !== "off" && t(`ui.dynamic.${draft.dynamic}`),
     draft.clipSkip > 0 && `${t("ui.clip_skip")} ${format.number(draft.clipSkip)}`,
     draft.rescale > 0 && `${t("ui.rescale")} ${format.number(draft.rescale)}`,
-    draft.seamless !== "off" && `${t("ui.seamless")}: ${t(`ui.seamless.${draft.seamless}`)}`,
+    draft.seamless !== "off" && `${t("ui.seamless")}: ${t(`value.seamless.${draft.seamless}`)}`,
     draft.vae !== null && draft.vae,
     draft.exact && t("ui.exact"),
   ].filter((part) => part !== false);
@@ -71,7 +71,7 @@ export function More({ ways }: { ways: Ways }): ReactNode {
           disabled={!ways.seamless && draft.seamless === "off"}
           description={unfit(ways.seamless)}
           error={problems.seamless ?? null}
-          data={SIDES.map((name) => ({ value: name, label: t(`ui.seamless.${name}`) }))}
+          data={SIDES.map((name) => ({ value: name, label: t(`value.seamless.${name}`) }))}
           onChange={(event) => change({ seamless: event.currentTarget.value as Draft["seamless"] })}
         />
       </div>

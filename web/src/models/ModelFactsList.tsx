@@ -4,6 +4,8 @@ import type { Model } from "../api/wire.gen";
 import { useFormat } from "../i18n/format";
 import { useTools } from "../state/store";
 
+// A file that spandrel reads is one file like any other.
+const FORMATS = { diffusers: "diffusers", single: "single", gguf: "gguf", spandrel: "single" } as const;
 const WORDS = 24; // shown of the words that it was trained on
 
 /** What the file says of itself. */
@@ -15,7 +17,7 @@ export function ModelFactsList({ model }: { model: Model }): ReactNode {
   const lines: [string, string | null | undefined][] = [
     [t("ui.models.file"), model.file],
     [t("ui.file"), format.bytes(model.bytes)],
-    [t("ui.models.format"), [model.format, model.variant].filter(Boolean).join(" · ")],
+    [t("ui.models.format"), [t(`ui.layout.${FORMATS[model.format]}`), model.variant].filter(Boolean).join(" · ")],
     [t("ui.models.source"), model.source],
     [t("ui.models.author"), metadata.author],
     [t("ui.models.base"), metadata.base_model],

@@ -62,7 +62,7 @@ function Offer({ offer }: { offer: Recommended }): ReactNode {
           {offer.memory !== null && (
             <span className={tight ? "wrong" : ""}>{t("ui.models.needs", { size: format.bytes(offer.memory) })} · </span>
           )}
-          <a href={offer.licence_link} target="_blank" rel="noreferrer noopener">{offer.licence}</a>
+          <a href={offer.licence_link} target="_blank" rel="noreferrer noopener"><bdi dir="ltr">{offer.licence}</bdi></a>
           {offer.gated === true && <> · {t("ui.models.gated")}</>}
         </p>
       </div>

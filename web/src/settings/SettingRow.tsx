@@ -7,13 +7,12 @@ import { useActions, useFeature, useSelect } from "../state/store";
 import { problemsOf } from "../state/tools";
 import { NumberField } from "../ui/NumberField";
 import { systemActions } from "./actions";
-import { fieldOf, isDefault, written } from "./setting";
+import { fieldOf, isDefault, worded, written } from "./setting";
 
 /** One setting; those that may change while the server runs have a field. */
 export function SettingRow({ setting }: { setting: SettingInfo }): ReactNode {
   const { t } = useTranslation();
   const { name, description, value, source, live } = setting;
-  const usual = written(setting.default);
   return (
     <div className="setting" data-changed={!isDefault(setting)}>
       <div className="grow">
@@ -24,7 +23,7 @@ export function SettingRow({ setting }: { setting: SettingInfo }): ReactNode {
           {!isDefault(setting) && (
             <>
               {" · "}
-              {t("ui.config.default")} <bdi className="mono">{usual ?? t("ui.config.none")}</bdi>
+              {t("ui.config.default")} <Value setting={setting} value={setting.default} />
             </>
           )}
         </p>
@@ -32,9 +31,23 @@ export function SettingRow({ setting }: { setting: SettingInfo }): ReactNode {
       {live ? (
         <LiveField setting={setting} />
       ) : (
-        <p className="setting-value mono" dir="ltr">{written(value) ?? t("ui.config.none")}</p>
+        <p className="setting-value"><Value setting={setting} value={value} /></p>
       )}
     </div>
+  );
+}
+
+/** A value; one that has words is followed by how a file of settings has it. */
+function Value({ setting, value }: { setting: SettingInfo; value: unknown }): ReactNode {
+  const { t } = useTranslation();
+  const raw = written(value);
+  const words = worded(t, setting, value);
+  if (raw === null) return <bdi>{t("ui.config.none")}</bdi>;
+  return (
+    <>
+      {words !== null && <bdi>{words} </bdi>}
+      <bdi className={words === null ? "mono" : "mono quiet"} dir="ltr">{raw}</bdi>
+    </>
   );
 }
 
@@ -47,6 +60,7 @@ function LiveField({ setting }: { setting: SettingInfo }): ReactNode {
   const [wrong, setWrong] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
   const { name, value } = setting;
+  const label = t(`settings.${name}`, name);
   const field = fieldOf(setting, Object.keys(languages ?? {}));
 
   async function send(wanted: string | number): Promise<void> {
@@ -66,10 +80,10 @@ function LiveField({ setting }: { setting: SettingInfo }): ReactNode {
   if (field.type === "choice") {
     return (
       <NativeSelect
-        aria-label={name}
+        aria-label={label}
         value={String(value)}
         error={wrong}
-        data={field.values.map((one) => ({ value: one, label: (name === "language" && languages?.[one]) || one }))}
+        data={field.values.map((one) => ({ value: one, label: languages?.[one] ?? worded(t, setting, one) ?? one }))}
         onChange={(event) => void send(event.currentTarget.value)}
       />
     );
@@ -85,13 +99,13 @@ function LiveField({ setting }: { setting: SettingInfo }): ReactNode {
     >
       {field.type === "number" ? (
         <NumberField
-          hidden label={name} value={typeof typed === "number" ? typed : Number(value)}
+          hidden label={label} value={typeof typed === "number" ? typed : Number(value)}
           min={field.min} max={field.max} step={field.step} error={wrong ?? undefined}
           onChange={(number) => setTyped(number)}
         />
       ) : (
         <TextInput
-          aria-label={name}
+          aria-label={label}
           type={secret ? "password" : "text"}
           autoComplete={secret ? "new-password" : "off"}
           dir="ltr"

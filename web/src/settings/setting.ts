@@ -1,4 +1,5 @@
 import type { SettingInfo } from "../api/wire.gen";
+import { sayValue, valueWords } from "../i18n/values";
 
 /** How a setting is typed in. */
 export type Field =
@@ -33,6 +34,14 @@ export function written(value: unknown): string | null {
   if (value === "" || value === null || (Array.isArray(value) && value.length === 0)) return null;
   if (Array.isArray(value)) return value.map(String).join(", ");
   return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+/** Write a value for people, one of a few or on and off; null where it is what somebody typed, or a name. */
+export function worded(t: (key: string) => string, { schema }: Pick<SettingInfo, "schema">, value: unknown): string | null {
+  if (typeof value === "boolean") return t(value ? "ui.recipe.on" : "ui.recipe.off");
+  if (typeof value !== "string" || !Array.isArray(schema["enum"])) return null;
+  const words = sayValue(valueWords(schema), value);
+  return words === value ? null : words;
 }
 
 export function isDefault({ value, default: usual }: SettingInfo): boolean {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { LogPage, SettingInfo } from "../api/wire.gen";
 import { EMPTY_STATE } from "../state/first";
-import { fieldOf, isDefault, written } from "./setting";
+import { fieldOf, isDefault, worded, written } from "./setting";
 import { systemPage } from "./slice";
 
 function setting(change: Partial<SettingInfo>): SettingInfo {
@@ -15,6 +15,12 @@ describe("the field of a setting", () => {
     expect(fieldOf(setting({ schema: { type: "integer", minimum: 0, maximum: 9 } }), [])).toEqual({ type: "number", min: 0, max: 9, step: 1 });
     expect(fieldOf(setting({ name: "hf_token" }), [])).toEqual({ type: "secret" });
     expect(fieldOf(setting({}), [])).toEqual({ type: "text" });
+  });
+
+  it("says a value by the words that came with its schema", () => {
+    const speed = setting({ schema: { enum: ["plain", "int8"], "x-words": { plain: "bitgenau", int8: "int8" } } });
+    expect(["plain", "int8"].map((value) => worded(String, speed, value))).toEqual(["bitgenau", null]);
+    expect([worded(String, setting({}), true), worded(String, setting({}), "plain")]).toEqual(["ui.recipe.on", null]);
   });
 
   it("shows what it holds, and whether anybody changed it", () => {

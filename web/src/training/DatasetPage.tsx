@@ -67,7 +67,7 @@ function Whole({ dataset }: { dataset: Dataset }): ReactNode {
         {[
           t("ui.dataset.pictures", { count: dataset.count }),
           format.bytes(dataset.bytes),
-          ...dataset.buckets.map(({ width, height, count }) => `${width} × ${height} (${format.number(count)})`),
+          ...dataset.buckets.map(({ width, height, count }) => `${t("ui.size_of", { width, height })} (${format.number(count)})`),
         ].join(" · ")}
       </p>
       <Drop className="dataset-drop" label={t("ui.dataset.add")} onFiles={(files) => actions.add(dataset.id, files)}>

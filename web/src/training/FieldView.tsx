@@ -1,6 +1,7 @@
 import { NativeSelect, Switch, Textarea, TextInput } from "@mantine/core";
 import { useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
+import { sayValue } from "../i18n/values";
 import { numberOf, shown, type Field } from "./fields";
 
 /** What a field is for stands below it, so that fields in a row keep one line. */
@@ -21,7 +22,7 @@ export function FieldView(props: Props): ReactNode {
   const { t } = useTranslation();
   const { field, value, resolved, error, onChange } = props;
   const label = labelOf(t, field.name);
-  const choice = shown(resolved ?? field.fallback);
+  const choice = worded(field, resolved ?? field.fallback);
   const automatic = choice === "" ? t("ui.recipe.automatic") : t("ui.recipe.automatic_value", { value: choice });
   const about = field.about || null;
   const common = { ...BELOW, label, description: about, error };
@@ -34,9 +35,9 @@ export function FieldView(props: Props): ReactNode {
           value={typeof value === "string" ? value : ""}
           onChange={(event) => onChange(event.currentTarget.value || undefined)}
         >
-          <option value="">{field.automatic ? automatic : t("ui.recipe.usual", { value: shown(field.fallback) })}</option>
+          <option value="">{field.automatic ? automatic : t("ui.recipe.usual", { value: worded(field, field.fallback) })}</option>
           {field.options.map((option) => (
-            <option key={option} value={option}>{option}</option>
+            <option key={option} value={option}>{sayValue(field.words, option)}</option>
           ))}
         </NativeSelect>
       );
@@ -95,6 +96,11 @@ export function FieldView(props: Props): ReactNode {
   }
 }
 
+/** Write a value of the field for people: one of its options by its words. */
+function worded(field: Field, value: unknown): string {
+  return field.kind === "choice" && typeof value === "string" ? sayValue(field.words, value) : shown(value);
+}
+
 /** A number, a pair of them, or a word: what is typed stands until the field is left. */
 function Typed({ field, value, error, onChange, label, hint }: Props & { label: string; hint: string }): ReactNode {
   const [typed, setTyped] = useState<string | null>(null);
@@ -138,7 +144,7 @@ function Many({ field, value, onChange, label, error }: Props & { label: string 
       {field.options.map((option) => (
         <Switch
           key={option}
-          label={option}
+          label={sayValue(field.words, option)}
           checked={chosen.has(option)}
           onChange={(event) => {
             const next = new Set(chosen);

@@ -127,7 +127,7 @@ export function NewTraining(): ReactNode {
           onChange={(event) => change({ method: event.currentTarget.value as typeof draft.method })}
         >
           {METHODS.map((method) => (
-            <option key={method} value={method}>{t(`ui.method.${method}`)}</option>
+            <option key={method} value={method}>{t(`value.method.${method}`)}</option>
           ))}
         </NativeSelect>
         <Groups groups={grouped(fields)} problems={problems} resolved={plan?.recipe ?? null} />

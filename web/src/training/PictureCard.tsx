@@ -21,7 +21,7 @@ export function PictureCard({ dataset, image, onLook }: Props): ReactNode {
       </button>
       {image.held_out && <span className="tag picture-tag">{t("ui.dataset.held_out")}</span>}
       <div className="picture-bar">
-        <small className="quiet grow"><bdi>{image.file}</bdi> · {image.width} × {image.height}</small>
+        <small className="quiet grow"><bdi>{image.file}</bdi> · {t("ui.size_of", { width: image.width, height: image.height })}</small>
         <ActionIcon
           variant="subtle"
           color="gray"

@@ -51,7 +51,7 @@ export function RunState({ run }: { run: Training }): ReactNode {
         <Fact words={t("ui.training.part.seconds")} value={last ? format.figure(last.seconds) : "–"} />
         <Fact words={t("ui.memory")} value={last && last.memory_bytes > 0 ? format.bytes(last.memory_bytes) : "–"} />
         <Fact words={t("ui.training.base")} value={base ?? run.base_model} />
-        <Fact words={t("ui.training.method")} value={t(`ui.method.${run.method}`)} />
+        <Fact words={t("ui.training.method")} value={t(`value.method.${run.method}`)} />
         <Fact words={t("ui.training.subject")} value={`${run.token} ${run.class_word}`} />
         <div>
           <dt>{t("ui.dataset.one")}</dt>

@@ -24,7 +24,7 @@ export function Seen({ image, onClose }: { image: DatasetImage; onClose: () => v
       <div className="seen">
         <figure>
           <img src={image.url} alt={image.caption ?? image.file} />
-          <figcaption className="quiet">{t("ui.dataset.as_it_came")} · {image.width} × {image.height}</figcaption>
+          <figcaption className="quiet">{t("ui.dataset.as_it_came")} · {t("ui.size_of", { width: image.width, height: image.height })}</figcaption>
         </figure>
         <figure>
           <img src={seen} alt={t("ui.dataset.seen")} />

@@ -1,3 +1,5 @@
+import { valueWords, type ValueWords } from "../i18n/values";
+
 /** One field of a recipe, as its JSON Schema describes it. */
 export type Field = {
   name: string;
@@ -6,6 +8,7 @@ export type Field = {
   fallback: unknown; // the default
   about: string;
   options: string[];
+  words: ValueWords; // of the options
   least: number | null;
   most: number | null;
 };
@@ -83,6 +86,7 @@ function fieldOf(name: string, outer: Schema): Field {
     fallback: outer.default ?? null,
     about: outer.description ?? inner.description ?? "",
     options: optionsOf(inner),
+    words: valueWords(typeof inner.items === "object" ? inner.items : inner),
     least: inner.minimum ?? inner.exclusiveMinimum ?? null,
     most: inner.maximum ?? inner.exclusiveMaximum ?? null,
   };

@@ -12,7 +12,7 @@ import { BoardContext, type Board as BoardTools } from "./board";
 import { BoardBar } from "./BoardBar";
 import { GroupCard, NoteCard } from "./Boxes";
 import { useCommands, type Parts } from "./commands";
-import { fitOf, type End } from "./connect";
+import { fitOf, specOf, type End } from "./connect";
 import { connect, disconnect, move, resize } from "./edits";
 import { NodeHelp } from "./NodeHelp";
 import { NodeCard } from "./NodeCard";
@@ -52,7 +52,11 @@ export function Board(): ReactNode {
   const frame = useRef<HTMLDivElement>(null);
   const pointer = useRef<{ x: number; y: number } | null>(null);
   const nodes = useMemo(() => project(doc, view), [project, doc, view]);
-  const edges = useMemo(() => wires(doc, catalogue, wire, active), [wires, doc, catalogue, wire, active]);
+  const sayWire = useCallback((from: string, to: string) => {
+    const name = (type: string) => t(`nodes.${type}.title`, specOf(catalogue, type)?.title ?? type);
+    return t("ui.workflow.wire_of", { from: name(from), to: name(to) });
+  }, [t, catalogue]);
+  const edges = useMemo(() => wires(doc, catalogue, wire, active, sayWire), [wires, doc, catalogue, wire, active, sayWire]);
   const latest = useRef({ view, wire });
   useEffect(() => {
     latest.current = { view, wire };

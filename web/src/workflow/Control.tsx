@@ -1,11 +1,11 @@
 import { useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
+import { sayValue } from "../i18n/values";
 import { drawSeed } from "../state/choices";
 import { useSelect } from "../state/store";
 import { Icon } from "../ui/icons";
 import { ImageControl } from "./ImageControl";
 import { ListControl } from "./ListControl";
-import { spaced } from "./names";
 import type { Field } from "./schema";
 
 export type ControlProps = {
@@ -40,7 +40,7 @@ export function Control(props: ControlProps): ReactNode {
       );
     case "enum":
       return (
-        <Choose {...props} options={field.values.map((name) => [name, spaced(name)])} />
+        <Choose {...props} options={field.values.map((name) => [name, sayValue(field.words, name)])} />
       );
     case "listed":
       return <Listed {...props} of={field.of} />;

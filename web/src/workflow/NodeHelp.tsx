@@ -3,7 +3,7 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useSelect } from "../state/store";
 import { specOf } from "./connect";
-import { wordsOf } from "./names";
+import { typesOf, wordsOf } from "./names";
 import { fieldsOf } from "./schema";
 
 /** What a node type does, in the words of who wrote it. */
@@ -12,7 +12,10 @@ export function NodeHelp({ type, onClose }: { type: string; onClose: () => void 
   const spec = useSelect((state) => specOf(state.workflow.catalogue, type));
   if (!spec) return null;
   const ports = (list: typeof spec.inputs) =>
-    list.map(({ name, types, doc }) => [wordsOf(t, name), types.join(", "), doc] as const);
+    list.map(({ name, types, doc }) => {
+      const [words, kind] = [wordsOf(t, name), typesOf(t, types)];
+      return [words, kind === words ? "" : kind, doc] as const; // an image that is called so is said once
+    });
   const settings = fieldsOf(spec.settings).map(({ name, help }) => [wordsOf(t, name), "", help] as const);
   return (
     <Modal

@@ -3,7 +3,7 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { Port } from "../api/wire.gen";
 import { useBoard } from "./board";
-import { typeOf, wordsOf } from "./names";
+import { typeOf, typesOf, wordsOf } from "./names";
 import { lookOf } from "./ports";
 
 type Props = { node: string; port: Port };
@@ -17,7 +17,7 @@ function looks(types: readonly string[]): string {
 export function InPort({ node, port, wired, faulty }: Props & { wired: boolean; faulty: boolean }): ReactNode {
   const { t } = useTranslation();
   const { offer } = useBoard();
-  const types = port.types.join(", ");
+  const types = typesOf(t, port.types);
   return (
     <li className="wf-port" data-wired={wired} data-faulty={faulty} title={`${types}${port.doc ? `: ${port.doc}` : ""}`}>
       <Handle type="target" position={Position.Left} id={port.name} className={looks(port.types)} />
@@ -37,7 +37,7 @@ export function InPort({ node, port, wired, faulty }: Props & { wired: boolean; 
 export function OutPort({ node, port }: Props): ReactNode {
   const { t } = useTranslation();
   const { offer } = useBoard();
-  const types = port.types.join(", ");
+  const types = typesOf(t, port.types);
   const name = port.name === "out" ? typeOf(t, port.types[0] ?? port.name) : wordsOf(t, port.name);
   return (
     <li className="wf-port wf-out" title={`${types}${port.doc ? `: ${port.doc}` : ""}`}>
@@ -65,7 +65,7 @@ export function SettingPort({ node, name, types, wired }: { node: string; name: 
         <button
           type="button"
           className="wf-mini wf-rewire nodrag"
-          aria-label={t("ui.workflow.port_in_wired", { name: wordsOf(t, name), types: types.join(", ") })}
+          aria-label={t("ui.workflow.port_in_wired", { name: wordsOf(t, name), types: typesOf(t, types) })}
           title={t("ui.workflow.rewire")}
           onClick={(event) => offer({ node, port: name, side: "in" }, event.currentTarget)}
         >

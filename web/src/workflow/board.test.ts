@@ -84,14 +84,16 @@ describe("the board", () => {
   it("is told nothing while somebody types, and of one box when that moves", () => {
     const project = createProjection();
     const wires = createWires();
+    const say = (from: string, to: string) => `${from} ${to}`;
+    expect(wires(template, catalogue, null, null, say)[0]?.ariaLabel).toBe("model.load prompt.encode");
     const before = project(template, {});
-    const drawn = wires(template, catalogue, null, null);
+    const drawn = wires(template, catalogue, null, null, say);
     const typed = setSetting(template, "prompt", "prompt", "a fox");
     expect(project(typed, {})).toBe(before);
-    expect(wires(typed, catalogue, null, null)).toBe(drawn);
+    expect(wires(typed, catalogue, null, null, say)).toBe(drawn);
     const after = project(move(typed, { prompt: [-99, 0] }), {});
     expect(after.filter((box, place) => box !== before[place]).map(({ id }) => id)).toEqual(["prompt"]);
-    expect(wires(typed, catalogue, null, "save").filter((one, place) => one !== drawn[place])).toHaveLength(1);
+    expect(wires(typed, catalogue, null, "save", say).filter((one, place) => one !== drawn[place])).toHaveLength(1);
     const lit = project(template, choose({}, ["sample"]));
     expect(lit.filter(({ selected }) => selected).map(({ id }) => id)).toEqual(["sample"]);
   });

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
-import { fieldsOf } from "./schema";
-import { typeOf, wordsOf } from "./names";
+import { fieldsOf, settingTypes } from "./schema";
+import { typeOf, typesOf, wordsOf } from "./names";
 import type { Catalogue } from "../api/wire.gen";
 
 function read(path: string): unknown {
@@ -17,18 +17,22 @@ const shipped = new Set(
   ]),
 );
 
+const types = Object.values(catalogue.nodes).flatMap(({ inputs, outputs, settings }) => [
+  ...[...inputs, ...outputs].flatMap((port) => port.types), ...fieldsOf(settings).flatMap(({ name }) => settingTypes(settings, name)),
+]);
+
 function keyOf(name: string): string {
   return wordsOf((key) => key, name);
 }
 
-describe("the names of settings, ports and categories", () => {
+describe("the names of settings, ports, types and categories", () => {
   it("have words, but for letters", () => {
-    const silent = [...shipped].filter((name) => name.length > 1 && !(keyOf(name) in english));
+    const silent = [...shipped, ...types].filter((name) => name.length > 1 && !(typeOf((key) => key, name) in english));
     expect(silent).toEqual([]);
   });
 
   it("are all the words there are for them", () => {
-    const known = new Set([...shipped].map(keyOf));
+    const known = new Set([...shipped, ...types].map((name) => typeOf((key) => key, name)));
     expect(Object.keys(english).filter((key) => key.startsWith("ui.word.") && !known.has(key))).toEqual([]);
   });
 
@@ -37,5 +41,6 @@ describe("the names of settings, ports and categories", () => {
     expect(wordsOf(say, "film_size")).toBe("Film size");
     expect(wordsOf(say, "constructor")).toBe("Constructor");
     expect(typeOf((key) => key, "TextEncoder")).toBe(keyOf("text_encoder"));
+    expect(typesOf(say, ["Image", "float"])).toBe("Image, Float");
   });
 });

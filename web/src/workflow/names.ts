@@ -1,3 +1,5 @@
+import { spaced } from "../i18n/values";
+
 type Say = (key: string, otherwise: string) => string;
 
 /** What has words elsewhere on the pages. */
@@ -22,7 +24,7 @@ export function typeOf(t: Say, type: string): string {
   return wordsOf(t, type.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toLowerCase());
 }
 
-export function spaced(name: string): string {
-  const words = name.replaceAll("_", " ").trim().replace(/\bvae\b/i, "VAE");
-  return words.charAt(0).toUpperCase() + words.slice(1);
+/** Write the types that a port takes, or gives. */
+export function typesOf(t: Say, types: readonly string[]): string {
+  return types.map((type) => typeOf(t, type)).join(", ");
 }

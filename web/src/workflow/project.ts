@@ -81,23 +81,28 @@ export function edgeId(target: string, input: string): string {
   return `${target}→${input}`;
 }
 
+/** Says a wire from one type of node to another. */
+type SayWire = (from: string, to: string) => string;
+
 /** Make wires of a document, in the colour of what runs through them. */
-export function createWires(): (doc: Doc, catalogue: Catalogue | null, selected: string | null, active: string | null) => WireEdge[] {
+export function createWires(): (doc: Doc, catalogue: Catalogue | null, selected: string | null, active: string | null, say: SayWire) => WireEdge[] {
   const held = new Map<string, { mark: string; made: WireEdge }>();
   let last: WireEdge[] = [];
-  return (doc, catalogue, selected, active) => {
-    const known = new Set(doc.nodes.map(({ id }) => id));
+  return (doc, catalogue, selected, active, say) => {
+    const known = new Map(doc.nodes.map(({ id, type }) => [id, type]));
     const types = new Map<string, string[][] | null>();
     const made = doc.nodes.flatMap((node) =>
       Object.entries(node.inputs).flatMap(([input, [source, output]]) => {
-        if (!known.has(source) || !specOf(catalogue, node.type)) return [];
+        const from = known.get(source);
+        if (from === undefined || !specOf(catalogue, node.type)) return [];
         const id = edgeId(node.id, input);
         const tone = toneOf(outputTypes(doc, catalogue, source, output, types)?.flat() ?? []);
-        const mark = [source, output, tone, selected === id, active === node.id].join(" ");
+        const ariaLabel = say(from, node.type);
+        const mark = [source, output, tone, selected === id, active === node.id, ariaLabel].join(" ");
         const before = held.get(id);
         if (before?.mark === mark) return [before.made];
         const made: WireEdge = {
-          id, source, target: node.id, sourceHandle: output, targetHandle: input,
+          id, source, target: node.id, sourceHandle: output, targetHandle: input, ariaLabel,
           className: `wf-wire tone-${tone}`, selected: selected === id, animated: active === node.id,
         };
         held.set(id, { mark, made });

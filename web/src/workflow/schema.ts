@@ -1,3 +1,4 @@
+import { valueWords, type ValueWords } from "../i18n/values";
 import { isRecord } from "./doc";
 
 type Schema = Record<string, unknown>;
@@ -10,7 +11,7 @@ export type Field = Common &
     | { kind: "number"; whole: boolean; min: number | null; max: number | null; step: number | null }
     | { kind: "seed"; max: number }
     | { kind: "boolean" }
-    | { kind: "enum"; values: string[] }
+    | { kind: "enum"; values: string[]; words: ValueWords }
     | { kind: "text"; long: boolean; most: number | null }
     | { kind: "model"; of: string }
     | { kind: "listed"; of: "samplers" | "schedules" }
@@ -95,7 +96,7 @@ function one(name: string, found: Schema, required: boolean, defs: Schema): Fiel
   const format = typeof schema.format === "string" ? schema.format : "";
   if (ways && rest.length !== 1) return { ...common, kind: "raw" };
   if (Array.isArray(schema.enum) && schema.enum.every((value) => typeof value === "string")) {
-    return { ...common, kind: "enum", values: schema.enum };
+    return { ...common, kind: "enum", values: schema.enum, words: valueWords(schema) };
   }
   switch (schema.type) {
     case "boolean":
