@@ -46,6 +46,10 @@ class Listener:
                     return body
         raise AssertionError(f"ended without {kind.__name__} {fields}: {self.heard[-3:]}")
 
+    def progress(self, job: str) -> list[JobProgressed]:
+        reports = [item.report for item in self.heard if isinstance(item, Stamped)]
+        return [one for one in reports if isinstance(one, JobProgressed) and one.job == job]
+
 
 @asynccontextmanager
 async def engine(kind: str, layout: Layout) -> AsyncIterator[Listener]:
@@ -128,6 +132,10 @@ async def test_jobs_are_run_saved_cached_failed_and_answered_once(
         executor.send(picture_job("again", tmp_path))
         again = await heard.until(JobDone, job="again")
         assert (again.ran, again.cached) == (1, ran - 1), "all but the sink come from the cache"
+        assert (list(done.cached_nodes), list(again.cached_nodes)) == ([], ["load", "resize"])
+        shown = [list(report.cached_nodes) for report in heard.progress("again")]
+        assert all(each == ["load", "resize"][: len(each)] for each in shown), "none is made up"
+        assert all(list(report.cached_nodes) == [] for report in heard.progress("first"))
         assert again.images[0].sha256 == saved.sha256
 
         (tmp_path / "pic.png").unlink()
@@ -137,6 +145,11 @@ async def test_jobs_are_run_saved_cached_failed_and_answered_once(
         executor.send(RunGraph(job="gone", graph=gone.graph, resources={"pic": resource}))
         failed = await heard.until(JobFailed, job="gone")
         assert failed.node == "load"
+        assert list(failed.cached_nodes) == []
+
+        executor.send(picture_job("wider", tmp_path, width=56))
+        wider = await heard.until(JobDone, job="wider")
+        assert list(wider.cached_nodes) == ["load"], "what depends on the change runs"
 
         for name in ("a", "b", "c"):
             executor.send(picture_job(name, tmp_path))

@@ -80,6 +80,13 @@ def test_a_workflow_is_built_from_nothing_run_saved_and_run_by_its_form(
     expect(node(page, "save").get_by_role("img")).to_be_visible(timeout=60_000)
     expect(page.locator("[data-pass=done]")).to_have_count(6)
 
+    page.keyboard.press("Control+Enter")  # another seed
+    for known in ("load", "encode", "empty"):
+        expect(node(page, known).get_by_text("from cache")).to_be_visible(timeout=60_000)
+    expect(page.locator("[data-pass=done]")).to_have_count(6, timeout=60_000)
+    for ran in ("sample", "decode", "save"):
+        expect(node(page, ran).get_by_text("from cache")).to_have_count(0)
+
     page.keyboard.press("Control+s")
     page.get_by_role("textbox", name="Name", exact=True).last.fill("Foxes")
     page.keyboard.press("Enter")

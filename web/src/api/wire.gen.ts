@@ -153,7 +153,7 @@ export type Job = {
   degraded: string[];
 };
 /** How far a running job is. */
-export type Progress = { step: number; steps: number; phase: string; };
+export type Progress = { step: number; steps: number; phase: string; cached: string[]; };
 /** One thing that is wrong, and where. */
 export type Problem = {
   code: string; pointer?: string; node?: string | null; path?: string | null; message?: string;
@@ -493,7 +493,7 @@ export type JobEnded = {
   type: "job.ended"; seq: number; at: string; owner: string | null; job: string; batch: string;
   status: "canceled" | "failed" | "quarantined" | "succeeded"; seconds: number | null;
   images: string[]; error: Problem | null; degraded: string[];
-  result: Record<string, unknown> | null;
+  result: Record<string, unknown> | null; cached: string[];
 };
 /** The last job of a batch of several ended. */
 export type BatchEnded = {
@@ -645,7 +645,7 @@ export type ConfigChanged = {
 /** How far a job is. */
 export type JobProgress = {
   type: "job.progress"; job: string; node: string | null; phase: string; step: number;
-  steps: number; eta_seconds: number | null;
+  steps: number; eta_seconds: number | null; cached: string[];
 };
 /** A small picture of what a job is drawing; travels as a binary message. */
 export type JobPreview = {

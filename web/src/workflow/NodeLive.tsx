@@ -4,6 +4,8 @@ import { hashOf } from "../app/route";
 import { useFormat } from "../i18n/format";
 import type { State, Tile } from "../state/model";
 import { useSelect } from "../state/store";
+import { Icon } from "../ui/icons";
+import { isCached } from "./slice";
 
 /** What a node is doing: its step, a preview of what it draws, the pictures that it saved. */
 export function NodeLive({ id, sink, active }: { id: string; sink: boolean; active: boolean }): ReactNode {
@@ -15,6 +17,18 @@ export function NodeLive({ id, sink, active }: { id: string; sink: boolean; acti
       {tile && <Progress tile={tile} />}
       {preview !== null && <img className="wf-preview" src={preview} alt="" draggable={false} />}
       {sink && images !== "" && <Saved ids={images.split(" ")} />}
+    </>
+  );
+}
+
+/** Say that a node is done, and whether it had to work for it. */
+export function NodeDone({ id }: { id: string }): ReactNode {
+  const { t } = useTranslation();
+  const cached = useSelect((state) => isCached(state, id));
+  return (
+    <>
+      {cached && <span className="wf-cached" title={t("ui.workflow.cached_help")}>{t("ui.workflow.cached")}</span>}
+      <span className="wf-done" title={t("ui.workflow.done")}><Icon name="check" /><span className="hidden">{t("ui.workflow.done")}</span></span>
     </>
   );
 }
