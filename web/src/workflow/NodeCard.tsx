@@ -10,7 +10,7 @@ import { specOf } from "./connect";
 import { nodeOf } from "./doc";
 import { changeLayout, toggled } from "./edits";
 import { isInput } from "./inputs";
-import { NodeDone, NodeLive } from "./NodeLive";
+import { NodeLive } from "./NodeLive";
 import { InPort, OutPort, SettingPort } from "./Ports";
 import { useProblemWords } from "./problemWords";
 import { NO_FAULTS, type Faults } from "./problems";
@@ -40,7 +40,7 @@ function Card({ node, selected }: { node: GraphNode; selected: boolean }): React
     <article className="wf-node" data-pass={pass} data-selected={selected} data-faulty={faults.own.length > 0 || Object.keys(faults.fields).length > 0} aria-label={title}>
       <header className="wf-head" dir="auto">
         <strong>{title}</strong>
-        {pass === "done" && <NodeDone id={id} />}
+        {pass === "done" && <span className="wf-done" title={t("ui.workflow.done")}><Icon name="check" /><span className="hidden">{t("ui.workflow.done")}</span></span>}
         {spec && (
           <button
             type="button"

@@ -4,31 +4,21 @@ import { hashOf } from "../app/route";
 import { useFormat } from "../i18n/format";
 import type { State, Tile } from "../state/model";
 import { useSelect } from "../state/store";
-import { Icon } from "../ui/icons";
 import { isCached } from "./slice";
 
-/** What a node is doing: its step, a preview of what it draws, the pictures that it saved. */
+/** What a node is doing: its step, a preview of what it draws, the pictures that it saved; or that it had nothing to do. */
 export function NodeLive({ id, sink, active }: { id: string; sink: boolean; active: boolean }): ReactNode {
+  const { t } = useTranslation();
   const tile = useSelect((state) => (active ? newest(state) : undefined));
   const preview = useSelect((state) => previewIn(state, id));
+  const cached = useSelect((state) => isCached(state, id));
   const images = useSelect((state) => (sink ? savedIn(state) : ""));
   return (
     <>
       {tile && <Progress tile={tile} />}
+      {cached && <p className="wf-cached" dir="auto" title={t("ui.workflow.cached_help")}>{t("ui.workflow.cached")}</p>}
       {preview !== null && <img className="wf-preview" src={preview} alt="" draggable={false} />}
       {sink && images !== "" && <Saved ids={images.split(" ")} />}
-    </>
-  );
-}
-
-/** Say that a node is done, and whether it had to work for it. */
-export function NodeDone({ id }: { id: string }): ReactNode {
-  const { t } = useTranslation();
-  const cached = useSelect((state) => isCached(state, id));
-  return (
-    <>
-      {cached && <span className="wf-cached" title={t("ui.workflow.cached_help")}>{t("ui.workflow.cached")}</span>}
-      <span className="wf-done" title={t("ui.workflow.done")}><Icon name="check" /><span className="hidden">{t("ui.workflow.done")}</span></span>
     </>
   );
 }
