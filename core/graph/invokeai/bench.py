@@ -17,7 +17,8 @@ Read = Callable[[Json], Json]  # takes a literal for what it should be, or gives
 # Ids of InvokeAI have a digit or a dash; a name alone might be one that JavaScript's objects have.
 _ID = re.compile(r"(?=.*[\d:-])[A-Za-z0-9][\w.:-]{0,59}", re.ASCII)
 _REAL = ("number.value", "number.add")  # not wired where whole numbers are wanted
-_BESIDE = 40.0  # pixels from a node to another that is made of the same
+_APART = 400.0  # pixels from a node to what it reads, or to what saves its picture
+_BESIDE = 40.0  # pixels to another that is made of the same
 
 
 class Made(Struct):
@@ -89,9 +90,14 @@ class Bench:
             name = f"{stem}-{count}"[-64:]
         made = self.made[name] = Made(name, type_, {}, {})
         if node.place is not None:
-            beside = _BESIDE if ending or count > 1 else 0.0
-            self.places[name] = (node.place[0] + beside, node.place[1] + beside)
+            across = 0.0 if not ending else _APART if ending == "save" else -_APART
+            beside = _BESIDE * (count - 1)
+            self.places[name] = (node.place[0] + across + beside, node.place[1] + beside)
         return made
+
+    def bind(self, made: Made, setting: str, node: Foreign, field: str) -> None:
+        """Say which setting of ours a field became; the first one counts."""
+        self.bound.setdefault((node.id, field), (made.id, setting))
 
     def take(
         self, made: Made, setting: str, node: Foreign, field: str, read: Read,
@@ -102,7 +108,7 @@ class Bench:
         :param preset: InvokeAI's own, where the field says nothing.
         :param wired: whether the setting may be wired: a number may, a model's name may not.
         """
-        self.bound.setdefault((node.id, field), (made.id, setting))
+        self.bind(made, setting, node, field)
         value = self.given(node, field)
         if isinstance(value, Wire) and wired and not (read is whole and self._is_real(value)):
             made.inputs[setting] = (value.node, value.port)

@@ -98,7 +98,7 @@ def _start(bench: Bench, source: Foreign, part: Part | None, side: int) -> Wire:
 def _sampler(bench: Bench, made: Made, node: Foreign) -> None:
     called = bench.literal(node, "scheduler", text)
     found = samplers.find(called) if isinstance(called, str) else None
-    bench.bound.setdefault((node.id, "scheduler"), (made.id, "sampler"))
+    bench.bind(made, "sampler", node, "scheduler")
     if found is not None and found.sampler is not None:
         made.settings["sampler"] = found.sampler
         if found.schedule is not None:

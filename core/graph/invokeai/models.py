@@ -51,7 +51,7 @@ def vae(bench: Bench, node: Foreign, field: str = "vae") -> Part | None:
         return None
     (loader,) = loaders
     loader.settings["vae"] = found.name
-    bench.bound.setdefault((found.node.id, "vae_model"), (loader.id, "vae"))
+    bench.bind(loader, "vae", found.node, "vae_model")
     return Part(loader.out("vae"), loader.id)
 
 

@@ -3,7 +3,7 @@
 from core.graph.invokeai.bench import Bench
 from core.graph.invokeai.document import Foreign
 from core.graph.invokeai.models import Outputs
-from core.graph.invokeai.values import Plain, Wire, model, number, picture, text, whole
+from core.graph.invokeai.values import Plain, Wire, is_picture, model, number, text, whole
 
 _RESAMPLED = {"nearest": "nearest", "bilinear": "bilinear"}  # all others are nearest to Lanczos
 _LOOKS = {
@@ -18,18 +18,17 @@ def given(bench: Bench, node: Foreign, field: str = "image") -> Wire | None:
     found = bench.given(node, field)
     if isinstance(found, Wire):
         return found
-    name = picture(found.value) if isinstance(found, Plain) else None
-    if name is None:
+    if not isinstance(found, Plain) or not is_picture(found.value):
         return None
     made = bench.add(node, "image.load", "picture")
-    bench.take(made, "image", node, field, picture, wired=False)
+    bench.bind(made, "image", node, field)
     return made.out()
 
 
 def load(bench: Bench, node: Foreign) -> Outputs:
-    """Load a picture; those of InvokeAI's gallery have other names here, so it is chosen anew."""
+    """Load a picture; a name in InvokeAI's gallery says nothing here, so it is chosen anew."""
     made = bench.add(node, "image.load")
-    bench.take(made, "image", node, "image", picture, wired=False)
+    bench.bind(made, "image", node, "image")
     return {"image": made.out()}
 
 

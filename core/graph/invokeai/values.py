@@ -113,7 +113,6 @@ def model(value: Json) -> str | None:
     return value if isinstance(value, str) and 0 < len(value) <= 512 else None
 
 
-def picture(value: Json) -> str | None:
-    """Take the name of a picture in InvokeAI's gallery."""
-    value = value.get("image_name") if isinstance(value, dict) else value
-    return value if isinstance(value, str) and 0 < len(value) <= 512 else None
+def is_picture(value: Json) -> bool:
+    """Say whether a value names a picture of InvokeAI's gallery."""
+    return isinstance(value, dict) and isinstance(value.get("image_name"), str)

@@ -197,7 +197,7 @@ export type Mark = {
 export type Inspected = {
   format: "jpeg" | "png" | "webp"; width: number; height: number; made: Provenance | null;
   heliograph: Record<string, unknown> | null; a1111: Record<string, unknown> | null;
-  keywords: string[];
+  workflow: string | null; keywords: string[];
 };
 /** What made a picture, in our words; null where its metadata does not say. */
 export type Provenance = {
@@ -248,6 +248,16 @@ export type Workflow = {
 export type WorkflowHead = {
   id: string; name: string; description: string; version: number; inputs: WorkflowInput[];
   outputs: WorkflowOutput[]; tags: string[]; created: string; changed: string; owner: string;
+};
+/** A workflow that came from a file, and what of the file did not. */
+export type ImportedWorkflow = {
+  id: string; name: string; description: string; version: number; inputs: WorkflowInput[];
+  outputs: WorkflowOutput[]; tags: string[]; created: string; changed: string; owner: string;
+  graph: Graph; layout: Record<string, unknown>; left_out: LeftOut[];
+};
+/** A node of another program's workflow that did not come over, or not whole. */
+export type LeftOut = {
+  title: string; type: string; code: "board" | "circle" | "damaged" | "first_only" | "no_equal";
 };
 /** One prompt style, with or without saved settings. */
 export type Preset = {

@@ -95,6 +95,17 @@ describe("what somebody else saved", () => {
   });
 });
 
+describe("another program's workflow", () => {
+  it("tells what did not come over until that is read, or something else is opened", () => {
+    const left = { title: "Canny", type: "canny_image_processor", code: "no_equal" } as const;
+    const taken = after(opened, { type: "slice.workflow.opened", doc: doc("theirs"), origin: ORIGIN, leftOut: [left] });
+    expect(taken.workflow.leftOut).toEqual([left]);
+    expect(after(taken, edit("other")).workflow.leftOut).toEqual([left]);
+    expect(after(taken, { type: "slice.workflow.read" }).workflow.leftOut).toEqual([]);
+    expect(after(taken, { type: "slice.workflow.opened", doc: doc("mine"), origin: null }).workflow.leftOut).toEqual([]);
+  });
+});
+
 describe("a run", () => {
   const running = after(opened, { type: "slice.workflow.ran", batch: "1", jobs: ["j"] });
   const at = (node: string, job = "j"): Message =>

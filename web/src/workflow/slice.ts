@@ -1,4 +1,4 @@
-import type { Catalogue, JobEnded, JobProgress, Problem, Workflow, WorkflowHead } from "../api/wire.gen";
+import type { Catalogue, JobEnded, JobProgress, LeftOut, Problem, Workflow, WorkflowHead } from "../api/wire.gen";
 import type { Message, State } from "../state/model";
 import type { Loaded, Slice } from "../state/slice";
 import { above } from "./connect";
@@ -22,7 +22,7 @@ export type Run = {
 /** What to open once nothing is lost by it. */
 export type Wanted =
   | { kind: "new" }
-  | { kind: "saved"; id: string }
+  | { kind: "saved"; id: string; leftOut?: LeftOut[] } // another program's, as far as it came over
   | { kind: "image"; id: string }
   | { kind: "doc"; doc: Doc };
 
@@ -42,6 +42,7 @@ export type WorkflowHeld = {
   sending: boolean;
   behind: boolean; // somebody saved it since
   theirs: Workflow | null; // what they saved, while there are changes here
+  leftOut: LeftOut[]; // of the file that was opened
   run: Run | null;
   results: string[]; // jobs, newest first
 };
@@ -55,7 +56,8 @@ export type WorkflowLocal =
   | { type: "slice.workflow.redo" }
   | { type: "slice.workflow.checked"; problems: Problem[] }
   | { type: "slice.workflow.wanted"; wanted: Wanted | null }
-  | { type: "slice.workflow.opened"; doc: Doc; origin: Origin | null }
+  | { type: "slice.workflow.opened"; doc: Doc; origin: Origin | null; leftOut?: LeftOut[] }
+  | { type: "slice.workflow.read" }
   | { type: "slice.workflow.saving"; value: boolean }
   | { type: "slice.workflow.sending"; value: boolean }
   | { type: "slice.workflow.saved"; doc: Doc; origin: Origin }
@@ -69,7 +71,7 @@ const RESULTS = 24; // jobs whose pictures the page shows
 const FIRST: WorkflowHeld = {
   begun: false, catalogue: null, catalogueState: "idle", library: [], libraryState: "idle",
   doc: EMPTY_DOC, saved: EMPTY_DOC, origin: null, history: noHistory(), faults: {}, wanted: null,
-  saving: false, sending: false, behind: false, theirs: null, run: null, results: [],
+  saving: false, sending: false, behind: false, theirs: null, leftOut: [], run: null, results: [],
 };
 
 export function isDirty(held: Pick<WorkflowHeld, "doc" | "saved">): boolean {
@@ -119,7 +121,10 @@ function own(held: WorkflowHeld, told: WorkflowLocal, state: State): WorkflowHel
         ...held, doc: told.doc, origin: told.origin, saved: told.origin ? told.doc : null,
         ...(told.doc === EMPTY_DOC ? { saved: told.doc } : {}),
         history: noHistory(), faults: {}, wanted: null, behind: false, theirs: null, run: null,
+        leftOut: told.leftOut ?? [],
       };
+    case "slice.workflow.read":
+      return { ...held, leftOut: [] };
     case "slice.workflow.saving":
       return { ...held, saving: told.value };
     case "slice.workflow.sending":

@@ -54,7 +54,8 @@ def test_a_picture_of_a_prompt_comes_over_whole() -> None:
     }  # fmt: skip
     assert nodes["show-1-save"].inputs == {"image": ("show-1", "out")}
     assert translated.layout["fresh"] == ["draw-1.seed"], "rand_int: a seed for each run"
-    assert translated.layout["nodes"]["show-1"] == [1200, 0]
+    places = translated.layout["nodes"]
+    assert (places["show-1"], places["show-1-save"]) == ([1200, 0], [1600, 0])
     assert (translated.name, translated.tags) == (
         "Text to Image - SD1.5", ["sd1.5", "text to image"],
     )  # fmt: skip
@@ -138,12 +139,12 @@ def test_a_picture_of_a_picture_keeps_its_strength_and_asks_for_the_picture() ->
         ),
     )  # fmt: skip
     nodes = made(found)
-    assert (said(found), problems(found)) == ([], [])
+    assert (said(found), problems(found)) == ([], [("pic-1", "missing_setting")])
     assert (nodes["draw-1"].settings["strength"], nodes["draw-1"].inputs["latent"]) == (
         0.65, ("in-1", "out"),
     )  # fmt: skip
     assert "noise-1" not in nodes, "its seed went into the sampler, and its size is the picture's"
-    assert nodes["pic-1"].settings == {"image": "abc.png"}
+    assert nodes["pic-1"].settings == {}, "its name in another gallery says nothing here"
     assert nodes["size-1"].settings == {
         "width": 64, "height": 64, "mode": "stretch", "resample": "bilinear",
     }  # fmt: skip
@@ -167,7 +168,9 @@ def test_controls_are_chained_before_the_sampler() -> None:
         ),
     )  # fmt: skip
     nodes = made(found)
-    assert (said(found), problems(found)) == ([], [])
+    pictures = ["ip-1-picture", "net-2-picture", "pic-1"]
+    assert sorted(problems(found)) == [(each, "missing_setting") for each in pictures]
+    assert said(found) == []
     assert nodes["canny-1"].settings == {"low": 0.1, "high": 0.2}
     assert nodes["net-1"].settings == {
         "controlnet": "canny", "weight": 0.8, "start": 0, "end": 0.7, "mode": "prompt",
@@ -176,7 +179,7 @@ def test_controls_are_chained_before_the_sampler() -> None:
     assert nodes["net-2"].inputs["control"] == ("net-1", "out")
     assert nodes["draw-1"].inputs["control"] == ("net-2", "out")
     assert nodes["draw-1"].inputs["model"] == ("ip-1", "model")
-    assert nodes["net-2-picture"].settings == {"image": "b.png"}
+    assert nodes["net-2"].inputs["image"] == ("net-2-picture", "out")
 
 
 def test_what_has_no_equal_is_named_and_its_surroundings_stand() -> None:
