@@ -6,7 +6,7 @@ Knows their shape and its bounds, not what a node does. What does not fit is lef
 import math
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 from msgspec import Struct
 
@@ -132,14 +132,13 @@ def _node(item: object) -> Foreign | None:
 def _place(item: dict[str, Any]) -> tuple[float, float] | None:
     place = item.get("position")
     x, y = (place.get("x"), place.get("y")) if isinstance(place, dict) else (None, None)
-    if not _is_near(x) or not _is_near(y):
-        return None
-    return float(x), float(y)
+    return (float(x), float(y)) if _is_near(x) and _is_near(y) else None
 
 
-def _is_near(value: Any) -> bool:
-    plain = isinstance(value, int | float) and not isinstance(value, bool)
-    return plain and math.isfinite(value) and abs(value) <= _FAR
+def _is_near(value: object) -> TypeGuard[float]:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) and abs(value) <= _FAR
 
 
 def _wires(edges: list[Any], nodes: dict[str, Foreign], passed: set[str]) -> dict[End, list[End]]:

@@ -62,7 +62,7 @@ def select_lora(bench: Bench, node: Foreign) -> Outputs:
 
 def put_lora_on(bench: Bench, node: Foreign) -> Outputs | None:
     """Put LoRAs on a model and its text encoder."""
-    asked = bench.all(node, "loras") or [_lora(bench, node)]
+    asked: list[Value | None] = [*bench.all(node, "loras")] or [_lora(bench, node)]
     used = [each for each in asked if isinstance(each, Lora)]
     denoiser, encoder = _first(bench, node, _DENOISERS), _first(bench, node, _ENCODERS)
     whose = denoiser or encoder
@@ -73,9 +73,10 @@ def put_lora_on(bench: Bench, node: Foreign) -> Outputs | None:
     made.link("text_encoder", encoder or Wire(whose.loader, "text_encoder"))
     made.settings["loras"] = [{"model": one.name, "weight": one.weight} for one in used[:MAX_ITEMS]]
     adapted = msgspec.structs.replace
-    unet = adapted(denoiser or whose, wire=made.out("model"))
-    clip = adapted(encoder or whose, wire=made.out("text_encoder"))
-    return dict.fromkeys(_DENOISERS, unet) | dict.fromkeys(_ENCODERS, clip)
+    outputs: Outputs = {}
+    outputs |= dict.fromkeys(_DENOISERS, adapted(denoiser or whose, wire=made.out("model")))
+    outputs |= dict.fromkeys(_ENCODERS, adapted(encoder or whose, wire=made.out("text_encoder")))
+    return outputs
 
 
 def _lora(bench: Bench, node: Foreign) -> Lora | None:
@@ -94,8 +95,9 @@ def _first(bench: Bench, node: Foreign, fields: tuple[str, ...]) -> Part | None:
 def skip_layers(bench: Bench, node: Foreign) -> Outputs:
     """Leave layers of the text encoder out: with us each prompt says so."""
     found = bench.given(node, "clip")
-    skipping = isinstance(found, Part)
-    return {"clip": msgspec.structs.replace(found, skipping=node) if skipping else None}
+    if not isinstance(found, Part):
+        return {}
+    return {"clip": msgspec.structs.replace(found, skipping=node)}
 
 
 def wrap(bench: Bench, node: Foreign) -> Outputs:
