@@ -6,7 +6,7 @@ Knows their shape and its bounds, not what a node does. What does not fit is lef
 import math
 import re
 from collections.abc import Iterator
-from typing import Any, TypeGuard
+from typing import Any, Final, TypeGuard
 
 from msgspec import Struct
 
@@ -19,6 +19,7 @@ MAX_NAME = 200  # characters of a name that is shown
 MAX_TEXT = 16_384  # characters of a prompt
 _FAR = 1_000_000.0  # pixels from the middle of the board
 _NOTES = 100  # of one document
+_DAMAGED: Final = "damaged"
 _DESCRIBED = 4_000  # characters of a description
 _EXPOSED = 256  # fields of the form
 
@@ -80,7 +81,7 @@ def read(found: dict[str, Any], pointer: str = "") -> Document:
             nodes[node.id] = node
         elif len(left_out) < MAX_LEFT_OUT:
             title = shown(kind) if node is None else node.title
-            left_out.append(LeftOut(title=title, type=shown(kind), code="damaged"))
+            left_out.append(LeftOut(title=title, type=shown(kind), code=_DAMAGED))
     described = [shown(found.get(field), _DESCRIBED) for field in ("description", "notes")]
     return Document(
         name=shown(found.get("name")),
