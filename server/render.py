@@ -29,6 +29,10 @@ class Inspected(Struct, frozen=True, kw_only=True):
         dict[str, Any] | None, Meta(description="Our own text: graph, recipe, version.")
     ] = None
     a1111: Annotated[dict[str, Any] | None, Meta(description="AUTOMATIC1111's text.")] = None
+    workflow: Annotated[
+        str | None,
+        Meta(description="InvokeAI's workflow as JSON, which `POST /workflows/import` takes."),
+    ] = None
     keywords: Annotated[list[str], Meta(description="Of every text in the file.")] = []
 
 
@@ -60,6 +64,7 @@ def inspect(data: bytes) -> Inspected:
         made=metadata.provenance(texts),
         heliograph=msgspec.to_builtins(metadata.read_ours(texts)),
         a1111=msgspec.to_builtins(metadata.read_a1111(parameters)) if parameters else None,
+        workflow=metadata.invokeai_workflow(texts),
         keywords=sorted(texts),
     )
 

@@ -29,7 +29,7 @@ from core.records.training import (
     Sample,
     Training,
 )
-from core.records.workflow import Workflow, WorkflowHead
+from core.records.workflow import ImportedWorkflow, Workflow, WorkflowHead
 from core.store.image_marks import Mark
 from core.store.work import QueueState
 from server.actions.asked import Planned
@@ -88,7 +88,7 @@ SENT: tuple[type[Struct], ...] = (
 READ: tuple[type[Struct], ...] = (
     Generated, Enqueued, Planned, BatchCells, CountedWords, WildcardNames, MadeBy, Link, Mark,
     Inspected, Possible, Board, Done, QueueState,
-    Catalogue, Checked, Workflow, WorkflowHead, Preset, Imported,
+    Catalogue, Checked, Workflow, WorkflowHead, ImportedWorkflow, Preset, Imported,
     Install, Import, RecommendedModels, Roots, Asked, Target,
     Dataset, DatasetImage, Ingested, Training, AskedTraining, Plan, Losses, Sample, Checkpoint,
     Capabilities, SystemInfo, MemoryInfo, ConfigInfo, TokenList, NewToken, LogPage,

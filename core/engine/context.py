@@ -27,6 +27,7 @@ from core.graph.catalogue import Resource, known
 from core.ipc.commands import EngineOptions
 from core.ipc.reports import Degraded, JobProgressed, SavedImage
 from core.records.graph import GraphNode, Json
+from core.records.job import MAX_CACHED
 from core.records.task import MadeModel
 
 
@@ -91,6 +92,7 @@ class Job:
         self.wishes = wishes or Wishes()  # what is asked of a training
         self.images: list[SavedImage] = []
         self.degraded: list[str] = []
+        self.cached_nodes: tuple[str, ...] = ()  # their outputs came from the cache
         self.tell: Callable[[str], None] = lambda phase: None  # show what it waits for
         self.report: Callable[[Degraded], None] = lambda report: None
 
@@ -106,6 +108,18 @@ class Job:
         """Note what the job does not get as it was asked for; each is told once, at its end."""
         if remark not in self.degraded:
             self.degraded.append(remark)
+
+    def moved(self, node: str, phase: str, step: int, steps: int) -> JobProgressed:
+        """Say how far the job is, and what it took from the cache so far."""
+        return JobProgressed(
+            job=self.id, node=node, phase=phase, step=step, steps=steps,
+            cached_nodes=self.cached_nodes,
+        )  # fmt: skip
+
+    def took(self, node: str) -> None:
+        """Note that a node's outputs came from the cache; the first ones are told."""
+        if len(self.cached_nodes) < MAX_CACHED:
+            self.cached_nodes += (node,)
 
     def degrade(self, rung: str, shortage: Shortage) -> None:
         """Note that a rung of the memory ladder was taken for this job; each is told once."""
@@ -184,9 +198,7 @@ class Context:
         """
         outbox = self.engine.outbox
         self.engine.baton.moved()
-        outbox.progress(
-            JobProgressed(job=self.job.id, node=self._node, phase=phase, step=step, steps=steps)
-        )
+        outbox.progress(self.job.moved(self._node, phase, step, steps))
         if preview is not None and outbox.wants_preview(self.job.id):
             begun = time.thread_time()
             pixels = preview()

@@ -26,7 +26,7 @@ from core.graph.catalogue import ANY, PLAIN_TYPES, NodeSpec
 from core.graph.check import check
 from core.graph.plan import Step
 from core.graph.reasons import BAD, fault_of
-from core.ipc.reports import Fatal, JobCanceled, JobDone, JobFailed, JobProgressed
+from core.ipc.reports import Fatal, JobCanceled, JobDone, JobFailed
 from core.records.graph import Graph, GraphNode, Json
 from core.records.task import MadeModel
 
@@ -104,7 +104,9 @@ class Runner:
             return make()
         key = _EXACT + step.key if self.job.exact else step.key
         outputs, shared = self._cache.get_or_make(key, make, self.job.check)
-        self.cached += shared
+        if shared:
+            self.cached += 1
+            self.job.took(step.node.id)
         return outputs
 
     def _call(self, node: GraphNode, values: dict[str, Outputs]) -> Outputs:
@@ -141,11 +143,8 @@ class Runner:
 
     def _tell(self, phase: str) -> None:
         assert self.node is not None
-        step, steps = self._place
         self.engine.baton.moved()
-        self.engine.outbox.progress(
-            JobProgressed(job=self.job.id, node=self.node.id, phase=phase, step=step, steps=steps)
-        )
+        self.engine.outbox.progress(self.job.moved(self.node.id, phase, *self._place))
 
 
 def perform(runner: Running[W], work: W) -> JobDone | JobFailed | JobCanceled | Fatal:
@@ -171,6 +170,7 @@ def perform(runner: Running[W], work: W) -> JobDone | JobFailed | JobCanceled | 
         ran=runner.ran,
         made=runner.made,
         result=runner.result,
+        cached_nodes=job.cached_nodes,
     )
 
 
@@ -209,6 +209,7 @@ def _failure(error: Exception, runner: Running[W]) -> JobFailed:
         path=path,
         detail="".join(traceback.format_exception(error))[-20_000:],
         degraded=runner.job.degraded,
+        cached_nodes=runner.job.cached_nodes,
     )
 
 

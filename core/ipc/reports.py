@@ -3,6 +3,7 @@
 Every report names the job it speaks of; the executor stamps the engine's generation on it.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
@@ -78,6 +79,7 @@ class JobProgressed(Report, frozen=True, kw_only=True, tag="job_progressed"):
     phase: str
     step: int
     steps: int
+    cached_nodes: Sequence[str] = ()  # so far, at most MAX_CACHED
 
 
 class Previewed(Report, frozen=True, kw_only=True, tag="previewed"):
@@ -108,6 +110,7 @@ class JobDone(Report, frozen=True, kw_only=True, tag="job_done"):
     result: Annotated[
         dict[str, Json] | None, Meta(description="What a task found; shown with the job.")
     ] = None
+    cached_nodes: Sequence[str] = ()  # at most MAX_CACHED
 
 
 class JobFailed(Report, frozen=True, kw_only=True, tag="job_failed"):
@@ -121,6 +124,7 @@ class JobFailed(Report, frozen=True, kw_only=True, tag="job_failed"):
     seconds: float = 0.0
     detail: str = ""  # traceback, for the log only
     degraded: list[str] = []
+    cached_nodes: Sequence[str] = ()  # at most MAX_CACHED
 
 
 class JobCanceled(Report, frozen=True, kw_only=True, tag="job_canceled"):

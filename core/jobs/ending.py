@@ -62,6 +62,7 @@ def finish(tx: Transaction, boot: str, finished: Finished) -> bool:
         drawn=drawn,
         error=finished.error,
         degraded=finished.degraded,
+        cached=finished.cached,
         batch=head,
         result=result or None,
     )
@@ -78,6 +79,7 @@ def end(
     drawn: Sequence[str] = (),
     error: Problem | None = None,
     degraded: Sequence[str] = (),
+    cached: Sequence[str] = (),
     batch: Head | None = None,
     result: dict[str, Json] | None = None,
 ) -> None:
@@ -106,6 +108,7 @@ def end(
             error=error,
             degraded=list(degraded),
             result=result,
+            cached=list(cached),
         )
     )
     tell(tx, job, batch, "job.ended", job.id, told)

@@ -129,13 +129,17 @@ class FakeJob:
             outputs=self._run.outputs,
             cached=self._run.cached,
             ran=self._run.ran,
+            cached_nodes=self._run.cached_nodes,
         )
 
     def _failed(
         self, error: HeliographError, node: str | None = None, path: str | None = None
     ) -> JobFailed:
         params = {"node": node, **error.params}
-        return JobFailed(job=self._job, code=error.name, params=params, node=node, path=path)
+        return JobFailed(
+            job=self._job, code=error.name, params=params, node=node, path=path,
+            cached_nodes=self._run.cached_nodes,
+        )  # fmt: skip
 
     def _save(self) -> list[SavedImage]:
         saved = self._run.save()
@@ -166,7 +170,12 @@ class FakeJob:
     async def _tell(self, move: Move) -> None:
         await self._host.say(
             JobProgressed(
-                job=self._job, node=move.node, phase=move.phase, step=move.step, steps=move.steps
+                job=self._job,
+                node=move.node,
+                phase=move.phase,
+                step=move.step,
+                steps=move.steps,
+                cached_nodes=tuple(self._run.cached_nodes),
             )
         )
         rate, side, now = self._script.preview_rate, self._script.preview_size, anyio.current_time()

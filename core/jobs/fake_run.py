@@ -23,6 +23,7 @@ from core.graph.plan import Step
 from core.ipc.commands import RunGraph
 from core.ipc.reports import SavedImage
 from core.jobs import fake_picture
+from core.records.job import MAX_CACHED
 
 _PHASES = {"load": "load", "encode": "encode", "decode": "decode", "save": "save"}
 _PASSED = {  # node → output → input that it passes on there
@@ -82,6 +83,7 @@ class FakeRun:
         self.keys: list[bytes] = []  # of the pure nodes that ran
         self.ran = 0
         self.cached = 0
+        self.cached_nodes: list[str] = []
         self.outputs: dict[str, Any] = {}  # "node.port" → plain value
         self.pictures: list[tuple[str, Canvas]] = []  # (node, what it saves)
 
@@ -107,6 +109,8 @@ class FakeRun:
             outputs = self._outputs(step, values, resources)
             if step.pure and not step.sink and step.key in self._known:
                 self.cached += 1
+                if len(self.cached_nodes) < MAX_CACHED:
+                    self.cached_nodes.append(step.node.id)
             else:
                 yield from self._work(step, values, outputs)
                 self.ran += 1

@@ -42,7 +42,12 @@ class Flight:
     def advance(self, report: JobProgressed, now: float) -> JobProgress:
         """Note progress; give the frame that shows it, with the seconds that are left."""
         self.moved = now
-        self.progress = Progress(step=report.step, steps=report.steps, phase=report.phase)
+        self.progress = Progress(
+            step=report.step,
+            steps=report.steps,
+            phase=report.phase,
+            cached=list(report.cached_nodes),
+        )
         left: float | None = None
         if report.phase in _STEADY:
             before = self._stepped
@@ -61,6 +66,7 @@ class Flight:
             step=report.step,
             steps=report.steps,
             eta_seconds=left,
+            cached=self.progress.cached,
         )
 
     def facts(self, sink: str | None = None) -> ImageFacts:

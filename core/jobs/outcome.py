@@ -166,6 +166,7 @@ class Outcomes:
                 seconds=report.seconds,
                 images=placed,
                 degraded=report.degraded,
+                cached=report.cached_nodes,
                 models=models,
                 result=report.result,
             ),
@@ -229,4 +230,5 @@ class Outcomes:
             seconds=report.seconds,
             error=error,
             degraded=[] if isinstance(report, JobCanceled) else report.degraded,
+            cached=[] if isinstance(report, JobCanceled) else report.cached_nodes,
         )

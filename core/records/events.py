@@ -13,7 +13,7 @@ from core.errors import Problem
 from core.records.graph import Json
 from core.records.image import Image
 from core.records.imports import ImportStatus
-from core.records.job import JobKind
+from core.records.job import CachedNodes, JobKind
 from core.records.model import Model
 from core.records.training import CheckpointKind, LossPoint, SampleRole, Warned
 
@@ -79,6 +79,7 @@ class JobEnded(Fact, frozen=True, kw_only=True, tag="job.ended"):
     result: Annotated[
         dict[str, Json] | None, Meta(description="What a task found or made; see `Job`.")
     ] = None
+    cached: CachedNodes = []
 
 
 class BatchEnded(Fact, frozen=True, kw_only=True, tag="batch.ended"):
@@ -338,6 +339,7 @@ class JobProgress(Frame, frozen=True, kw_only=True, tag="job.progress"):
     step: int
     steps: int
     eta_seconds: float | None = None
+    cached: CachedNodes = []  # so far; all of them in each frame, since frames are skipped
 
     def key(self) -> tuple[str, ...]:
         """One slot a job."""

@@ -22,6 +22,15 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 
 
 MAX_AXES = 8  # of one sweep
+MAX_CACHED = 200  # ids of nodes that are told to come from the cache
+
+CachedNodes = Annotated[
+    list[str],
+    Meta(
+        max_length=MAX_CACHED,
+        description="Ids of nodes whose outputs came from the cache: the first 200.",
+    ),
+]
 
 
 class Progress(Struct, frozen=True, kw_only=True):
@@ -30,6 +39,7 @@ class Progress(Struct, frozen=True, kw_only=True):
     step: int = 0
     steps: int = 0
     phase: str = ""
+    cached: CachedNodes = []
 
 
 class Job(Struct, frozen=True, kw_only=True):

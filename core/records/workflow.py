@@ -1,12 +1,14 @@
 """Saved workflows: a graph with names for what goes in and what comes out."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from core.records.graph import Graph, Json
 
 Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^\w[\w .-]*$")]
+MAX_LEFT_OUT = 200  # nodes that are told of one document
+
 NodeId = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
@@ -47,3 +49,26 @@ class Workflow(WorkflowHead, frozen=True, kw_only=True):
 
     graph: Graph
     layout: Annotated[dict[str, Json], Meta(description="The client's own: where nodes stand.")]
+
+
+class LeftOut(Struct, frozen=True, kw_only=True):
+    """A node of another program's workflow that did not come over, or not whole."""
+
+    title: Annotated[str, Meta(description="As people named it there.")]
+    type: str
+    code: Annotated[
+        Literal["no_equal", "circle", "damaged", "first_only", "board"],
+        Meta(
+            description="no_equal: there is no such node here; circle: it waits for itself;"
+            " damaged: it cannot be read; first_only: only the first of its values is taken;"
+            " board: it came over, without the board that it names."
+        ),
+    ]
+
+
+class ImportedWorkflow(Workflow, frozen=True, kw_only=True):
+    """A workflow that came from a file, and what of the file did not."""
+
+    left_out: Annotated[
+        list[LeftOut], Meta(description="Of another program's file: the first 200.")
+    ] = []

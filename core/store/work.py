@@ -97,6 +97,7 @@ class Finished(Struct, frozen=True, kw_only=True):
     images: Sequence[NewImage] = ()
     error: Problem | None = None
     degraded: Sequence[str] = ()
+    cached: Sequence[str] = ()  # ids of nodes, at most MAX_CACHED
     models: Sequence["NewModel"] = ()  # whose files lie in their place
     result: dict[str, Json] | None = None  # what a task found
 

@@ -8,10 +8,18 @@ import msgspec
 from msgspec import Meta, Struct
 
 from core.errors import Invalid, Params, Problem, TooLarge
+from core.graph import invokeai
 from core.graph.check import MAX_EDGES, MAX_NODES
 from core.graph.fields import MAX_PROBLEMS, join
 from core.records.graph import Graph, Json
-from core.records.workflow import Workflow, WorkflowHead, WorkflowInput, WorkflowOutput
+from core.records.workflow import (
+    ImportedWorkflow,
+    LeftOut,
+    Workflow,
+    WorkflowHead,
+    WorkflowInput,
+    WorkflowOutput,
+)
 from core.store import workflows
 from core.store.page import Page
 from core.store.workflows import Draft
@@ -64,7 +72,8 @@ class ImportWorkflow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A file that a workflow was saved in."""
 
     workflow: Annotated[
-        dict[str, Json], Meta(description="What `GET /workflows/{id}` gave, or a graph alone.")
+        dict[str, Json],
+        Meta(description="What `GET /workflows/{id}` gave, a graph alone, or what InvokeAI saved."),
     ]
     name: Annotated[Name | None, Meta(description="In place of its own.")] = None
 
@@ -104,12 +113,16 @@ async def delete(state: State, principal: Principal, ask: WorkflowId) -> None:
     await state.db.write(lambda tx: workflows.delete(tx, ask.workflow, principal.sees))
 
 
-async def load(state: State, principal: Principal, ask: ImportWorkflow) -> Workflow:
-    """Save a workflow from a file: ours, or a graph alone. A name that is taken is numbered."""
-    draft = await anyio.to_thread.run_sync(_read, ask)
-    return await state.db.write(
+async def load(state: State, principal: Principal, ask: ImportWorkflow) -> ImportedWorkflow:
+    """Save a workflow from a file: ours, a graph alone, or InvokeAI's as far as it has an equal.
+
+    A name that is taken is numbered.
+    """
+    draft, left_out = await anyio.to_thread.run_sync(_read, ask)
+    saved = await state.db.write(
         lambda tx: workflows.create(tx, draft, principal.owner, renamed=True)
     )
+    return ImportedWorkflow(**msgspec.structs.asdict(saved), left_out=left_out)
 
 
 def _checked(ask: NewWorkflow, pointer: str = "") -> Draft:
@@ -157,30 +170,32 @@ def _problems(ask: NewWorkflow, pointer: str) -> Iterator[Problem]:
         names.add(output.name)
 
 
-def _read(ask: ImportWorkflow) -> Draft:
-    """Read a document of ours; say which program wrote another.
+def _read(ask: ImportWorkflow) -> tuple[Draft, list[LeftOut]]:
+    """Read a document of ours or InvokeAI's; say which program wrote another.
 
+    :returns: the workflow, and what of a document did not come over.
     :raises Invalid: with every problem.
     """
     at, found = "/workflow", dict(ask.workflow)
+    left_out: list[LeftOut] = []
     if isinstance(found.get("graph"), dict):
         fields = {name: found[name] for name in NewWorkflow.__struct_fields__ if name in found}
-    elif (program := _program(found)) is not None:
-        problem = Problem(code="not_supported_yet", pointer=at, params={"field": program})
+    elif invokeai.is_document(found):
+        fields = msgspec.structs.asdict(invokeai.translate(found, at))
+        left_out = fields.pop("left_out")
+        fields = msgspec.to_builtins(fields)
+    elif _is_comfyui(found):
+        problem = Problem(code="not_supported_yet", pointer=at, params={"field": "ComfyUI"})
         raise Invalid(problems=(problem,))
     else:
         graph = codec.decode(found, Graph, at)
         fields = {"graph": msgspec.to_builtins(graph)}
     fields["name"] = ask.name or fields.get("name") or "Workflow"
-    return _checked(codec.decode(fields, NewWorkflow, at), at)
+    return _checked(codec.decode(fields, NewWorkflow, at), at), left_out
 
 
-def _program(found: dict[str, Any]) -> str | None:
-    """Name the other program whose format this is; None where it may be a graph of ours."""
-    if isinstance(found.get("edges"), list):
-        return "InvokeAI"
+def _is_comfyui(found: dict[str, Any]) -> bool:
     if "last_node_id" in found or isinstance(found.get("links"), list):
-        return "ComfyUI"
-    if found and all(isinstance(node, dict) and "class_type" in node for node in found.values()):
-        return "ComfyUI"
-    return None
+        return True
+    nodes = found.values()
+    return bool(found) and all(isinstance(node, dict) and "class_type" in node for node in nodes)

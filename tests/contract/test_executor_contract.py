@@ -46,6 +46,10 @@ class Listener:
                     return body
         raise AssertionError(f"ended without {kind.__name__} {fields}: {self.heard[-3:]}")
 
+    def progress(self, job: str) -> list[JobProgressed]:
+        reports = [item.report for item in self.heard if isinstance(item, Stamped)]
+        return [one for one in reports if isinstance(one, JobProgressed) and one.job == job]
+
 
 @asynccontextmanager
 async def engine(kind: str, layout: Layout) -> AsyncIterator[Listener]:
@@ -137,12 +141,27 @@ async def test_jobs_are_run_saved_cached_failed_and_answered_once(
         executor.send(RunGraph(job="gone", graph=gone.graph, resources={"pic": resource}))
         failed = await heard.until(JobFailed, job="gone")
         assert failed.node == "load"
-
         for name in ("a", "b", "c"):
             executor.send(picture_job(name, tmp_path))
         wanted = {"a", "b", "c"}
         while wanted:
             wanted.remove((await heard.until(JobDone)).job)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_comes_from_the_cache_is_told_by_name(
+    kind: str, layout: Layout, tmp_path: Path
+) -> None:
+    async with engine(kind, layout) as heard:
+        await heard.until(Changed, state="ready")
+        for job, width, known in (
+            ("first", 48, []), ("again", 48, ["load", "resize"]), ("wider", 56, ["load"]),
+        ):  # fmt: skip
+            heard.executor.send(picture_job(job, tmp_path, width))
+            done = await heard.until(JobDone, job=job)
+            assert list(done.cached_nodes) == known
+            shown = [list(report.cached_nodes) for report in heard.progress(job)]
+            assert all(each == known[: len(each)] for each in shown)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,12 +1,17 @@
 """The workflow editor: a graph from nothing, a run, a form, and a picture that tells its graph."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image as Pillow
+from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import Locator, Page, expect
 
+from tests.core.graph.invokeai.documents import changed, model, text_to_image
+from tests.core.graph.invokeai.documents import node as invoke_node
 from tests.running import SMALL, RunningServer, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(240)]
@@ -79,6 +84,13 @@ def test_a_workflow_is_built_from_nothing_run_saved_and_run_by_its_form(
     expect(node(page, "sample").locator(".wf-preview")).to_be_visible(timeout=60_000)
     expect(node(page, "save").get_by_role("img")).to_be_visible(timeout=60_000)
     expect(page.locator("[data-pass=done]")).to_have_count(6)
+
+    page.keyboard.press("Control+Enter")  # another seed
+    for known in ("load", "encode", "empty"):
+        expect(node(page, known).get_by_text("from cache")).to_be_visible(timeout=60_000)
+    expect(page.locator("[data-pass=done]")).to_have_count(6, timeout=60_000)
+    for ran in ("sample", "decode", "save"):
+        expect(node(page, ran).get_by_text("from cache")).to_have_count(0)
 
     page.keyboard.press("Control+s")
     page.get_by_role("textbox", name="Name", exact=True).last.fill("Foxes")
@@ -168,6 +180,43 @@ def test_a_picture_of_ours_opens_as_the_graph_that_made_it(
     expect(page.locator(".react-flow__node").first).to_be_visible()
     expect(prompts.first).to_have_value(FOX)
     assert page.evaluate("location.hash") == "#/workflow"
+
+
+def test_a_workflow_of_invokeai_opens_from_a_file_and_from_a_picture(
+    page: Page, server: RunningServer, tmp_path: Path
+) -> None:
+    (starter, *_) = server.client.get("/api/v1/models?kind=checkpoint").json()["items"]
+    found = changed(
+        text_to_image(),
+        invoke_node("load-1", "main_model_loader", model=model(starter["name"])),
+        invoke_node("free-1", "freeu", at=(400, 900), label="<b>Free U</b>"),
+        invoke_node("file-1", "prompt_from_file"),
+    )
+    file = tmp_path / "theirs.json"
+    file.write_text(json.dumps(found))
+    page.goto(f"{server.url}/#/workflow")
+    page.locator("input[type=file]").first.set_input_files(file)
+    told = page.get_by_role("status").filter(has_text="could not be taken over")
+    expect(told).to_contain_text("2 nodes could not be taken over: <b>Free U</b>, prompt_from_file")
+    name = page.get_by_role("textbox", name="Name", exact=True)
+    expect(name).to_have_value("Text to Image - SD1.5")
+    expect(page.locator(".react-flow__node")).to_have_count(7)
+    expect(page.locator(".react-flow__edge")).to_have_count(10)
+    expect(page.locator(".wf-node[data-faulty=true]")).to_have_count(0)
+    told.get_by_role("button", name="Close").click()
+    expect(told).to_have_count(0)
+    page.keyboard.press("Control+Enter")
+    expect(node(page, "show-1-save").get_by_role("img")).to_be_visible(timeout=60_000)
+
+    texts = PngInfo()
+    texts.add_itxt("invokeai_workflow", json.dumps({**found, "name": "From a picture"}))
+    picture = tmp_path / "theirs.png"
+    Pillow.new("RGB", (8, 8)).save(picture, pnginfo=texts)
+    page.goto(f"{server.url}/#/workflow")
+    page.locator("input[type=file]").first.set_input_files(picture)
+    page.get_by_role("button", name="Discard changes").click()  # another seed was drawn
+    expect(told).to_be_visible()
+    expect(name).to_have_value("From a picture")
 
 
 def test_what_another_tab_saved_waits_beside_changes(page: Page, server: RunningServer) -> None:

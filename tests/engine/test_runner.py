@@ -25,6 +25,7 @@ from core.graph.catalogue import Catalogue
 from core.ipc.commands import EngineOptions
 from core.ipc.reports import Fatal, JobCanceled, JobDone, JobFailed
 from core.records.graph import Graph, GraphNode
+from core.records.job import MAX_CACHED
 
 N = GraphNode
 
@@ -271,7 +272,32 @@ def test_a_node_put_into_a_graph_runs_only_what_lies_below_it(house: House) -> N
     middle = N(id="m", type="number.add", inputs={"a": ("c", "out"), "b": ("a", "out")})
     report = house.run(*chain("m"), middle)
     assert (report.ran, report.cached) == (3, 3)  # m, d and the sink ran; a, b and c did not
+    assert sorted(report.cached_nodes) == ["a", "b", "c"]
     assert Sink.got == [5.0, 6.0]
+
+
+def test_a_job_that_fails_tells_what_came_from_the_cache(house: House) -> None:
+    gray = N(id="g", type="test.gray")
+    house.run(gray, N(id="e", type="test.sink", inputs={"a": ("g", "out")}))
+    bad = N(id="bad", type="test.trouble", settings={"kind": "x"})
+    both = N(id="both", type="number.add", inputs={"a": ("v", "out"), "b": ("bad", "out")})
+    shown = N(id="shown", type="test.sink", inputs={"a": ("g", "out")})
+    end = N(id="end", type="test.sink", inputs={"a": ("both", "out")})
+    report = house.run(gray, shown, value("v", 1), bad, both, end)
+    assert isinstance(report, JobFailed)
+    assert (report.node, report.cached_nodes) == ("bad", ("g",))
+
+
+def test_of_many_nodes_from_the_cache_the_first_are_told(house: House) -> None:
+    numbers = [value(f"v{place}", place) for place in range(MAX_CACHED + 5)]
+    ends = [
+        N(id=f"e{place}", type="test.sink", inputs={"a": (f"v{place}", "out")})
+        for place in range(MAX_CACHED + 5)
+    ]
+    assert house.run(*numbers, *ends).cached_nodes == ()
+    report = house.run(*numbers, *ends)
+    assert report.cached == MAX_CACHED + 5
+    assert report.cached_nodes == tuple(f"v{place}" for place in range(MAX_CACHED))
 
 
 def test_a_plain_output_wired_into_a_setting_is_that_setting(house: House) -> None:

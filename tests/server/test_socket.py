@@ -112,6 +112,27 @@ async def test_previews_come_as_binary_and_only_when_asked_for(opener: Opener) -
             assert ended["status"] == "succeeded"
 
 
+async def test_what_came_from_the_cache_is_told_while_a_job_runs_and_at_its_end(
+    opener: Opener,
+) -> None:
+    async with opener(script=FakeScript(step=0.01)) as studio, listening(studio.state) as address:
+        async with socket(address, "?topics=jobs") as opened:
+            first = await ask(opened, "generate", **DRAW)
+            assert (await until(opened, "job.ended"))["cached"] == []
+            graph = await studio.client.get(f"/api/v1/batches/{first['result']['batch']}")
+            kinds = {node["id"]: node["type"] for node in graph.json()["graph"]["nodes"]}
+            await ask(opened, "generate", **DRAW | {"seed": 8, "steps": 40})
+            while (shown := await until(opened, "job.progress"))["phase"] != "step":
+                pass
+            (running,) = (await studio.client.get("/api/v1/jobs?status=running")).json()["items"]
+            ended = await until(opened, "job.ended")
+            told = {kinds[node] for node in ended["cached"]}
+            assert told >= {"model.load", "prompt.encode"}
+            assert told.isdisjoint({"latent.sample", "latent.decode", "image.save"})
+            assert set(shown["cached"]) <= set(ended["cached"])
+            assert set(running["progress"]["cached"]) == set(shown["cached"])
+
+
 async def test_a_running_job_is_cancelled_from_the_socket(opener: Opener) -> None:
     async with opener(script=FakeScript(step=0.01)) as studio, listening(studio.state) as address:
         async with socket(address) as opened:

@@ -163,7 +163,6 @@ async def test_what_was_saved_comes_in_again_under_another_name(studio: Studio) 
 @pytest.mark.parametrize(
     ("document", "code"),
     [
-        ({"nodes": [{"id": "a", "data": {}}], "edges": [], "meta": {}}, "not_supported_yet"),
         ({"last_node_id": 3, "nodes": [], "links": []}, "not_supported_yet"),
         ({"3": {"class_type": "KSampler", "inputs": {}}}, "not_supported_yet"),
         ({}, "missing_field"),

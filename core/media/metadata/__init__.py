@@ -14,6 +14,7 @@ from core.media.metadata.a1111 import write as write_a1111
 from core.media.metadata.chunks import MAX_CHUNK, MAX_TOTAL, png_text, strip
 from core.media.metadata.facts import facts
 from core.media.metadata.invokeai import NEW as INVOKEAI
+from core.media.metadata.invokeai import workflow as invokeai_workflow
 from core.media.metadata.ours import KEYWORD as OURS
 from core.media.metadata.ours import Made, Used, texts
 from core.media.metadata.ours import read as read_ours
@@ -30,6 +31,7 @@ __all__ = [
     "Used",
     "beyond_a1111",
     "facts",
+    "invokeai_workflow",
     "png_text",
     "provenance",
     "read_a1111",

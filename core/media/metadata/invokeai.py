@@ -20,6 +20,7 @@ from core.media.metadata.untrusted import (
 from core.records.provenance import LoraUsed, Provenance
 
 NEW, OLD, FIRST = "invokeai_metadata", "sd-metadata", "Dream"
+WORKFLOWS = ("invokeai_workflow", "invokeai_graph")  # what its editor saved; else what ran
 MAX_LORAS = 64
 _LINE = re.compile(r'"((?:[^"\\]|\\.){0,65536})"(.{0,1024})', re.DOTALL)
 _FLAG = re.compile(r"-([sSWHCA])\s{0,4}([\w.]{1,64})")
@@ -39,6 +40,12 @@ def read(found: Mapping[str, str]) -> Provenance | None:
             return Provenance(source="invokeai", raw=raw, remarks=remarks.problems)
         return reader(content, raw, remarks)
     return _first(found[FIRST]) if FIRST in found else None
+
+
+def workflow(found: Mapping[str, str]) -> str | None:
+    """Give the text of the workflow that made a picture; None where none stands in it."""
+    texts = (found.get(keyword, "") for keyword in WORKFLOWS)
+    return next((one for one in texts if one.lstrip().startswith("{")), None)
 
 
 def _first(line: str) -> Provenance | None:

@@ -153,7 +153,7 @@ export type Job = {
   degraded: string[];
 };
 /** How far a running job is. */
-export type Progress = { step: number; steps: number; phase: string; };
+export type Progress = { step: number; steps: number; phase: string; cached: string[]; };
 /** One thing that is wrong, and where. */
 export type Problem = {
   code: string; pointer?: string; node?: string | null; path?: string | null; message?: string;
@@ -197,7 +197,7 @@ export type Mark = {
 export type Inspected = {
   format: "jpeg" | "png" | "webp"; width: number; height: number; made: Provenance | null;
   heliograph: Record<string, unknown> | null; a1111: Record<string, unknown> | null;
-  keywords: string[];
+  workflow: string | null; keywords: string[];
 };
 /** What made a picture, in our words; null where its metadata does not say. */
 export type Provenance = {
@@ -248,6 +248,16 @@ export type Workflow = {
 export type WorkflowHead = {
   id: string; name: string; description: string; version: number; inputs: WorkflowInput[];
   outputs: WorkflowOutput[]; tags: string[]; created: string; changed: string; owner: string;
+};
+/** A workflow that came from a file, and what of the file did not. */
+export type ImportedWorkflow = {
+  id: string; name: string; description: string; version: number; inputs: WorkflowInput[];
+  outputs: WorkflowOutput[]; tags: string[]; created: string; changed: string; owner: string;
+  graph: Graph; layout: Record<string, unknown>; left_out: LeftOut[];
+};
+/** A node of another program's workflow that did not come over, or not whole. */
+export type LeftOut = {
+  title: string; type: string; code: "board" | "circle" | "damaged" | "first_only" | "no_equal";
 };
 /** One prompt style, with or without saved settings. */
 export type Preset = {
@@ -493,7 +503,7 @@ export type JobEnded = {
   type: "job.ended"; seq: number; at: string; owner: string | null; job: string; batch: string;
   status: "canceled" | "failed" | "quarantined" | "succeeded"; seconds: number | null;
   images: string[]; error: Problem | null; degraded: string[];
-  result: Record<string, unknown> | null;
+  result: Record<string, unknown> | null; cached: string[];
 };
 /** The last job of a batch of several ended. */
 export type BatchEnded = {
@@ -645,7 +655,7 @@ export type ConfigChanged = {
 /** How far a job is. */
 export type JobProgress = {
   type: "job.progress"; job: string; node: string | null; phase: string; step: number;
-  steps: number; eta_seconds: number | null;
+  steps: number; eta_seconds: number | null; cached: string[];
 };
 /** A small picture of what a job is drawing; travels as a binary message. */
 export type JobPreview = {

@@ -48,7 +48,7 @@ describe("the guide of the first visit", () => {
 describe("notices", () => {
   const ended: JobEnded = {
     type: "job.ended", seq: 1, at: "", owner: null, job: "j", batch: "b", status: "succeeded", seconds: 30,
-    images: [], error: null, degraded: [], result: null,
+    images: [], error: null, degraded: [], result: null, cached: [],
   };
 
   it("tell of what took a while, each with a number of its own", () => {

@@ -9,7 +9,7 @@ function axis(setting: string, values: unknown[], more: Partial<Axis> = {}): Axi
 function job(id: string, overrides: Record<string, unknown>): Job {
   return {
     id, batch: "B", kind: "graph", owner: "", status: "succeeded", priority: 0, position: null, attempt: 1, created: "",
-    started: null, ended: null, seconds: null, progress: { step: 0, steps: 0, phase: "" }, eta_seconds: null, overrides,
+    started: null, ended: null, seconds: null, progress: { step: 0, steps: 0, phase: "", cached: [] }, eta_seconds: null, overrides,
     images: [id], error: null, successor: null, result: null, degraded: [],
   };
 }

@@ -81,7 +81,7 @@ it("a task goes from asked to its result", () => {
   const asked = modelsPage.reduce(first, { type: "slice.models.task", job: "j", model: "a", what: "convert" }, EMPTY_STATE);
   const ended = modelsPage.reduce(asked, {
     type: "job.ended", seq: 3, at: "", owner: null, job: "j", batch: "b", status: "succeeded", seconds: 1,
-    images: [], error: null, degraded: [], result: { model: "new" },
+    images: [], error: null, degraded: [], result: { model: "new" }, cached: [],
   }, EMPTY_STATE);
   expect(ended.tasks[0]).toMatchObject({ status: "succeeded", result: { model: "new" } });
 });

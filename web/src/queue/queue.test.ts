@@ -10,7 +10,7 @@ function job(id: string, change: Partial<Job> = {}): Job {
   return {
     id, batch: "B", kind: "graph", owner: "local", status: "queued", priority: 0, position: 0, attempt: 0,
     created: "2026-01-01T00:00:00Z", started: null, ended: null, seconds: null,
-    progress: { step: 0, steps: 0, phase: "" }, eta_seconds: null, overrides: {}, images: [], error: null,
+    progress: { step: 0, steps: 0, phase: "", cached: [] }, eta_seconds: null, overrides: {}, images: [], error: null,
     successor: null, result: null, degraded: [], ...change,
   };
 }
@@ -39,12 +39,12 @@ describe("the line", () => {
     state = hear(state, { type: "job.started", job: "a", batch: "B", attempt: 1 });
     expect([ids(state.queueList.running), ids(state.queueList.waiting)]).toEqual([["a"], ["b"]]);
     state = reduce(state, {
-      type: "job.progress", job: "a", node: null, phase: "step", step: 3, steps: 8, eta_seconds: 2,
+      type: "job.progress", job: "a", node: null, phase: "step", step: 3, steps: 8, eta_seconds: 2, cached: [],
     });
     expect(state.queueList.running[0]).toMatchObject({ eta_seconds: 2, progress: { step: 3, steps: 8 } });
     state = hear(state, {
       type: "job.ended", job: "a", batch: "B", status: "succeeded", seconds: 1, images: [], error: null,
-      degraded: [], result: null,
+      degraded: [], result: null, cached: [],
     });
     expect(ids(state.queueList.running)).toEqual([]);
     expect(state.queueList.failed).toEqual([]);
@@ -56,7 +56,7 @@ describe("the line", () => {
     const error = { code: "out_of_memory", message: "no room" };
     state = hear(state, {
       type: "job.ended", job: "a", batch: "B", status: "failed", seconds: 1, images: [], error, degraded: [],
-      result: null,
+      result: null, cached: [],
     });
     expect(state.queueList.failed[0]).toMatchObject({ id: "a", status: "failed", error });
     state = reduce(state, { type: "slice.queue.dismissed", job: "a" });

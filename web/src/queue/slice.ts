@@ -77,7 +77,7 @@ function heard(held: QueueHeld, told: Message): QueueHeld {
           job.id === told.job
             ? {
                 ...job, eta_seconds: told.eta_seconds,
-                progress: { step: told.step, steps: told.steps, phase: told.phase },
+                progress: { step: told.step, steps: told.steps, phase: told.phase, cached: told.cached },
               }
             : job,
         ),

@@ -19,7 +19,7 @@ function job(id: string, status: Job["status"]): Job {
   return {
     id, batch: "B", kind: "graph", owner: "me", status, priority: 0, position: null, attempt: 0,
     created: BASE.at, started: null, ended: null, seconds: null, images: [], error: null,
-    progress: { step: 0, steps: 0, phase: "" }, eta_seconds: null, overrides: {}, degraded: [], result: null,
+    progress: { step: 0, steps: 0, phase: "", cached: [] }, eta_seconds: null, overrides: {}, degraded: [], result: null,
     successor: null,
   };
 }
@@ -31,7 +31,7 @@ function started(seq: number, id: string): Fact {
 function finished(seq: number, id: string, images: string[]): Fact {
   return {
     ...BASE, type: "job.ended", seq, job: id, batch: "B", status: "succeeded", seconds: 1, images,
-    error: null, degraded: [], result: null,
+    error: null, degraded: [], result: null, cached: [],
   };
 }
 
@@ -40,7 +40,7 @@ function all(messages: Message[], from: State = EMPTY_STATE): State {
 }
 
 const PROGRESS: Message = {
-  type: "job.progress", job: "J", node: "s", phase: "step", step: 4, steps: 9, eta_seconds: 2,
+  type: "job.progress", job: "J", node: "s", phase: "step", step: 4, steps: 9, eta_seconds: 2, cached: [],
 };
 
 describe("facts about jobs", () => {
@@ -58,7 +58,7 @@ describe("facts about jobs", () => {
 
   it("tell that a prompt was cut, live and from a list of jobs", () => {
     const cut: Fact = { ...BASE, type: "job.ended", seq: 2, job: "J", batch: "B", status: "succeeded",
-      seconds: 1, images: ["I"], error: null, degraded: ["tile_vae", "prompt_cut"], result: null };
+      seconds: 1, images: ["I"], error: null, degraded: ["tile_vae", "prompt_cut"], result: null, cached: [] };
     expect(all([started(1, "J"), cut]).tiles.J?.cut).toBe(true);
     expect(all([started(1, "J"), finished(2, "J", ["I"])]).tiles.J?.cut).toBe(false);
     const listed: Job = { ...job("J", "succeeded"), degraded: ["prompt_cut"] };

@@ -1,6 +1,7 @@
 import { Button, Modal } from "@mantine/core";
 import { useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
+import type { LeftOut } from "../api/wire.gen";
 import { useFeature, useSelect } from "../state/store";
 import { workflowActions } from "./actions";
 
@@ -70,4 +71,33 @@ export function Conflict(): ReactNode {
       <Button size="compact-sm" variant="default" onClick={() => settle("copy")}>{t("ui.workflow.keep_both")}</Button>
     </div>
   );
+}
+
+const NAMES = 12; // that are told of a kind
+
+/** Say what of another program's workflow did not come over, until it is read. */
+export function TakenOver(): ReactNode {
+  const { t } = useTranslation();
+  const { understood } = useFeature(workflowActions);
+  const leftOut = useSelect((state) => state.workflow.leftOut);
+  if (leftOut.length === 0) return null;
+  const told = (codes: LeftOut["code"][]) => leftOut.filter(({ code }) => codes.includes(code));
+  const gone = told(["no_equal", "circle", "damaged"]);
+  const first = told(["first_only"]);
+  const boards = told(["board"]);
+  return (
+    <div className="wf-conflict" role="status">
+      <div className="wf-told" dir="auto">
+        {gone.length > 0 && <p>{t("ui.workflow.left_out", { count: gone.length, names: names(gone) })}</p>}
+        {first.length > 0 && <p>{t("ui.workflow.left_first", { names: names(first) })}</p>}
+        {boards.length > 0 && <p>{t("ui.workflow.left_board")}</p>}
+      </div>
+      <Button size="compact-sm" variant="default" onClick={understood}>{t("ui.close")}</Button>
+    </div>
+  );
+}
+
+function names(leftOut: LeftOut[]): string {
+  const each = [...new Set(leftOut.map(({ title, type }) => title || type || "?"))];
+  return each.length > NAMES ? `${each.slice(0, NAMES).join(", ")} …` : each.join(", ");
 }

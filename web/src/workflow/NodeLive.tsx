@@ -4,15 +4,19 @@ import { hashOf } from "../app/route";
 import { useFormat } from "../i18n/format";
 import type { State, Tile } from "../state/model";
 import { useSelect } from "../state/store";
+import { isCached } from "./slice";
 
-/** What a node is doing: its step, a preview of what it draws, the pictures that it saved. */
+/** What a node is doing: its step, a preview of what it draws, the pictures that it saved; or that it had nothing to do. */
 export function NodeLive({ id, sink, active }: { id: string; sink: boolean; active: boolean }): ReactNode {
+  const { t } = useTranslation();
   const tile = useSelect((state) => (active ? newest(state) : undefined));
   const preview = useSelect((state) => previewIn(state, id));
+  const cached = useSelect((state) => isCached(state, id));
   const images = useSelect((state) => (sink ? savedIn(state) : ""));
   return (
     <>
       {tile && <Progress tile={tile} />}
+      {cached && <p className="wf-cached" dir="auto" title={t("ui.workflow.cached_help")}>{t("ui.workflow.cached")}</p>}
       {preview !== null && <img className="wf-preview" src={preview} alt="" draggable={false} />}
       {sink && images !== "" && <Saved ids={images.split(" ")} />}
     </>

@@ -7,7 +7,7 @@ import { ended } from "../state/model";
 import { useFeature, useSelect, useTools } from "../state/store";
 import { workflowActions } from "./actions";
 import { Board } from "./Board";
-import { Conflict, NameIt, Unsaved } from "./Dialogs";
+import { Conflict, NameIt, TakenOver, Unsaved } from "./Dialogs";
 import { asDoc } from "./draft";
 import { Empty } from "./Empty";
 import { parsed } from "./files";
@@ -50,9 +50,9 @@ export function WorkflowPage({ rest }: { rest: string[] }): ReactNode {
 
   function take(file: File): void {
     run(async () => {
-      const doc = await read(file);
-      if (doc) want({ kind: "doc", doc });
-      else if (doc === null) toast(t(file.type.startsWith("image/") ? "ui.workflow.no_graph" : "ui.workflow.no_file"), null, "error");
+      const found = await read(file);
+      if (found) want(found);
+      else if (found === null) toast(t(file.type.startsWith("image/") ? "ui.workflow.no_graph" : "ui.workflow.no_file"), null, "error");
     });
   }
 
@@ -100,6 +100,7 @@ export function WorkflowPage({ rest }: { rest: string[] }): ReactNode {
     <div className="page wf-page" data-mode={mode} onDrop={drop} onDragOver={(event) => event.preventDefault()}>
       <Toolbar mode={mode} onFile={take} onSave={() => keep()} onLibrary={() => setShelf(true)} />
       <Conflict />
+      <TakenOver />
       <div className="wf-main">
         {mode === "graph" && (
           <ReactFlowProvider>

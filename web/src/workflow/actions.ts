@@ -125,7 +125,8 @@ export function workflowActions(tools: Tools) {
       case "saved": {
         const saved = await http<Workflow>(`/workflows/${wanted.id}`);
         const origin = { id: saved.id, version: saved.version };
-        send({ type: "slice.workflow.opened", doc: placedDoc(fromWorkflow(saved), held().catalogue), origin }); return;
+        const leftOut = wanted.leftOut ?? [];
+        send({ type: "slice.workflow.opened", doc: placedDoc(fromWorkflow(saved), held().catalogue), origin, leftOut }); return;
       }
       case "image": {
         const { graph } = await http<MadeBy>(`/images/${wanted.id}/recipe`);
@@ -188,6 +189,7 @@ export function workflowActions(tools: Tools) {
     check: () => run(check),
     loadCatalogue: () => run(loadCatalogue),
     open: (wanted: Wanted) => run(() => open(wanted)),
+    understood: () => send({ type: "slice.workflow.read" }),
     unwanted: () => send({ type: "slice.workflow.wanted", wanted: null }),
     undo: () => send({ type: "slice.workflow.undo" }),
     redo: () => send({ type: "slice.workflow.redo" }),

@@ -59,6 +59,7 @@ describe("a document", () => {
     });
     expect(graphIn({ heliograph: null })).toBeNull();
     expect(asGraph({ nodes: [{ id: "a" }] })).toBeNull();
+    expect(asGraph({ nodes: [{ id: "a", type: "invocation", data: {} }], edges: [] })).toBeNull(); // InvokeAI's
   });
 });
 

@@ -22,7 +22,7 @@ export function graphIn(told: unknown): Graph | null {
 }
 
 export function asGraph(found: unknown): Graph | null {
-  if (!isRecord(found) || !Array.isArray(found.nodes)) return null;
+  if (!isRecord(found) || !Array.isArray(found.nodes) || Array.isArray(found.edges)) return null; // edges: InvokeAI's
   const nodes = found.nodes.map((node: unknown) =>
     isRecord(node) ? { version: 1, settings: {}, inputs: {}, ...node } : node,
   );

@@ -1,9 +1,9 @@
-import type { NewWorkflow, Page, SaveWorkflow, Workflow, WorkflowHead } from "../api/wire.gen";
+import type { ImportedWorkflow, Inspected, NewWorkflow, Page, SaveWorkflow, Workflow, WorkflowHead } from "../api/wire.gen";
 import type { Tools } from "../state/tools";
 import { EMPTY_DOC, fromWorkflow, toSave, type Doc } from "./doc";
 import { asDoc } from "./draft";
 import { asGraph, exported, fileName, graphIn, MOST, parsed } from "./files";
-import type { WorkflowLocal } from "./slice";
+import type { Wanted, WorkflowLocal } from "./slice";
 
 const PAGE = 200;
 const PICTURE = 32 << 20; // bytes of a picture that the server looks into
@@ -51,25 +51,32 @@ export function libraryActions(tools: Tools) {
   }
 
   /** Read a file: a workflow, a graph, or a picture that has one inside; null where there is none. */
-  async function read(file: File): Promise<Doc | null | undefined> {
+  async function read(file: File): Promise<Wanted | null | undefined> {
     if (file.size > (file.type.startsWith("image/") ? PICTURE : MOST)) {
       toast(t("errors.too_large", { limit: file.type.startsWith("image/") ? PICTURE : MOST }), null, "error");
       return undefined;
     }
     if (file.type.startsWith("image/")) {
-      const told = await http<unknown>("/images/inspect", { method: "POST", body: file });
+      const told = await http<Inspected>("/images/inspect", { method: "POST", body: file });
       const graph = graphIn(told);
-      return graph ? { ...EMPTY_DOC, nodes: graph.nodes } : null;
+      if (graph) return { kind: "doc", doc: { ...EMPTY_DOC, nodes: graph.nodes } };
+      const theirs = told.workflow === null ? null : parsed(told.workflow);
+      return theirs && foreign(theirs, file);
     }
     const found = parsed(await file.text());
     const ours = asDoc(found);
-    if (ours) return ours;
+    if (ours) return { kind: "doc", doc: ours };
     const graph = asGraph(found);
-    const name = file.name.replace(/\.json$/i, "");
-    if (graph) return { ...EMPTY_DOC, name, nodes: graph.nodes };
-    if (!found) return null;
-    const json = { workflow: found, name: name || null }; // another program's: the server reads it, or says why not
-    return fromWorkflow(await http<Workflow>("/workflows/import", { method: "POST", json }));
+    if (graph) return { kind: "doc", doc: { ...EMPTY_DOC, name: plainName(file), nodes: graph.nodes } };
+    return found && foreign(found, file);
+  }
+
+  /** Let the server take another program's workflow over, or say why not. */
+  async function foreign(workflow: Record<string, unknown>, file: File): Promise<Wanted> {
+    const name = typeof workflow.name === "string" && workflow.name.trim() !== "" ? null : plainName(file) || null;
+    const json = { workflow, name };
+    const { id, left_out } = await http<ImportedWorkflow>("/workflows/import", { method: "POST", json });
+    return { kind: "saved", id, leftOut: left_out };
   }
 
   return {
@@ -89,4 +96,8 @@ export function libraryActions(tools: Tools) {
       window.setTimeout(() => URL.revokeObjectURL(url), 1000);
     },
   };
+}
+
+function plainName({ name }: File): string {
+  return name.replace(/\.(json|png|jpe?g|webp)$/i, "");
 }

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import type { Workflow } from "../api/wire.gen";
+import type { JobEnded, Workflow } from "../api/wire.gen";
 import { EMPTY_STATE } from "../state/first";
 import type { Message, State } from "../state/model";
 import { reduce } from "../state/reducer";
 import { EMPTY_DOC, toSave, type Doc } from "./doc";
-import { isDirty, passOf } from "./slice";
+import { isCached, isDirty, passOf } from "./slice";
 
 const ORIGIN = { id: "w", version: 3 };
 
@@ -95,10 +95,21 @@ describe("what somebody else saved", () => {
   });
 });
 
+describe("another program's workflow", () => {
+  it("tells what did not come over until that is read, or something else is opened", () => {
+    const left = { title: "Canny", type: "canny_image_processor", code: "no_equal" } as const;
+    const taken = after(opened, { type: "slice.workflow.opened", doc: doc("theirs"), origin: ORIGIN, leftOut: [left] });
+    expect(taken.workflow.leftOut).toEqual([left]);
+    expect(after(taken, edit("other")).workflow.leftOut).toEqual([left]);
+    expect(after(taken, { type: "slice.workflow.read" }).workflow.leftOut).toEqual([]);
+    expect(after(taken, { type: "slice.workflow.opened", doc: doc("mine"), origin: null }).workflow.leftOut).toEqual([]);
+  });
+});
+
 describe("a run", () => {
   const running = after(opened, { type: "slice.workflow.ran", batch: "1", jobs: ["j"] });
   const at = (node: string, job = "j"): Message =>
-    ({ type: "job.progress", job, node, phase: "node", step: 0, steps: 3, eta_seconds: null });
+    ({ type: "job.progress", job, node, phase: "node", step: 0, steps: 3, eta_seconds: null, cached: [] });
   const passes = (state: State) => ["a", "b", "c"].map((id) => passOf(state, id));
 
   it("lights the node that works, and marks those before it, told or not", () => {
@@ -109,10 +120,28 @@ describe("a run", () => {
   it("is over when its job is", () => {
     const end = (status: "succeeded" | "failed"): Message => ({
       type: "job.ended", seq: 2, at: "", owner: null, job: "j", batch: "1", status, seconds: 1, images: [],
-      error: null, degraded: [], result: null,
+      error: null, degraded: [], result: null, cached: [],
     });
     expect(passes(after(running, at("b"), end("succeeded")))).toEqual(["done", "done", "done"]);
     expect(passes(after(running, at("b"), end("failed")))).toEqual(["done", "done", "idle"]);
+  });
+
+  it("tells of nodes that it took from the cache, while it goes on and once it is over", () => {
+    const cached = (state: State) => ["a", "b", "c"].filter((id) => isCached(state, id));
+    const told = (node: string, ...nodes: string[]): Message =>
+      ({ type: "job.progress", job: "j", node, phase: "step", step: 1, steps: 3, eta_seconds: null, cached: nodes });
+    const end = (status: "succeeded" | "canceled", nodes: string[]): JobEnded => ({
+      type: "job.ended", seq: 2, at: "", owner: null, job: "j", batch: "1", status, seconds: 1, images: [],
+      error: null, degraded: [], result: null, cached: nodes,
+    });
+    expect(cached(after(running, told("b", "a")))).toEqual(["a"]);
+    expect(cached(after(running, told("b", "a", "b")))).toEqual(["a"]); // b is the one that works
+    expect(cached(after(running, end("succeeded", ["a", "b"])))).toEqual(["a", "b"]);
+    expect(cached(after(running, told("c", "a"), end("canceled", [])))).toEqual(["a"]);
+    const again: Message = { type: "slice.workflow.ran", batch: "2", jobs: ["k"] };
+    expect(cached(after(running, end("succeeded", ["a"]), again))).toEqual([]);
+    const early = after({ ...opened, recent: [{ ...end("succeeded", ["a"]), job: "k" }] }, again, told("c"));
+    expect(early.workflow.run?.cached).toEqual(["a"]);
   });
 
   it("keeps the last pictures and no more", () => {

@@ -1,4 +1,4 @@
-import type { Catalogue, Problem, Workflow, WorkflowHead } from "../api/wire.gen";
+import type { Catalogue, JobEnded, JobProgress, LeftOut, Problem, Workflow, WorkflowHead } from "../api/wire.gen";
 import type { Message, State } from "../state/model";
 import type { Loaded, Slice } from "../state/slice";
 import { above } from "./connect";
@@ -10,12 +10,19 @@ import { faultsOf, kept, type Faults } from "./problems";
 export type Origin = { id: string; version: number };
 
 /** Jobs of one press of the button, and where the newest of them is in the graph. */
-export type Run = { batch: string; jobs: string[]; node: string | null; drawing: string | null; seen: string[] };
+export type Run = {
+  batch: string;
+  jobs: string[];
+  node: string | null;
+  drawing: string | null;
+  seen: string[];
+  cached: string[]; // nodes that did not run, since their outputs were known
+};
 
 /** What to open once nothing is lost by it. */
 export type Wanted =
   | { kind: "new" }
-  | { kind: "saved"; id: string }
+  | { kind: "saved"; id: string; leftOut?: LeftOut[] } // another program's, as far as it came over
   | { kind: "image"; id: string }
   | { kind: "doc"; doc: Doc };
 
@@ -35,6 +42,7 @@ export type WorkflowHeld = {
   sending: boolean;
   behind: boolean; // somebody saved it since
   theirs: Workflow | null; // what they saved, while there are changes here
+  leftOut: LeftOut[]; // of the file that was opened
   run: Run | null;
   results: string[]; // jobs, newest first
 };
@@ -48,7 +56,8 @@ export type WorkflowLocal =
   | { type: "slice.workflow.redo" }
   | { type: "slice.workflow.checked"; problems: Problem[] }
   | { type: "slice.workflow.wanted"; wanted: Wanted | null }
-  | { type: "slice.workflow.opened"; doc: Doc; origin: Origin | null }
+  | { type: "slice.workflow.opened"; doc: Doc; origin: Origin | null; leftOut?: LeftOut[] }
+  | { type: "slice.workflow.read" }
   | { type: "slice.workflow.saving"; value: boolean }
   | { type: "slice.workflow.sending"; value: boolean }
   | { type: "slice.workflow.saved"; doc: Doc; origin: Origin }
@@ -62,7 +71,7 @@ const RESULTS = 24; // jobs whose pictures the page shows
 const FIRST: WorkflowHeld = {
   begun: false, catalogue: null, catalogueState: "idle", library: [], libraryState: "idle",
   doc: EMPTY_DOC, saved: EMPTY_DOC, origin: null, history: noHistory(), faults: {}, wanted: null,
-  saving: false, sending: false, behind: false, theirs: null, run: null, results: [],
+  saving: false, sending: false, behind: false, theirs: null, leftOut: [], run: null, results: [],
 };
 
 export function isDirty(held: Pick<WorkflowHeld, "doc" | "saved">): boolean {
@@ -75,9 +84,9 @@ export const workflow: Slice<WorkflowHeld> = {
     if (told.type === "local.hello") return told.fresh ? stale(held) : held;
     if (told.type === "local.language") return { ...held, catalogueState: aged(held.catalogueState) };
     if (told.type === "workflow.changed") return changed(held, told.workflow, told.deleted);
-    if (told.type === "job.progress") return progressed(held, told.job, told.node);
+    if (told.type === "job.progress") return progressed(held, told);
     if (told.type === "local.preview") return drawn(held, told.job);
-    if (told.type === "job.ended") return ended(held, told.job, told.status === "succeeded");
+    if (told.type === "job.ended") return ended(held, told);
     return isOwn(told) ? own(held, told, state) : held;
   },
 };
@@ -112,7 +121,10 @@ function own(held: WorkflowHeld, told: WorkflowLocal, state: State): WorkflowHel
         ...held, doc: told.doc, origin: told.origin, saved: told.origin ? told.doc : null,
         ...(told.doc === EMPTY_DOC ? { saved: told.doc } : {}),
         history: noHistory(), faults: {}, wanted: null, behind: false, theirs: null, run: null,
+        leftOut: told.leftOut ?? [],
       };
+    case "slice.workflow.read":
+      return { ...held, leftOut: [] };
     case "slice.workflow.saving":
       return { ...held, saving: told.value };
     case "slice.workflow.sending":
@@ -191,15 +203,17 @@ function settled(held: WorkflowHeld, keep: "mine" | "theirs" | "copy"): Workflow
 
 function ran(held: WorkflowHeld, batch: string, jobs: string[], state: State): WorkflowHeld {
   const open = jobs.filter((job) => state.tiles[job]?.status !== "succeeded");
-  const run = { batch, jobs, node: null, drawing: null, seen: open.length > 0 ? [] : held.doc.nodes.map(({ id }) => id) };
+  const over = state.recent.findLast((fact): fact is JobEnded => fact.type === "job.ended" && jobs.includes(fact.job));
+  const seen = open.length > 0 ? [] : held.doc.nodes.map(({ id }) => id);
+  const run = { batch, jobs, node: null, drawing: null, seen, cached: over?.cached ?? [] };
   return { ...held, run, results: [...[...jobs].reverse(), ...held.results].slice(0, RESULTS) };
 }
 
-function progressed(held: WorkflowHeld, job: string, node: string | null): WorkflowHeld {
+function progressed(held: WorkflowHeld, { job, node, cached }: JobProgress): WorkflowHeld {
   const { run } = held;
   if (!run?.jobs.includes(job) || node === null || run.node === node) return held;
   const seen = [...new Set([...run.seen, ...above(held.doc, node)])]; // frames may be skipped
-  return { ...held, run: { ...run, node, seen } };
+  return { ...held, run: { ...run, node, seen, cached } };
 }
 
 /** Note who draws: the node that runs when a preview comes. */
@@ -209,11 +223,11 @@ function drawn(held: WorkflowHeld, job: string): WorkflowHeld {
   return { ...held, run: { ...run, drawing: run.node } };
 }
 
-function ended(held: WorkflowHeld, job: string, succeeded: boolean): WorkflowHeld {
+function ended(held: WorkflowHeld, { job, status, cached }: JobEnded): WorkflowHeld {
   const { run } = held;
   if (!run?.jobs.includes(job)) return held;
-  const seen = succeeded ? held.doc.nodes.map(({ id }) => id) : run.seen;
-  return { ...held, run: { ...run, node: null, seen } };
+  const seen = status === "succeeded" ? held.doc.nodes.map(({ id }) => id) : run.seen;
+  return { ...held, run: { ...run, node: null, seen, cached: cached.length > 0 ? cached : run.cached } };
 }
 
 /** Say what the run has made of a node. */
@@ -221,4 +235,9 @@ export function passOf(state: State, id: string): "idle" | "active" | "done" {
   const { run } = state.workflow;
   if (run?.node === id) return "active";
   return run?.seen.includes(id) ? "done" : "idle";
+}
+
+/** Say whether the run needed a node no more than to remember what it gave before. */
+export function isCached(state: State, id: string): boolean {
+  return passOf(state, id) === "done" && state.workflow.run?.cached.includes(id) === true;
 }
