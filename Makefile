@@ -28,7 +28,7 @@ test: $(DEV) $(WEB)        ## Make the same environment and run every test but t
 	$(BIN)/python -m pytest -m "not slow and not gpu and not browser" $(ARGS)
 
 check: lint                ## Every linter, type checker and test. The one command before a commit.
-	$(BIN)/python -m pytest -m "not gpu" -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -m "not gpu" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(DEV) $(WEB)        ## Formatters, linters, type checkers, locks, and the web client's own checks.
 	$(BIN)/ruff format --check .
