@@ -16,7 +16,11 @@ RUNTIME := $(STAMP)/runtime
 DEV     := $(STAMP)/dev
 MODULES := web/node_modules/.package-lock.json
 
-.PHONY: serve test check lint web lock bench fuzz trackers clean help
+# Two share the files of tests; each takes about a gigabyte. tests/order.py says which come first.
+WORKERS ?= 2
+BY_FILE := --dist loadfile --no-loadscope-reorder
+
+.PHONY: serve test check lint lint-python lint-web web lock bench fuzz trackers clean help
 
 help:            ## Show this list.
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: [^#]*## /\t/' | expand -t 12
@@ -25,17 +29,21 @@ serve: $(HELIO) $(WEB)     ## Make the environment, build the client, serve on h
 	$(HELIO) serve $(ARGS)
 
 test: $(DEV) $(WEB)        ## Make the same environment and run every test but the slow ones.
-	$(BIN)/python -m pytest -m "not slow and not gpu and not browser" $(ARGS)
+	$(BIN)/python -m pytest -m "not slow and not gpu and not browser" -n $(WORKERS) $(BY_FILE) $(ARGS)
 
 check: lint                ## Every linter, type checker and test. The one command before a commit.
-	$(BIN)/python -m pytest -m "not gpu" -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -m "not gpu" -n $(WORKERS) $(BY_FILE) $(ARGS)
 
-lint: $(DEV) $(WEB)        ## Formatters, linters, type checkers, locks, and the web client's own checks.
+lint: lint-python lint-web ## Formatters, linters, type checkers, locks, and the web client's own checks.
+
+lint-python: $(DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python requirements/check.py
+
+lint-web: $(DEV) $(WEB)
 	cd web && $(NODE) npm run --silent check
 
 web: $(WEB)                ## Build the web client.

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 from core.paths import Layout
+from tests.order import longest_first
 
 # Tests side by side have a core each. Teams of threads that share cores wait for each other in a
 # loop: a test of six seconds took over two minutes. Read when torch is imported, and by engines.
@@ -19,6 +20,12 @@ os.environ["LC_ALL"] = "C.UTF-8"
 # Machines are shared and noisy: an example's time says nothing. pytest's timeout still holds.
 settings.register_profile("house", deadline=None, print_blob=True)
 settings.load_profile("house")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin the longest files first where workers share them; ``--no-loadscope-reorder`` obeys."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items[:] = longest_first(items)
 
 
 @pytest.fixture(scope="session")

@@ -149,7 +149,7 @@ def test_a_logging_call_does_not_wait_for_a_dead_disk_and_the_loss_is_told_after
     began = time.perf_counter()
     for number in range(1000):
         lines.put(f"{number}")
-    assert time.perf_counter() - began < 2  # some milliseconds, on a machine of one's own
+    assert time.perf_counter() - began < 8  # who waits for the disk waits for ten
     assert lines.lost == 900
     sick.free.set()
     lines.close(10)

@@ -27,7 +27,7 @@ def test_a_killed_process_costs_time_and_nothing_else(tmp_path: Path, place: str
     with Faulty(tmp_path, f"{name}=kill@{hit}") as faulty:
         story(faulty)
         faulty.check()
-        assert faulty.fired()
+        assert faulty.fired(name)
 
 
 @pytest.mark.parametrize("place", [name for name in PASSED if not name.startswith("migrate")])
@@ -37,4 +37,4 @@ def test_a_process_killed_by_the_other_end_costs_time_and_nothing_else(
     with Faulty(tmp_path, f"{place}=kill_peer") as faulty:
         story(faulty)
         faulty.check()
-        assert faulty.fired()
+        assert faulty.fired(place)

@@ -198,8 +198,8 @@ async def test_a_stall_of_the_loop_is_seen() -> None:
 
 def test_counting_an_answer_is_cheap() -> None:
     meters = Meters()
-    began = time.perf_counter()
+    began = time.process_time()
     for number in range(20_000):
         meters.answered("GET", "/api/v1/jobs", 200, number / 1e5)
-    assert time.perf_counter() - began < 1.0  # 50 µs each; about 1 µs on an idle core
+    assert time.process_time() - began < 1.0  # 50 µs each; about 1 µs on an idle core
     assert sum(meters.durations["GET", "/api/v1/jobs"].counts) == 20_000

@@ -398,7 +398,7 @@ async def test_a_paused_queue_gives_nothing_out_until_resumed_for_the_same_reaso
 
 async def test_wait_returns_when_something_changed_even_just_before(queue: Queue) -> None:
     await queue.add(batch())
-    with anyio.fail_after(1):
+    with anyio.fail_after(5):
         await queue.wait()
     with anyio.move_on_after(0.01) as scope:
         await queue.wait()

@@ -227,7 +227,7 @@ async def test_after_closing_no_thread_is_left_and_the_log_is_folded_in(layout: 
         assert threading.active_count() >= before + 4
     for thread in threading.enumerate():
         if "_connection_worker_thread" in thread.name:
-            thread.join(2)
+            thread.join(10)
             assert not thread.is_alive()
     assert not layout.database.with_name("heliograph.db-wal").exists()
     with pytest.raises(Unavailable):
