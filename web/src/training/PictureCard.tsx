@@ -7,15 +7,15 @@ import { Icon } from "../ui/icons";
 import { setActions } from "./setActions";
 import { warningWords } from "./told";
 
-type Props = { dataset: string; image: DatasetImage; onLook: () => void };
+type Props = { dataset: string; image: DatasetImage; place: number; count: number; onLook: () => void };
 
 /** A picture of the set; its caption is edited in place. */
-export function PictureCard({ dataset, image, onLook }: Props): ReactNode {
+export function PictureCard({ dataset, image, place, count, onLook }: Props): ReactNode {
   const { t } = useTranslation();
   const { caption, holdOut, removePicture } = useFeature(setActions);
   const [typed, setTyped] = useState<string | null>(null);
   return (
-    <li className="picture" data-held-out={image.held_out}>
+    <div className="picture" role="listitem" aria-posinset={place + 1} aria-setsize={count} data-place={place} data-held-out={image.held_out}>
       <button type="button" className="picture-look" onClick={onLook} title={t("ui.dataset.look")}>
         <img src={image.thumbnail_url} alt={image.caption ?? image.file} loading="lazy" />
       </button>
@@ -64,6 +64,6 @@ export function PictureCard({ dataset, image, onLook }: Props): ReactNode {
       {image.notes.map((note) => (
         <p key={note.code} className="picture-note">{warningWords(t, note)}</p>
       ))}
-    </li>
+    </div>
   );
 }
