@@ -21,7 +21,10 @@ export function PictureCard({ dataset, image, place, count, onLook }: Props): Re
       </button>
       {image.held_out && <span className="tag picture-tag">{t("ui.dataset.held_out")}</span>}
       <div className="picture-bar">
-        <small className="quiet grow"><bdi>{image.file}</bdi> · {image.width} × {image.height}</small>
+        <small className="quiet grow picture-name">
+          <bdi title={image.file}>{image.file}</bdi>
+          <bdi dir="ltr">{image.width} × {image.height}</bdi>
+        </small>
         <ActionIcon
           variant="subtle"
           color="gray"

@@ -12,7 +12,7 @@ import { useAround } from "./useAround";
 const GAP = 12;
 const [WIDE, NARROW] = [200, 148]; // pixels: the least of a card, on a desk and on a phone
 const PHONE = 520;
-const BELOW = 86; // pixels of a card below its picture, before it is measured
+const BELOW = 104; // pixels of a card below its picture, before it is measured
 
 type Props = { dataset: string; count: number; onLook: (image: string) => void };
 
