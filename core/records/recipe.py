@@ -137,10 +137,18 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 1
     resolution: Annotated[
         Annotated[int, Meta(ge=16, le=4096)] | None,
-        Meta(description="Side of a square of as many pixels; null is the model's own."),
+        Meta(
+            description="Pictures get as many pixels as a square of this side; null: as the model"
+            " draws best."
+        ),
     ] = None
-    buckets: Annotated[bool, Meta(description="Whether pictures keep their shape.")] = True
-    bucket_step: Annotated[int, Meta(ge=8, le=512, description="Pixels.")] = 64
+    buckets: Annotated[
+        bool, Meta(description="Wide and tall pictures keep their shape; else all become squares.")
+    ] = True
+    bucket_step: Annotated[
+        int,
+        Meta(ge=8, le=512, description="Sides of training sizes are multiples of it, in pixels."),
+    ] = 64
     crop: Annotated[
         Crop, Meta(description="Which part of a picture stays where its shape does not fit.")
     ] = "center"
@@ -156,7 +164,13 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     mask_background: Annotated[
         Part, Meta(description="Weight of the loss where a picture is transparent.")
     ] = 0.1
-    held_out: Annotated[int, Meta(ge=0, le=1000, description="Pictures kept for validation.")] = 0
+    held_out: Annotated[
+        int,
+        Meta(
+            ge=0, le=1000,
+            description="So many pictures are not learned: they tell whether it is by heart only.",
+        ),
+    ] = 0  # fmt: skip
 
     snr_gamma: Annotated[
         Annotated[float, Meta(ge=0, le=1000)] | None,

@@ -94,6 +94,13 @@ class Bucket(Struct, frozen=True, kw_only=True):
     count: int
 
 
+class PictureSize(Struct, frozen=True, kw_only=True):
+    """How large a picture is, in pixels."""
+
+    width: int
+    height: int
+
+
 class Dataset(Struct, frozen=True, kw_only=True):
     """Pictures of a subject."""
 
@@ -109,7 +116,13 @@ class Dataset(Struct, frozen=True, kw_only=True):
     ] = []
     quarantined_count: int = 0
     bytes: Annotated[int, Meta(description="Of the pictures that are kept.")] = 0
-    buckets: list[Bucket] = []
+    smallest: Annotated[
+        PictureSize | None, Meta(description="Of the pictures as they came; null: none is kept.")
+    ] = None
+    largest: PictureSize | None = None
+    buckets: Annotated[
+        list[Bucket], Meta(description="What a training of the resolution asked for makes of them.")
+    ] = []
     created: str
     owner: str
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from core.errors import Conflict, NotFound
 from core.ids import new_id
 from core.records.events import DatasetChanged
-from core.records.training import Dataset
+from core.records.training import Dataset, PictureSize
 from core.store import counters, dataset_reads, needs
 from core.store import page as pages
 from core.store.page import Page
@@ -75,20 +75,25 @@ def get(
     *,
     resolution: int = RESOLUTION,
     step: int = STEP,
+    shaped: bool = True,
 ) -> Dataset:
     """Read one dataset with its first pictures, its newest refusals and all of its buckets.
 
     :param resolution: that the buckets are for, in pixels.
+    :param shaped: whether pictures keep their shape; else all are cropped to squares.
     :raises NotFound: unknown, or somebody else's.
     """
     found = _row(connection, dataset, owner)
     first = dataset_reads.page(connection, dataset, owner, limit=pages.LIMIT)
+    sizes = list(dataset_reads.sizes(connection, found[0]))
     return _dataset(
         found,
         kept=first.items,
         next=first.next,
         quarantined=dataset_reads.quarantined(connection, found[0]),
-        buckets=buckets.of(dataset_reads.sizes(connection, found[0]), resolution, step),
+        smallest=_size(min(sizes, key=_area, default=None)),
+        largest=_size(max(sizes, key=_area, default=None)),
+        buckets=buckets.of(sizes, resolution, step, kept=shaped),
     )
 
 
@@ -253,6 +258,14 @@ def _row(connection: sqlite3.Connection, dataset: str, owner: str | None) -> tup
     if found is None:
         raise NotFound(what="dataset", id=dataset)
     return found
+
+
+def _area(size: tuple[int, int]) -> tuple[int, int]:
+    return size[0] * size[1], size[0]
+
+
+def _size(size: tuple[int, int] | None) -> PictureSize | None:
+    return None if size is None else PictureSize(width=size[0], height=size[1])
 
 
 def _dataset(found: Sequence[Any], **more: Any) -> Dataset:

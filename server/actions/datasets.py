@@ -44,6 +44,7 @@ class ReadDataset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     dataset: Id
     resolution: Resolution = datasets.RESOLUTION
     step: Step = datasets.STEP
+    buckets: Annotated[bool, Meta(description="Whether pictures keep their shape.")] = True
 
 
 class RenameDataset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -107,7 +108,12 @@ async def get(state: State, principal: Principal, ask: ReadDataset) -> Dataset:
     in which its pictures would be trained."""
     found = await state.db.read(
         lambda connection: datasets.get(
-            connection, ask.dataset, principal.sees, resolution=ask.resolution, step=ask.step
+            connection,
+            ask.dataset,
+            principal.sees,
+            resolution=ask.resolution,
+            step=ask.step,
+            shaped=ask.buckets,
         )
     )
     return worded.of(state, found)

@@ -127,7 +127,7 @@ def training(page: Page, server: RunningServer) -> None:
     """Show a run: its curve, its samples, what can be done with it."""
     [run] = server.client.get("/api/v1/trainings").json()["items"]
     place(page, server, f"training/{run['id']}")
-    expect(page.locator(".timeline td img").first).to_be_visible(timeout=SOON)
+    expect(page.locator(".sample img").first).to_be_visible(timeout=SOON)
     arrived(page)
 
 

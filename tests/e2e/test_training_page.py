@@ -80,7 +80,7 @@ def test_five_dropped_pictures_become_a_model_that_draws(page: Page, server: Run
     plan.get_by_role("button", name="Train 60 steps").click()
 
     expect(page.get_by_role("img", name="Loss over steps")).to_be_visible(timeout=SLOW)
-    samples = page.locator(".timeline td img")
+    samples = page.locator(".sample img")
     expect(samples.first).to_be_visible(timeout=SLOW)
     page.get_by_role("button", name="Pause", exact=True).click()
     expect(page.get_by_role("button", name="Resume", exact=True)).to_be_visible(timeout=SLOW)

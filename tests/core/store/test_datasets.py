@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from core.errors import Conflict, NotFound
 from core.ids import new_id
 from core.records.events import Numbered
-from core.records.training import Bucket, DatasetImage, Quarantined, Warned
+from core.records.training import Bucket, DatasetImage, PictureSize, Quarantined, Warned
 from core.store import dataset_pictures, dataset_reads, datasets, needs
 from core.store.database import Database
 from core.store.dataset_pictures import NewPicture
@@ -120,6 +120,8 @@ async def test_a_whole_dataset_is_read_with_counts_buckets_and_refusals(
     assert found.buckets == [
         Bucket(width=576, height=448, count=2), Bucket(width=512, height=512, count=1),
     ]  # fmt: skip
+    assert found.smallest == PictureSize(width=64, height=48)
+    assert found.largest == PictureSize(width=400, height=300)
     assert [(each.file, each.code) for each in found.quarantined] == [
         (".DS_Store", "picture_format")
     ]

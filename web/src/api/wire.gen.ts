@@ -316,8 +316,9 @@ export type Merged = { model: string; weight: number; };
 /** Pictures of a subject. */
 export type Dataset = {
   id: string; name: string; count: number; kept: DatasetImage[]; next: string | null;
-  quarantined: Quarantined[]; quarantined_count: number; bytes: number; buckets: Bucket[];
-  created: string; owner: string;
+  quarantined: Quarantined[]; quarantined_count: number; bytes: number;
+  smallest: PictureSize | null; largest: PictureSize | null; buckets: Bucket[]; created: string;
+  owner: string;
 };
 /** A picture of a dataset, turned upright and decoded in full. */
 export type DatasetImage = {
@@ -334,6 +335,8 @@ export type Quarantined = {
   kind: "quarantined"; id: string; file: string; code: string;
   params: Record<string, string | number | null>; message: string;
 };
+/** How large a picture is, in pixels. */
+export type PictureSize = { width: number; height: number; };
 /** A size that pictures are trained in. */
 export type Bucket = { width: number; height: number; count: number; };
 /** What came of several files: those that are kept, also from before, and the others. */

@@ -2,7 +2,7 @@ import { SegmentedControl, Slider, Switch } from "@mantine/core";
 import { useEffect, useMemo, useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { LossPoint, Training } from "../api/wire.gen";
-import { useFormat } from "../i18n/format";
+import { useFormat, type Format } from "../i18n/format";
 import { useFeature, useSelect } from "../state/store";
 import { Chart, type Line } from "./Chart";
 import { joined, partsOf, valuesOf, VIEWS, type Part, type View } from "./curve";
@@ -100,6 +100,7 @@ export function Curves({ run }: { run: Training }): ReactNode {
 /** Other runs to lay beside: those of the same sweep first. */
 function Beside({ run, chosen, onChange }: { run: Training; chosen: string[]; onChange: (ids: string[]) => void }): ReactNode {
   const { t } = useTranslation();
+  const format = useFormat();
   const { open } = useFeature(runActions);
   const runs = useSelect((state) => state.training.runs);
   const opened = useSelect((state) => state.training.opened);
@@ -128,7 +129,7 @@ function Beside({ run, chosen, onChange }: { run: Training; chosen: string[]; on
             disabled={place < 0 && chosen.length >= MOST}
             onClick={() => onChange(place >= 0 ? chosen.filter((id) => id !== one.id) : [...chosen, one.id])}
           >
-            <bdi>{one.name}</bdi>
+            <bdi>{named(one, runs, format)}</bdi>
           </button>
         );
       })}
@@ -137,6 +138,16 @@ function Beside({ run, chosen, onChange }: { run: Training; chosen: string[]; on
 }
 
 function useNames(ids: string[]): string[] {
+  const format = useFormat();
   const runs = useSelect((state) => state.training.runs);
-  return ids.map((id) => runs.find((run) => run.id === id)?.name ?? "");
+  return ids.map((id) => {
+    const run = runs.find((one) => one.id === id);
+    return run ? named(run, runs, format) : "";
+  });
+}
+
+/** Name a run so that it is told from others of its name. */
+function named(run: Training, runs: readonly Training[], format: Format): string {
+  const alone = runs.filter(({ name }) => name === run.name).length === 1;
+  return alone ? run.name : `${run.name} · ${format.when(run.created)}`;
 }

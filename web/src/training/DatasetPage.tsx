@@ -1,31 +1,31 @@
 import { ActionIcon, Button, NativeSelect, TextInput } from "@mantine/core";
-import { useEffect, useState, type ReactNode } from "react";
+import { useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import type { Dataset } from "../api/wire.gen";
 import { go } from "../app/route";
-import { useFormat } from "../i18n/format";
 import { useFeature, useSelect } from "../state/store";
 import { Icon } from "../ui/icons";
 import { Ask } from "./Ask";
 import { Drop } from "./Drop";
 import { GalleryPicker } from "./GalleryPicker";
-import { PictureCard } from "./PictureCard";
+import type { Whole as Held } from "./held";
+import { find, NO_PAGES } from "./pages";
+import { Pictures } from "./Pictures";
 import { Seen } from "./Seen";
 import { setActions } from "./setActions";
+import { Sizes } from "./Sizes";
 import { refusalWords } from "./told";
 import { Uploads } from "./Uploads";
+import { useSet } from "./useSet";
+
+type Dataset = NonNullable<Held["dataset"]>;
 
 /** One dataset: its pictures and captions, what was set aside, and what a model sees. */
 export function DatasetPage({ id }: { id: string }): ReactNode {
   const { t } = useTranslation();
   const { open } = useFeature(setActions);
-  const whole = useSelect((state) => state.training.whole[id]);
-  const state = whole?.state ?? "idle";
-  useEffect(() => {
-    if (state === "idle" || state === "stale") open(id);
-  }, [open, id, state]);
+  const whole = useSet(id);
   if (whole?.dataset) return <Whole dataset={whole.dataset} />;
-  if (state === "failed") {
+  if (whole?.state === "failed") {
     return (
       <div className="empty">
         <h2>{t("ui.dataset.failed")}</h2>
@@ -38,11 +38,11 @@ export function DatasetPage({ id }: { id: string }): ReactNode {
 
 function Whole({ dataset }: { dataset: Dataset }): ReactNode {
   const { t } = useTranslation();
-  const format = useFormat();
   const actions = useFeature(setActions);
   const [asking, setAsking] = useState<"delete" | "gallery" | null>(null);
   const [seen, setSeen] = useState<string | null>(null);
-  const shown = dataset.kept.find((image) => image.id === seen);
+  const shown = useSelect(({ training: { whole } }) =>
+    seen === null ? undefined : find(whole[dataset.id]?.pictures ?? NO_PAGES, ({ id }) => id === seen));
   return (
     <section className="dataset">
       <header className="training-head">
@@ -63,25 +63,12 @@ function Whole({ dataset }: { dataset: Dataset }): ReactNode {
           <Icon name="trash" />
         </ActionIcon>
       </header>
-      <p className="quiet">
-        {[
-          t("ui.dataset.pictures", { count: dataset.count }),
-          format.bytes(dataset.bytes),
-          ...dataset.buckets.map(({ width, height, count }) => `${t("ui.size_of", { width, height })} (${format.number(count)})`),
-        ].join(" · ")}
-      </p>
+      <Sizes dataset={dataset} />
       <Drop className="dataset-drop" label={t("ui.dataset.add")} onFiles={(files) => actions.add(dataset.id, files)}>
         <p className="quiet">{t(dataset.count === 0 ? "ui.dataset.empty" : "ui.dataset.drop_hint")}</p>
       </Drop>
       <Uploads dataset={dataset.id} />
-      <ul className="pictures">
-        {dataset.kept.map((image) => (
-          <PictureCard key={image.id} dataset={dataset.id} image={image} onLook={() => setSeen(image.id)} />
-        ))}
-      </ul>
-      {dataset.next !== null && (
-        <Button variant="default" onClick={() => actions.morePictures(dataset.id)}>{t("ui.dataset.more")}</Button>
-      )}
+      <Pictures dataset={dataset.id} count={dataset.count} onLook={setSeen} />
       <Aside dataset={dataset} />
       {asking === "gallery" && <GalleryPicker dataset={dataset.id} onClose={() => setAsking(null)} />}
       {asking === "delete" && (

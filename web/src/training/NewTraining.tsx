@@ -19,9 +19,11 @@ import { setActions } from "./setActions";
 import { SweepFields } from "./SweepFields";
 import { Uploads } from "./Uploads";
 import { usePlan } from "./usePlan";
+import { useSet } from "./useSet";
 
 const METHODS = ["lora", "full", "dora", "lokr", "embedding", "pivotal"] as const;
 const NONE: Field[] = [];
+const STRIP = 24; // pictures that are shown in the form
 
 /** A new training: pictures, the few choices that matter first, all others, and the live plan. */
 export function NewTraining(): ReactNode {
@@ -142,13 +144,9 @@ export function NewTraining(): ReactNode {
 /** The pictures of the form: a set is chosen, or dropped right here. */
 function Pictures({ error }: { error: string | null }): ReactNode {
   const { t } = useTranslation();
-  const { open, add, create, run } = useFeature(setActions);
+  const { add, create, run } = useFeature(setActions);
   const chosen = useSelect((state) => state.training.draft.dataset);
-  const whole = useSelect((state) => (chosen === null ? undefined : state.training.whole[chosen]));
-  const state = whole?.state ?? "idle";
-  useEffect(() => {
-    if (chosen !== null && (state === "idle" || state === "stale")) open(chosen);
-  }, [open, chosen, state]);
+  const whole = useSet(chosen);
 
   function take(files: File[]): void {
     if (files.length === 0) return;
@@ -157,13 +155,14 @@ function Pictures({ error }: { error: string | null }): ReactNode {
   }
 
   const dataset = whole?.dataset;
+  const first = whole?.pictures.held[0]?.items ?? [];
   return (
     <section className="teach-pictures">
       <DatasetSelect error={error} />
       <Drop className="teach-drop" label={t("ui.dataset.add")} onFiles={take}>
-        {dataset && dataset.kept.length > 0 ? (
+        {first.length > 0 ? (
           <ul className="teach-strip">
-            {dataset.kept.slice(0, 24).map((image) => (
+            {first.slice(0, STRIP).map((image) => (
               <li key={image.id} data-held-out={image.held_out}>
                 <img src={image.thumbnail_url} alt={image.caption ?? image.file} loading="lazy" />
               </li>

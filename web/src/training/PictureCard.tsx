@@ -7,21 +7,24 @@ import { Icon } from "../ui/icons";
 import { setActions } from "./setActions";
 import { warningWords } from "./told";
 
-type Props = { dataset: string; image: DatasetImage; onLook: () => void };
+type Props = { dataset: string; image: DatasetImage; place: number; count: number; onLook: () => void };
 
 /** A picture of the set; its caption is edited in place. */
-export function PictureCard({ dataset, image, onLook }: Props): ReactNode {
+export function PictureCard({ dataset, image, place, count, onLook }: Props): ReactNode {
   const { t } = useTranslation();
   const { caption, holdOut, removePicture } = useFeature(setActions);
   const [typed, setTyped] = useState<string | null>(null);
   return (
-    <li className="picture" data-held-out={image.held_out}>
+    <div className="picture" role="listitem" aria-posinset={place + 1} aria-setsize={count} data-place={place} data-held-out={image.held_out}>
       <button type="button" className="picture-look" onClick={onLook} title={t("ui.dataset.look")}>
         <img src={image.thumbnail_url} alt={image.caption ?? image.file} loading="lazy" />
       </button>
       {image.held_out && <span className="tag picture-tag">{t("ui.dataset.held_out")}</span>}
       <div className="picture-bar">
-        <small className="quiet grow"><bdi>{image.file}</bdi> · {t("ui.size_of", { width: image.width, height: image.height })}</small>
+        <small className="quiet grow picture-name">
+          <bdi title={image.file}>{image.file}</bdi>
+          <span>{t("ui.size_of", { width: image.width, height: image.height })}</span>
+        </small>
         <ActionIcon
           variant="subtle"
           color="gray"
@@ -64,6 +67,6 @@ export function PictureCard({ dataset, image, onLook }: Props): ReactNode {
       {image.notes.map((note) => (
         <p key={note.code} className="picture-note">{warningWords(t, note)}</p>
       ))}
-    </li>
+    </div>
   );
 }

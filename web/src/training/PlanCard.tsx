@@ -21,6 +21,7 @@ export function PlanCard({ pictures, plan, planning, problems, runs, busy }: Pro
   const format = useFormat();
   const draft = useSelect((state) => state.training.draft);
   const engine = useSelect((state) => state.engine?.state);
+  const side = plan?.recipe.resolution ?? null;
   const faults = Object.values(problems);
   const lacking = draft.dataset === null || pictures === 0 ? "ui.plan.needs_pictures" : draft.class_word.trim() === "" ? "ui.plan.needs_class" : null;
   const over = plan !== null && plan.budget_bytes > 0 && plan.peak_bytes > plan.budget_bytes;
@@ -30,6 +31,7 @@ export function PlanCard({ pictures, plan, planning, problems, runs, busy }: Pro
       <dl className="plan-facts" data-stale={planning || faults.length > 0}>
         <Fact words={t("ui.plan.steps")} value={plan ? format.number(plan.steps) : "–"} />
         <Fact words={t("ui.plan.shown")} value={plan ? t("ui.plan.times", { count: Math.round(plan.epochs) }) : "–"} />
+        <Fact words={t("ui.plan.size")} value={side ? t("ui.size_of", { width: side, height: side }) : "–"} />
         <Fact words={t("ui.plan.class_pictures")} value={plan ? format.number(plan.class_pictures) : "–"} />
         <Fact
           words={t("ui.plan.time")}
@@ -79,7 +81,7 @@ export function PlanCard({ pictures, plan, planning, problems, runs, busy }: Pro
   );
 }
 
-function Fact({ words, value }: { words: string; value: string }): ReactNode {
+function Fact({ words, value }: { words: string; value: ReactNode }): ReactNode {
   return (
     <div>
       <dt>{words}</dt>

@@ -18,6 +18,8 @@ export function RunState({ run }: { run: Training }): ReactNode {
   const progress = useSelect((state) => state.training.progress[run.job]);
   const base = useSelect((state) => state.models?.find(({ id }) => id === run.base_model)?.name);
   const set = useSelect((state) => state.training.sets.find(({ id }) => id === run.dataset));
+  const other = useSelect(({ training: { runs } }) =>
+    run.status === "queued" ? runs.find(({ id, status }) => id !== run.id && status === "running")?.name : undefined);
   const last = points.at(-1);
   const preparing = isActive(run) && progress !== undefined && progress.phase !== "train" && run.status !== "paused";
   const part = run.steps > 0 ? run.step / run.steps : 0;
@@ -58,6 +60,7 @@ export function RunState({ run }: { run: Training }): ReactNode {
           <dd>{set ? <a href={hashOf("training", "datasets", set.id)}><bdi>{set.name}</bdi></a> : "–"}</dd>
         </div>
       </dl>
+      {other && <p className="run-note">{t("ui.training.waits_for", { name: other })}</p>}
       <Ended run={run} />
       {run.warnings.length > 0 && (
         <ul className="plan-warnings" aria-label={t("ui.plan.warnings")}>

@@ -3,14 +3,14 @@ import { useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { DatasetImage } from "../api/wire.gen";
 import { useSelect } from "../state/store";
+import { sideOf } from "./base";
 
 const SIDES = [64, 256, 512, 768, 1024] as const;
 
 /** A picture as it came, beside what a model sees of it. */
 export function Seen({ image, onClose }: { image: DatasetImage; onClose: () => void }): ReactNode {
   const { t } = useTranslation();
-  const { fields } = useSelect((state) => state.training.draft);
-  const chosen = typeof fields.resolution === "number" ? fields.resolution : 512;
+  const chosen = useSelect(sideOf);
   const [resolution, setResolution] = useState(chosen);
   const [crop, setCrop] = useState<"center" | "random" | "square">("center");
   const sides = [...new Set([...SIDES, chosen])].sort((one, two) => one - two);

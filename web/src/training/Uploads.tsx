@@ -3,8 +3,8 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useFeature, useSelect } from "../state/store";
 import { Icon } from "../ui/icons";
+import { over, type Upload } from "./held";
 import { setActions } from "./setActions";
-import { over, type Upload } from "./slice";
 
 const SHOWN = 60;
 

@@ -11,13 +11,23 @@ export function grown(held: LossPoint[], more: LossPoint[]): LossPoint[] {
   return thinned([...before, ...more]);
 }
 
-/** Keep a bounded curve: validated points and the newest always, of the others some, evenly. */
+/**
+ * Keep a bounded curve: of each stretch of as many steps one point, a validated one where there is any, and the newest.
+ * Stretches are of steps and not of points: a curve that is thinned again and again keeps its beginning.
+ */
 export function thinned(points: LossPoint[], most = MOST, to = THINNED): LossPoint[] {
-  if (points.length <= most) return points;
-  const every = Math.ceil(points.length / to);
-  return points.filter(
-    (point, place) => point.validation !== null || place % every === 0 || place === points.length - 1,
-  );
+  const [first, last] = [points[0], points.at(-1)];
+  if (points.length <= most || !first || !last) return points;
+  const stretch = (last.step - first.step + 1) / to;
+  const kept = new Map<number, LossPoint>();
+  for (const point of points) {
+    const place = Math.floor((point.step - first.step) / stretch);
+    const before = kept.get(place);
+    if (!before || (before.validation === null && point.validation !== null)) kept.set(place, point);
+  }
+  kept.set(to, last);
+  const all = [...kept.values()];
+  return all.at(-2) === last ? all.slice(0, -1) : all;
 }
 
 type Values = (number | null)[];

@@ -10,7 +10,6 @@ import { EMPTY, keepDraft, type RecipeDraft } from "./draft";
 const PAGE = 50;
 const POINTS = 3000; // of a curve
 const SAMPLES = 200; // of a page
-const SAMPLE_PAGES = 5;
 const WAIT = 600_000; // milliseconds for a job that a button waits for
 
 export type Tried = { base: Image | null; taught: Image | null };
@@ -18,6 +17,7 @@ export type Tried = { base: Image | null; taught: Image | null };
 /** What people do with trainings. */
 export function runActions(tools: Tools) {
   const { http, send, get, run, fill, toast, t, store } = tools;
+  const older = new Set<string>(); // runs whose older samples are on their way
 
   async function load(more = false): Promise<void> {
     const { runsState, runsNext } = get().training;
@@ -57,7 +57,7 @@ export function runActions(tools: Tools) {
     try {
       const ask = () => Promise.all([
         http<Losses>(`/trainings/${id}/losses`, { query: { max: POINTS } }),
-        allSamples(id),
+        http<Page<Sample>>(`/trainings/${id}/samples`, { query: { limit: SAMPLES } }),
         http<Page<Checkpoint>>(`/trainings/${id}/checkpoints`, { query: { limit: 200 } }),
         get().training.runs.some((held) => held.id === id) ? null : one(id),
       ]);
@@ -69,16 +69,17 @@ export function runActions(tools: Tools) {
     }
   }
 
-  async function allSamples(id: string): Promise<Sample[]> {
-    const found: Sample[] = [];
-    let cursor: string | null = null;
-    for (let page = 0; page < SAMPLE_PAGES; page += 1) {
-      const some: Page<Sample> = await http<Page<Sample>>(`/trainings/${id}/samples`, { query: { limit: SAMPLES, cursor } });
-      found.push(...some.items);
-      cursor = some.next;
-      if (cursor === null) break;
+  /** Read the samples before those that are held. */
+  async function olderSamples(id: string): Promise<void> {
+    const from = get().training.opened[id]?.samplesNext ?? null;
+    if (from === null || older.has(id)) return;
+    older.add(id);
+    try {
+      const { items, next } = await http<Page<Sample>>(`/trainings/${id}/samples`, { query: { limit: SAMPLES, cursor: from } });
+      send({ type: "slice.training.samples", id, from, items, next });
+    } finally {
+      older.delete(id);
     }
-    return found;
   }
 
   async function loadKept(id: string): Promise<void> {
@@ -214,6 +215,7 @@ export function runActions(tools: Tools) {
     load: (more = false) => run(() => load(more)),
     refresh: () => run(refresh),
     open: (id: string) => run(() => open(id)),
+    olderSamples: (id: string) => run(() => olderSamples(id)),
     loadKept: (id: string) => run(() => loadKept(id)),
     plan: (body: Train, signal: AbortSignal) => http<Plan>("/trainings/plan", { method: "POST", json: body, signal }),
     schema: (signal: AbortSignal) => http<unknown>("/trainings/schema", { signal }),

@@ -1,10 +1,12 @@
 import type { Dataset, DatasetImage, Ingested, Page, Quarantined } from "../api/wire.gen";
 import { ProblemError, type Call } from "../api/http";
 import type { Tools } from "../state/tools";
+import { taughtAs } from "./base";
 import { keepDraft } from "./draft";
 import { POSES, drawn } from "./example";
+import type { Upload } from "./held";
+import { SIZE, wanted } from "./pages";
 import { paired, type Wanted } from "./pairing";
-import type { Upload } from "./slice";
 
 const TOGETHER = 3; // files on their way at once
 const TEXT = 64 << 10; // bytes of a caption that are read
@@ -17,6 +19,8 @@ let files = 0;
 export function setActions(tools: Tools) {
   const { http, send, get, run, fill, toast, t } = tools;
   const flying = new Map<number, AbortController>();
+  const views = new Map<string, [number, number]>(); // of sets: the first and the last place in sight
+  const looking = new Set<string>(); // sets whose pictures are being read
   const slots = { free: TOGETHER, waiting: [] as (() => void)[] };
 
   async function load(more = false): Promise<void> {
@@ -39,19 +43,32 @@ export function setActions(tools: Tools) {
     if (get().training.whole[id]?.state === "loading") return;
     send({ type: "slice.training.set", id, state: "loading" });
     try {
-      await fill("training", () => http<Dataset>(`/datasets/${id}`), (dataset) =>
-        send({ type: "slice.training.set", id, state: "ready", dataset }));
+      const query = taughtAs(get());
+      await fill("training", () => http<Dataset>(`/datasets/${id}?${query}`), (dataset) =>
+        send({ type: "slice.training.set", id, state: "ready", dataset, taughtAs: query }));
     } catch (error) {
       send({ type: "slice.training.set", id, state: "failed" });
       throw error;
     }
   }
 
-  async function morePictures(id: string): Promise<void> {
-    const cursor = get().training.whole[id]?.dataset?.next;
-    if (!cursor) return;
-    const page = await http<Page<DatasetImage>>(`/datasets/${id}/images`, { query: { cursor, limit: 200 } });
-    send({ type: "slice.training.pictures", id, items: page.items, next: page.next });
+  /** Read what is in sight of a set's pictures, page by page; where people scroll on meanwhile, only what is in sight then. */
+  async function look(id: string, first: number, last: number): Promise<void> {
+    views.set(id, [first, last]);
+    if (looking.has(id)) return;
+    looking.add(id);
+    try {
+      for (;;) {
+        const pictures = get().training.whole[id]?.pictures;
+        const next = pictures && wanted(pictures, ...(views.get(id) ?? [0, 0]));
+        if (!next) return;
+        const page = await http<Page<DatasetImage>>(`/datasets/${id}/images`, { query: { cursor: next.begin, limit: SIZE } });
+        send({ type: "slice.training.pictures", id, ...next, items: page.items, next: page.next });
+      }
+    } finally {
+      looking.delete(id);
+      views.delete(id);
+    }
   }
 
   async function create(name: string): Promise<string> {
@@ -67,9 +84,8 @@ export function setActions(tools: Tools) {
   }
 
   async function rename(id: string, name: string): Promise<void> {
-    const dataset = await http<Dataset>(`/datasets/${id}`, { method: "PATCH", json: { name } });
-    send({ type: "slice.training.set", id, state: "stale", dataset });
-    await load();
+    await http<Dataset>(`/datasets/${id}`, { method: "PATCH", json: { name } });
+    await Promise.all([open(id), load()]);
   }
 
   async function remove(id: string): Promise<void> {
@@ -186,7 +202,7 @@ export function setActions(tools: Tools) {
   return {
     load: (more = false) => run(() => load(more)),
     open: (id: string) => run(() => open(id)),
-    morePictures: (id: string) => run(() => morePictures(id)),
+    look: (id: string, first: number, last: number) => run(() => look(id, first, last)),
     rename: (id: string, name: string) => run(() => rename(id, name)),
     remove: (id: string) => run(() => remove(id)),
     take: (dataset: string, images: string[], prompts: boolean) => run(() => take(dataset, images, prompts)),

@@ -3,7 +3,7 @@ import type { LossPoint, Training } from "../api/wire.gen";
 import { EMPTY_STATE } from "../state/first";
 import type { Message, State } from "../state/model";
 import { reduce } from "../state/reducer";
-import type { Held, Upload } from "./slice";
+import type { Held, Upload } from "./held";
 
 const RUN = {
   id: "T1", name: "toy", job: "J1", status: "queued", step: 0, steps: 40, loss: null, warnings: [],
@@ -19,7 +19,7 @@ function held(...messages: unknown[]): Held {
 }
 
 const LISTED = { type: "slice.training.runs", state: "ready", items: [RUN], next: null };
-const OPENED = { type: "slice.training.opened", id: "T1", state: "ready", points: [], samples: [], kept: [] };
+const OPENED = { type: "slice.training.opened", id: "T1", state: "ready", points: [], samples: { items: [], next: null }, kept: [] };
 
 function point(step: number): LossPoint {
   return {
@@ -61,6 +61,20 @@ describe("a run that is watched", () => {
     expect(held(LISTED, OPENED, sample, sample).opened.T1?.samples).toHaveLength(1);
   });
 
+  it("gets older samples page by page, and keeps them when the newest are read anew", () => {
+    const sample = (step: number) => ({ training: "T1", step, image: `I${step}`, prompt: "a toy", role: "drift", seed: 1 });
+    const steps = (...messages: unknown[]) => held(LISTED, ...messages).opened.T1?.samples.map(({ step }) => step);
+    const first = { ...OPENED, samples: { items: [sample(4), sample(3)], next: "3" } };
+    const older = { type: "slice.training.samples", id: "T1", from: "3", items: [sample(2), sample(1)], next: null };
+    expect(steps(first, older)).toEqual([4, 3, 2, 1]);
+    expect(steps(first, { ...older, from: "9" })).toEqual([4, 3]);
+    const again = { ...OPENED, samples: { items: [sample(5), sample(4)], next: "4" } };
+    const after = held(LISTED, first, older, again).opened.T1;
+    expect([after?.samples.map(({ step }) => step), after?.samplesNext]).toEqual([[5, 4, 3, 2, 1], null]);
+    const far = { ...OPENED, samples: { items: [sample(9), sample(8)], next: "8" } };
+    expect(held(LISTED, first, older, far).opened.T1).toMatchObject({ samples: [{ step: 9 }, { step: 8 }], samplesNext: "8" });
+  });
+
   it("is asked for when a fact names one that is not listed, and only once a list was wanted", () => {
     const asked = { type: "training.changed", training: "T2", deleted: false };
     expect(held(asked).staleRuns).toEqual([]);
@@ -77,7 +91,7 @@ it("everything loaded is stale after facts were lost, and nothing else", () => {
 });
 
 it("a dataset that changed is read anew where it is open, and one that is gone is gone", () => {
-  const set = { id: "D1", name: "toys", kept: [] };
+  const set = { id: "D1", name: "toys", kept: [], next: null };
   const listed = { type: "slice.training.sets", state: "ready", items: [set], next: null };
   const open = { type: "slice.training.set", id: "D1", state: "ready", dataset: set };
   const changed = held(listed, open, { type: "dataset.changed", dataset: "D1", deleted: false });

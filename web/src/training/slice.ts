@@ -1,43 +1,15 @@
-import type {
-  Checkpoint, Dataset, DatasetChanged, DatasetImage, LossPoint, Sample, Training, TrainingChanged,
-  TrainingCheckpoint, TrainingEnded, TrainingLoss, TrainingPaused, TrainingSample, TrainingStarted,
-  TrainingWarned,
-} from "../api/wire.gen";
+import type { Checkpoint, Dataset, DatasetImage, LossPoint, Sample, Training } from "../api/wire.gen";
 import type { Message, State } from "../state/model";
 import type { Loaded, Slice } from "../state/slice";
-import { restoredDraft, type RecipeDraft } from "./draft";
 import { grown } from "./curve";
+import type { RecipeDraft } from "./draft";
+import { fact, type Told } from "./facts";
+import { BLANK, FIRST, going, inSet, open, opened, over, SAMPLES, stale, whole, without, withoutSet, type Held, type Upload } from "./held";
+import { added, begun, mapped, NO_PAGES } from "./pages";
+import { continued } from "./timeline";
 
-/** A file on its way into a dataset; what became of it stays until somebody has read it. */
-export type Upload = {
-  id: number;
-  dataset: string;
-  file: string;
-  state: "waiting" | "sending" | "kept" | "aside" | "failed";
-  sent: number; // 0 … 1
-  words: string; // why it was set aside, or could not be sent
-};
-
-/** What is shown of one run beyond its own record. */
-export type Opened = { state: Loaded; points: LossPoint[]; samples: Sample[]; kept: Checkpoint[]; keptState: Loaded };
-
-export type Progress = { phase: string; step: number; steps: number; eta: number | null };
-
-export type Held = {
-  runs: Training[]; // newest first
-  runsState: Loaded;
-  runsNext: string | null;
-  staleRuns: string[]; // read anew one by one
-  sets: Dataset[]; // newest first, without their pictures
-  setsState: Loaded;
-  setsNext: string | null;
-  whole: Record<string, { state: Loaded; dataset: Dataset | null }>;
-  opened: Record<string, Opened>;
-  progress: Record<string, Progress>; // by job
-  overJobs: string[]; // that ended lately: somebody may wait for one
-  uploads: Upload[];
-  draft: RecipeDraft;
-};
+const UPLOADS = 10_000; // that are listed: as many as a dataset takes
+const OVER = 64; // jobs
 
 export type TrainingLocal =
   | { type: "slice.training.runs"; state: Loaded; items?: Training[]; next?: string | null; more?: boolean }
@@ -45,35 +17,24 @@ export type TrainingLocal =
   | { type: "slice.training.refreshing" }
   | { type: "slice.training.gone"; id: string }
   | { type: "slice.training.sets"; state: Loaded; items?: Dataset[]; next?: string | null; more?: boolean }
-  | { type: "slice.training.set"; id: string; state: Loaded; dataset?: Dataset }
-  | { type: "slice.training.pictures"; id: string; items: DatasetImage[]; next: string | null }
+  | { type: "slice.training.set"; id: string; state: Loaded; dataset?: Dataset; taughtAs?: string }
+  | {
+      type: "slice.training.pictures"; id: string;
+      page: number; begin: string | null; items: DatasetImage[]; next: string | null;
+    }
   | { type: "slice.training.picture"; id: string; image: DatasetImage }
   | { type: "slice.training.set_gone"; id: string }
-  | { type: "slice.training.opened"; id: string; state: Loaded; points?: LossPoint[]; samples?: Sample[]; kept?: Checkpoint[] }
+  | {
+      type: "slice.training.opened"; id: string; state: Loaded;
+      points?: LossPoint[]; samples?: { items: Sample[]; next: string | null }; kept?: Checkpoint[];
+    }
+  | { type: "slice.training.samples"; id: string; from: string; items: Sample[]; next: string | null }
   | { type: "slice.training.kept"; id: string; state: Loaded; kept?: Checkpoint[] }
   | { type: "slice.training.uploads"; uploads: Upload[] }
   | { type: "slice.training.upload"; id: number; change: Partial<Upload> }
   | { type: "slice.training.uploads_gone"; ids: ReadonlySet<number> }
   | { type: "slice.training.uploads_read"; dataset: string }
   | { type: "slice.training.draft"; change: Partial<RecipeDraft> };
-
-type Told =
-  | TrainingStarted | TrainingLoss | TrainingSample | TrainingCheckpoint | TrainingPaused
-  | TrainingWarned | TrainingEnded | TrainingChanged | DatasetChanged;
-
-const OPENED = 8; // runs whose curves are held
-const SAMPLES = 2000; // of one run
-const UPLOADS = 500; // that are listed
-const PROGRESS = 32; // jobs
-const OVER = 64; // jobs
-
-const BLANK: Opened = { state: "idle", points: [], samples: [], kept: [], keptState: "idle" };
-
-const FIRST: Held = {
-  runs: [], runsState: "idle", runsNext: null, staleRuns: [],
-  sets: [], setsState: "idle", setsNext: null, whole: {},
-  opened: {}, progress: {}, overJobs: [], uploads: [], draft: restoredDraft(),
-};
 
 export const training: Slice<Held> = { first: FIRST, reduce };
 
@@ -83,62 +44,11 @@ function reduce(held: Held, told: Message, state: State): Held {
   if (told.type === "job.progress") {
     if (!held.runs.some(({ job }) => job === told.job)) return held;
     const { phase, step, steps } = told;
-    const progress = { ...held.progress, [told.job]: { phase, step, steps, eta: told.eta_seconds } };
-    return { ...held, progress: lastOf(progress, PROGRESS) };
+    return going(held, told.job, { phase, step, steps, eta: told.eta_seconds });
   }
   if (told.type === "job.ended") return { ...held, overJobs: [...held.overJobs, told.job].slice(-OVER) };
   const ours = told.type.startsWith("training.") || told.type === "dataset.changed";
   return ours ? fact(held, told as Told, state) : held;
-}
-
-function fact(held: Held, told: Told, state: State): Held {
-  switch (told.type) {
-    case "training.started":
-      return change(held, told.training, { status: "running", step: told.step, steps: told.steps, job: told.job, ended: null });
-    case "training.loss": {
-      const last = told.points.at(-1);
-      if (!last) return held;
-      const known = held.runs.find(({ id }) => id === told.training);
-      const status = known?.status === "queued" ? { status: "running" as const } : {};
-      return open(
-        change(held, told.training, { step: last.step, loss: last.loss, ...status }),
-        told.training, ({ points }) => ({ points: grown(points, told.points) }),
-      );
-    }
-    case "training.sample": {
-      const { training, step, image, prompt, role } = told;
-      const seed = state.images[image]?.seed ?? 0;
-      return open(held, training, ({ samples }) =>
-        samples.some((one) => one.image === image)
-          ? {}
-          : { samples: [{ training, step, image, prompt, role, seed }, ...samples].slice(0, SAMPLES) },
-      );
-    }
-    case "training.checkpoint": // its size is not told: the list is read anew
-      return open(held, told.training, (opened) => ({ keptState: staled(opened.keptState) }));
-    case "training.paused":
-      return change(held, told.training, { status: told.paused ? "paused" : "running", step: told.step });
-    case "training.warned": {
-      const run = held.runs.find(({ id }) => id === told.training);
-      if (!run) return held;
-      if (run.warnings.some((one) => JSON.stringify(one) === JSON.stringify(told.warning))) return held;
-      return change(held, run.id, { warnings: [...run.warnings, told.warning].slice(-100) });
-    }
-    case "training.ended":
-      return reread(change(held, told.training, { status: told.status, step: told.step, model: told.model }), told.training);
-    case "training.changed":
-      return told.deleted ? without(held, told.training) : reread(held, told.training);
-    case "dataset.changed": {
-      if (told.deleted) return withoutSet(held, told.dataset);
-      const setsState = staled(held.setsState);
-      const whole = held.whole[told.dataset];
-      if (!whole) return setsState === held.setsState ? held : { ...held, setsState };
-      return { ...held, setsState, whole: { ...held.whole, [told.dataset]: { ...whole, state: staled(whole.state) } } };
-    }
-    default:
-      told satisfies never;
-      return held;
-  }
 }
 
 function local(held: Held, told: TrainingLocal): Held {
@@ -165,30 +75,36 @@ function local(held: Held, told: TrainingLocal): Held {
         sets: told.items ? (told.more ? [...held.sets, ...told.items] : told.items) : held.sets,
       };
     case "slice.training.set": {
-      const dataset = told.dataset ?? held.whole[told.id]?.dataset ?? null;
-      return { ...held, whole: lastOf({ ...held.whole, [told.id]: { state: told.state, dataset } }, OPENED) };
+      const before = held.whole[told.id] ?? { state: "idle", dataset: null, pictures: NO_PAGES, taughtAs: "" };
+      if (!told.dataset) return whole(held, told.id, { ...before, state: told.state });
+      const { kept, next, ...dataset } = told.dataset;
+      return whole(held, told.id, {
+        state: told.state, dataset, pictures: begun(kept, next, before.pictures), taughtAs: told.taughtAs ?? "",
+      });
     }
     case "slice.training.pictures":
-      return inSet(held, told.id, (dataset) => ({
-        ...dataset, next: told.next, kept: [...dataset.kept, ...told.items],
-      }));
+      return inSet(held, told.id, (pictures) => added(pictures, told.page, told.begin, told.items, told.next));
     case "slice.training.picture":
-      return inSet(held, told.id, (dataset) => ({
-        ...dataset, kept: dataset.kept.map((one) => (one.id === told.image.id ? told.image : one)),
-      }));
+      return inSet(held, told.id, (pictures) =>
+        mapped(pictures, (one) => (one.id === told.image.id ? told.image : one)));
     case "slice.training.set_gone":
       return withoutSet(held, told.id);
     case "slice.training.opened": {
       const { id, state, points, samples, kept } = told;
       const before = held.opened[id] ?? BLANK;
-      const opened: Opened = {
+      return opened(held, id, {
         ...before, state,
         ...(points ? { points: grown(points, before.points.filter(({ step }) => step > (points.at(-1)?.step ?? 0))) } : {}),
-        ...(samples ? { samples } : {}),
+        ...(samples ? continued(samples, before) : {}),
         ...(kept ? { kept, keptState: "ready" as const } : {}),
-      };
-      return { ...held, opened: lastOf({ ...held.opened, [id]: opened }, OPENED) };
+      });
     }
+    case "slice.training.samples":
+      return open(held, told.id, ({ samples, samplesNext }) => {
+        if (samplesNext !== told.from) return {}; // read anew meanwhile
+        const all = [...samples, ...told.items];
+        return { samples: all.slice(0, SAMPLES), samplesNext: all.length < SAMPLES ? told.next : null };
+      });
     case "slice.training.kept":
       return open(held, told.id, () => ({ keptState: told.state, ...(told.kept ? { kept: told.kept } : {}) }));
     case "slice.training.uploads":
@@ -207,63 +123,3 @@ function local(held: Held, told: TrainingLocal): Held {
   }
 }
 
-/** Say whether nothing more happens to a file. */
-export function over({ state }: Upload): boolean {
-  return state === "kept" || state === "aside" || state === "failed";
-}
-
-function staled(state: Loaded): Loaded {
-  return state === "idle" ? "idle" : "stale";
-}
-
-function stale(held: Held): Held {
-  const whole = Object.entries(held.whole).map(([id, one]) => [id, { ...one, state: staled(one.state) }]);
-  const opened = Object.entries(held.opened).map(([id, one]) => [id, { ...one, state: staled(one.state) }]);
-  return {
-    ...held, runsState: staled(held.runsState), setsState: staled(held.setsState), progress: {},
-    whole: Object.fromEntries(whole) as Held["whole"],
-    opened: Object.fromEntries(opened) as Held["opened"],
-  };
-}
-
-function change(held: Held, id: string, fields: Partial<Training>): Held {
-  if (!held.runs.some((run) => run.id === id)) return reread(held, id);
-  return { ...held, runs: held.runs.map((run) => (run.id === id ? { ...run, ...fields } : run)) };
-}
-
-/** Ask for a run's record anew; of a list that was never loaded nothing is asked. */
-function reread(held: Held, id: string): Held {
-  if (held.runsState === "idle" || held.staleRuns.includes(id)) return held;
-  return { ...held, staleRuns: [...held.staleRuns, id] };
-}
-
-function open(held: Held, id: string, make: (opened: Opened) => Partial<Opened>): Held {
-  const opened = held.opened[id];
-  return opened ? { ...held, opened: { ...held.opened, [id]: { ...opened, ...make(opened) } } } : held;
-}
-
-function without(held: Held, id: string): Held {
-  return {
-    ...held, runs: held.runs.filter((run) => run.id !== id),
-    staleRuns: held.staleRuns.filter((one) => one !== id), opened: omit(held.opened, id),
-  };
-}
-
-function withoutSet(held: Held, id: string): Held {
-  return { ...held, sets: held.sets.filter((one) => one.id !== id), whole: omit(held.whole, id) };
-}
-
-function inSet(held: Held, id: string, make: (dataset: Dataset) => Dataset): Held {
-  const whole = held.whole[id];
-  if (!whole?.dataset) return held;
-  return { ...held, whole: { ...held.whole, [id]: { ...whole, dataset: make(whole.dataset) } } };
-}
-
-function omit<T>(table: Record<string, T>, key: string): Record<string, T> {
-  return Object.fromEntries(Object.entries(table).filter(([name]) => name !== key));
-}
-
-function lastOf<T>(table: Record<string, T>, most: number): Record<string, T> {
-  const entries = Object.entries(table);
-  return entries.length <= most ? table : Object.fromEntries(entries.slice(-most));
-}

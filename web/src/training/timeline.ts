@@ -2,6 +2,12 @@ import type { Sample } from "../api/wire.gen";
 
 export type Row = { key: string; role: Sample["role"]; prompt: string; seed: number; at: Record<number, string> };
 export type Timeline = { steps: number[]; rows: Row[] };
+export type Place = { row: number; step: number };
+type Move = "left" | "right" | "up" | "down";
+
+export const MOVES: Record<string, Move> = {
+  ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down",
+};
 
 const ORDER: Record<Sample["role"], number> = { subject: 0, context: 1, drift: 2, asked: 3 };
 
@@ -24,8 +30,8 @@ export function arranged(samples: readonly Sample[]): Timeline {
 
 /** Find the neighbour of a shown picture: along its row by step, or at its step by row. */
 export function beside(
-  { steps, rows }: Timeline, row: number, step: number, move: "left" | "right" | "up" | "down",
-): { row: number; step: number } | null {
+  { steps, rows }: Timeline, row: number, step: number, move: Move,
+): Place | null {
   const by = move === "left" || move === "up" ? -1 : 1;
   if (move === "up" || move === "down") {
     for (let next = row + by; rows[next]; next += by) if (rows[next]?.at[step]) return { row: next, step };
@@ -36,4 +42,15 @@ export function beside(
     if (there !== undefined && rows[row]?.at[there]) return { row, step: there };
   }
   return null;
+}
+
+type Read = { samples: Sample[]; samplesNext: string | null };
+
+/** Lay the newest page over what is held: older ones stay, unless so many came meanwhile that some would lack between. */
+export function continued({ items, next }: { items: Sample[]; next: string | null }, held: Read): Read {
+  const fresh = new Set(items.map(({ image }) => image));
+  const rest = held.samples.filter(({ image }) => !fresh.has(image));
+  const oldest = held.samples.at(-1);
+  if (!oldest || fresh.has(oldest.image) || rest.length === held.samples.length) return { samples: items, samplesNext: next };
+  return { samples: [...items, ...rest], samplesNext: held.samplesNext };
 }

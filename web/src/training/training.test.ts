@@ -32,6 +32,10 @@ describe("the curve", () => {
     expect(points.at(-1)?.step).toBe(100_000);
     expect(points.filter(({ validation }) => validation !== null)).toHaveLength(20);
     expect(thinned(points)).toBe(points);
+    const early = points.filter(({ step }) => step <= 10_000).length; // a tenth of the steps
+    expect(early).toBeGreaterThan(200);
+    const all = thinned(Array.from({ length: 9000 }, (_, at) => point(at + 1, { validation: 1 })));
+    expect(all.length).toBeLessThanOrEqual(3001);
   });
 
   it("shows the parts that have values", () => {
