@@ -4,6 +4,7 @@ import { GeneratePage } from "../generate/GeneratePage";
 import { useSelect } from "../state/store";
 import { Boundary } from "./Boundary";
 import { Connection } from "./Connection";
+import { useFocusReturn } from "./focus";
 import { Guide } from "./Guide";
 import { useKeys } from "./keys";
 import { Nav } from "./Nav";
@@ -37,6 +38,7 @@ export function App(): ReactNode {
   const [help, setHelp] = useState(false);
   const keys = useMemo(() => ({ "?": () => setHelp(true) }), []);
   useKeys(keys);
+  useFocusReturn();
   return (
     <div className="app">
       <a className="skip" href="#main" onClick={(event) => {
