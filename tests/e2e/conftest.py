@@ -42,3 +42,33 @@ def page(browser: Browser) -> Iterator[Page]:
     yield opened
     context.close()
     assert errors == []
+
+
+@pytest.fixture
+def violations(page: Page) -> list[str]:
+    """Gather what the policy of a page keeps from running, in every document that is opened."""
+    found: list[str] = []
+    page.expose_binding("violated", lambda _, told: found.append(told))
+    page.add_init_script(
+        "addEventListener('securitypolicyviolation', ({violatedDirective, blockedURI, sample}) =>"
+        " violated([violatedDirective, blockedURI, sample].join(' ')))"
+    )
+    return found
+
+
+@pytest.fixture
+def guarded(page: Page, violations: list[str]) -> Iterator[Page]:
+    """Give a page that opens no dialog, breaks no policy and asks for nothing from elsewhere."""
+    said: list[str] = []
+    page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+    gone: list[str] = []
+    page.on(
+        "request",
+        lambda request: (
+            None
+            if request.url.startswith(("http://127.0.0.1", "ws://127.0.0.1", "blob:", "data:"))
+            else gone.append(request.url)
+        ),
+    )
+    yield page
+    assert (said, gone, violations) == ([], [], [])

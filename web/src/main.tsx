@@ -11,6 +11,7 @@ import { Root } from "./app/Root";
 import { changeLanguage, createWords, fetchLanguages, firstLanguage } from "./i18n";
 import { createActions } from "./state/actions";
 import { goLive } from "./state/live";
+import { refusalOf } from "./state/reason";
 import { reduce } from "./state/reducer";
 import { keep, restored, storage } from "./state/saved";
 import { createStore, StudioContext } from "./state/store";
@@ -25,7 +26,7 @@ async function open(): Promise<void> {
   const chosen = store.get().preferences.language;
   await changeLanguage(words, firstLanguage(chosen, navigator.languages, spoken));
   let live: Connection | null = null;
-  const http = createHttp(() => words.language);
+  const http = createHttp(() => words.language, (problem) => refusalOf((key, params) => words.t(key, params), problem));
   const tools = createTools(store, http, (key, params) => words.t(key, params ?? {}));
   const actions = createActions(tools, connect);
 

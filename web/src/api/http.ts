@@ -4,12 +4,12 @@ import type { ProblemDocument } from "./wire.gen";
 const BASE = "/api/v1";
 const DEADLINE = 30_000; // milliseconds; a file may take as long as bytes of it leave
 
-/** Raised for every answer that is not a success; `problem` has the server's own words. */
+/** Raised for every answer that is not a success; the message is what people are told of it. */
 export class ProblemError extends Error {
   readonly problem: ProblemDocument;
 
-  constructor(problem: ProblemDocument) {
-    super(problem.detail || problem.title);
+  constructor(problem: ProblemDocument, words = problem.detail || problem.title) {
+    super(words);
     this.problem = problem;
   }
 }
@@ -27,8 +27,10 @@ export type Call = {
 
 export type Http = <T>(path: string, call?: Call) => Promise<T>;
 
-/** Make the one way to the REST routes. `language` is asked before each call. */
-export function createHttp(language: () => string, send: typeof fetch = fetch): Http {
+type Say = (problem: ProblemDocument) => string;
+
+/** Make the one way to the REST routes. `language` is asked before each call, `say` for the words of a refusal. */
+export function createHttp(language: () => string, say: Say, send: typeof fetch = fetch): Http {
   return async function http<T>(path: string, call: Call = {}): Promise<T> {
     const headers: Record<string, string> = { "Accept-Language": language(), ...call.headers };
     if (call.json !== undefined) headers["Content-Type"] = "application/json";
@@ -36,7 +38,10 @@ export function createHttp(language: () => string, send: typeof fetch = fetch): 
     const { method = "GET", body, signal, onSent } = call;
     const url = BASE + path + search(call.query);
     const answer = await (body ? sendBody(url, { method, headers, body, signal, onSent }) : ask(url, { ...call, headers }, send));
-    if (!answer.ok) throw new ProblemError(readProblem(answer, answer.text));
+    if (!answer.ok) {
+      const problem = readProblem(answer, answer.text);
+      throw new ProblemError(problem, say(problem));
+    }
     return (answer.text ? JSON.parse(answer.text) : undefined) as T;
   };
 }

@@ -1,9 +1,11 @@
-import { lazy, Suspense, useMemo, useState, type ReactNode } from "react";
+import { lazy, Suspense, useCallback, useMemo, useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { GeneratePage } from "../generate/GeneratePage";
-import { useSelect } from "../state/store";
+import { useSelect, useTools } from "../state/store";
 import { Boundary } from "./Boundary";
 import { Connection } from "./Connection";
+import { useDrops } from "./drops";
+import { useFocusReturn } from "./focus";
 import { Guide } from "./Guide";
 import { useKeys } from "./keys";
 import { Nav } from "./Nav";
@@ -37,6 +39,9 @@ export function App(): ReactNode {
   const [help, setHelp] = useState(false);
   const keys = useMemo(() => ({ "?": () => setHelp(true) }), []);
   useKeys(keys);
+  useFocusReturn();
+  const { toast } = useTools();
+  useDrops(useCallback(() => toast(t("ui.drop.none"), null, "error"), [t, toast]));
   return (
     <div className="app">
       <a className="skip" href="#main" onClick={(event) => {

@@ -51,6 +51,7 @@ export function CanvasPage({ rest }: { rest: string[] }): ReactNode {
         if (picture) takeFile(picture);
       }}
     >
+      <h1 className="hidden">{t("ui.nav.canvas")}</h1>
       <Tools />
       <div className="canvas-middle">
         <Bar onProjects={() => setProjects(true)} />

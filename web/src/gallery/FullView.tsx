@@ -66,7 +66,6 @@ export function FullView({ page, id }: { page: Page; id: string }): ReactNode {
       withCloseButton={false}
       padding={0}
       transitionProps={{ duration: 0 }}
-      aria-label={image?.prompt ?? t("ui.picture")}
       classNames={{ body: "full", content: "full-content", header: "hidden" }}
       title={image?.prompt || t("ui.picture")}
     >

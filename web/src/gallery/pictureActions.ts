@@ -2,6 +2,7 @@ import { ProblemError, readProblem } from "../api/http";
 import type { BatchCells, Enqueue, Enqueued, Image, Inspected, Job, MadeBy, Page, Model } from "../api/wire.gen";
 import { go } from "../app/route";
 import { fromRecipe } from "../state/choices";
+import { refusalOf } from "../state/reason";
 import type { Tools } from "../state/tools";
 
 const LONG = 600_000; // milliseconds that an archive may take
@@ -42,12 +43,17 @@ export function pictureActions(tools: Tools) {
     send({ type: "local.image", image: await http<Image>(`/images/${id}`, { method: "PATCH", json }) });
   }
 
+  async function refused(answer: Response): Promise<ProblemError> {
+    const problem = readProblem(answer, await answer.text());
+    return new ProblemError(problem, refusalOf(t, problem));
+  }
+
   async function zip(ids: string[]): Promise<void> {
     const answer = await fetch("/api/v1/images/zip", {
       method: "POST", credentials: "same-origin", signal: AbortSignal.timeout(LONG),
       headers: { "Content-Type": "application/json" }, body: JSON.stringify({ ids }),
     });
-    if (!answer.ok) throw new ProblemError(readProblem(answer, await answer.text()));
+    if (!answer.ok) throw await refused(answer);
     const url = URL.createObjectURL(await answer.blob());
     const link = document.createElement("a");
     link.href = url;
@@ -117,7 +123,7 @@ export function pictureActions(tools: Tools) {
     takeImported: (image: Image) =>
       run(async () => {
         const answer = await fetch(image.url, { credentials: "same-origin", signal: AbortSignal.timeout(LONG) });
-        if (!answer.ok) throw new ProblemError(readProblem(answer, await answer.text()));
+        if (!answer.ok) throw await refused(answer);
         takeMade(await inspect(await answer.blob()));
       }),
     zip: (ids: string[]) => run(() => zip(ids)),

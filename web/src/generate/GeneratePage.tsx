@@ -4,7 +4,7 @@ import { useTranslation } from "react-i18next";
 import { useKeys } from "../app/keys";
 import { QueueStrip } from "../queue/QueueStrip";
 import { thumbnail } from "../state/choices";
-import { useActions, useFeature, useSelect } from "../state/store";
+import { useActions, useFeature, useSelect, useTools } from "../state/store";
 import { pictureIn } from "./PictureField";
 import { pictureActions } from "./pictures";
 import { Prompt } from "./prompt/Prompt";
@@ -21,6 +21,7 @@ export function GeneratePage({ covered }: { covered: boolean }): ReactNode {
   const { t } = useTranslation();
   const { generate, cancelRunning, draft: change } = useActions();
   const { upload } = useFeature(pictureActions);
+  const { toast } = useTools();
   const line = useSelect((state) => state.queueList.open);
   const keys = useMemo(
     () => ({ "ctrl+enter": () => generate(), escape: () => dialogOpen() || cancelRunning() }),
@@ -39,10 +40,13 @@ export function GeneratePage({ covered }: { covered: boolean }): ReactNode {
       className="page generate"
       onDragOver={(event) => event.preventDefault()}
       onDrop={(event: DragEvent) => {
-        if (begin(pictureIn(event.dataTransfer))) event.preventDefault();
+        if (event.dataTransfer.files.length === 0) return;
+        event.preventDefault();
+        if (!begin(pictureIn(event.dataTransfer))) toast(t("ui.upload.type"), null, "error");
       }}
       onPaste={(event) => void begin(pictureIn(event.clipboardData))}
     >
+      <h1 className="hidden">{t("ui.nav.generate")}</h1>
       <form
         className="form"
         aria-label={t("ui.nav.generate")}

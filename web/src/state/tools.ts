@@ -32,6 +32,8 @@ export function createTools(store: Store, http: Http, t: Words): Tools {
 
   function toast(text: string, undo: (() => void) | null = null, tone: "plain" | "error" = "plain") {
     const id = (toasts += 1);
+    const said = undo ? undefined : store.get().toasts.find((held) => held.text === text && !held.undo);
+    if (said) untoast(said.id); // what is said again is not said twice
     store.send({ type: "local.toast", toast: { id, tone, text, undo } });
     window.setTimeout(() => untoast(id), undo || tone === "error" ? TOAST * 2 : TOAST);
   }

@@ -72,9 +72,9 @@ export function Curves({ run }: { run: Training }): ReactNode {
           />
         </div>
         <div className="curves-smooth">
-          <span className="label" id="smoothing">{t("ui.training.smoothing")}</span>
+          <span className="label" aria-hidden="true">{t("ui.training.smoothing")}</span>
           <Slider
-            thumbProps={{ "aria-labelledby": "smoothing" }}
+            thumbLabel={t("ui.training.smoothing")}
             label={null}
             size="sm"
             min={0}

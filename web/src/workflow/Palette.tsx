@@ -59,8 +59,8 @@ export function Palette({ at, end, onPick, onClose }: Props): ReactNode {
       role="dialog"
       aria-label={t(end ? "ui.workflow.wire" : "ui.workflow.add")}
       style={{
-        left: Math.max(8, Math.min(at.x, window.innerWidth - SIZE.width - 8)),
-        top: Math.max(8, Math.min(at.y, window.innerHeight - SIZE.height - 8)),
+        left: `max(8px, min(${at.x}px, 100vw - ${SIZE.width + 8}px))`, // so it stays in a window that is turned or shrinks
+        top: `max(8px, min(${at.y}px, 100dvh - ${SIZE.height + 8}px))`,
       }}
       onBlur={(event) => {
         if (event.relatedTarget && !event.currentTarget.contains(event.relatedTarget)) onClose();

@@ -28,8 +28,8 @@ export function InPort({ node, port, wired, faulty }: Props & { wired: boolean; 
         onClick={(event) => offer({ node, port: port.name, side: "in" }, event.currentTarget)}
       >
         {wordsOf(t, port.name)}
-        {!port.required && <span className="quiet"> {t("ui.workflow.optional")}</span>}
       </button>
+      {!port.required && <span className="quiet">{t("ui.workflow.optional")}</span>}
     </li>
   );
 }

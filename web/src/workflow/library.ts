@@ -52,11 +52,13 @@ export function libraryActions(tools: Tools) {
 
   /** Read a file: a workflow, a graph, or a picture that has one inside; null where there is none. */
   async function read(file: File): Promise<Wanted | null | undefined> {
-    if (file.size > (file.type.startsWith("image/") ? PICTURE : MOST)) {
-      toast(t("errors.too_large", { limit: file.type.startsWith("image/") ? PICTURE : MOST }), null, "error");
+    const picture = file.type.startsWith("image/");
+    const most = picture ? PICTURE : MOST;
+    if (file.size > most) {
+      toast(t(picture ? "ui.upload.large" : "ui.workflow.too_large", { limit: most / 2 ** 20 }), null, "error");
       return undefined;
     }
-    if (file.type.startsWith("image/")) {
+    if (picture) {
       const told = await http<Inspected>("/images/inspect", { method: "POST", body: file });
       const graph = graphIn(told);
       if (graph) return { kind: "doc", doc: { ...EMPTY_DOC, nodes: graph.nodes } };
