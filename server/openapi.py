@@ -165,7 +165,7 @@ def _parameters(route: Route, components: dict[str, Any]) -> Iterator[dict[str, 
     for name in in_path:
         schema = properties.get(name, {"type": "string"})
         yield {"name": name, "in": "path", "required": True, "schema": schema}
-    if takes is None or route.policy.body != "none":
+    if takes is None or route.policy.body not in ("none", "image"):
         return
     for name in body_fields(takes, route.path):
         schema = dict(properties[name])

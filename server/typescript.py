@@ -31,6 +31,7 @@ from core.records.training import (
 )
 from core.records.workflow import ImportedWorkflow, Workflow, WorkflowHead
 from core.store.image_marks import Mark
+from core.store.intermediates import Intermediates
 from core.store.work import QueueState
 from server.actions.asked import Planned
 from server.actions.batches import BatchCells
@@ -39,6 +40,7 @@ from server.actions.graphs import Checked, CheckGraph
 from server.actions.images import Link, MadeBy
 from server.actions.imports import ImportImages
 from server.actions.installs import InstallModel
+from server.actions.intermediates import Cleared
 from server.actions.jobs import Enqueue, Enqueued, Generated
 from server.actions.logs import LogPage
 from server.actions.memory import MemoryInfo
@@ -92,7 +94,7 @@ READ: tuple[type[Struct], ...] = (
     Install, Import, RecommendedModels, Roots, Asked, Target,
     Dataset, DatasetImage, Ingested, Training, AskedTraining, Plan, Losses, Sample, Checkpoint,
     Capabilities, SystemInfo, MemoryInfo, ConfigInfo, TokenList, NewToken, LogPage,
-    Session, Storage, ProblemDocument, Languages,
+    Session, Storage, Intermediates, Cleared, ProblemDocument, Languages,
 )  # fmt: skip
 # The bytes of a preview follow its header.
 NOT_ON_THE_WIRE: dict[type[Struct], set[str]] = {events.JobPreview: {"data"}}

@@ -45,6 +45,9 @@ class Image(Struct, frozen=True, kw_only=True):
     steps: int | None = None
     sampler: str | None = None
     guidance_scale: float | None = None
+    intermediate: Annotated[
+        bool, Meta(description="Sent for a job and not for the gallery: lists leave it out.")
+    ] = False
     deleted: Annotated[str | None, Meta(description="When it went to the trash.")] = None
     url: str
     thumbnail_url: str

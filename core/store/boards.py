@@ -203,7 +203,7 @@ def _board(connection: sqlite3.Connection, found: Sequence[Any]) -> Board:
         """
         SELECT id
         FROM images INDEXED BY images_board
-        WHERE board = :board AND deleted IS NULL AND lost = 0
+        WHERE board = :board AND deleted IS NULL AND lost = 0 AND intermediate = 0
         ORDER BY row DESC
         LIMIT 1
         """,

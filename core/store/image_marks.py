@@ -11,7 +11,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from core.store import page as pages
-from core.store.image_pages import ImageFilter, follow
+from core.store.image_filter import ImageFilter
+from core.store.image_pages import follow
 from core.store.page import Page
 from core.store.times import iso
 

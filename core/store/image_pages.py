@@ -11,37 +11,17 @@ from typing import Any
 
 from msgspec import Struct
 
-from core.records.image import Image, ImageKind
+from core.records.image import Image
 from core.store import image_words
 from core.store import page as pages
-from core.store.image_reads import COLUMNS, SHOWN, image_of
+from core.store.image_filter import TERMS, TRASHED, ImageFilter, terms
+from core.store.image_reads import COLUMNS, INTERMEDIATE, SHOWN, image_of
 from core.store.image_words import Word
 from core.store.page import Page
 
 LOOK = 500  # entries of an index that one page looks at
 _PER_WORD = 2  # … of the index of words: this part of them, as each costs more
 _PER_LOOK_UP = 10  # … that are each looked up in the index of words: likewise
-
-
-class ImageFilter(Struct, frozen=True, kw_only=True):
-    """Which pictures a page shows; null does not ask."""
-
-    owner: str | None = None
-    q: str | None = None  # words that prompt, negative prompt, model or note hold
-    board: str | None = None
-    kind: ImageKind | None = None
-    starred: bool | None = None
-    model: str | None = None
-    job: str | None = None
-    batch: str | None = None
-    on_board: bool | None = None  # on some board, or on none
-    seed: int | None = None
-    width: int | None = None  # pixels
-    height: int | None = None  # pixels
-    lora: str | None = None  # name or id, as the request or the prompt says it
-    since: int | None = None  # made then or later: milliseconds
-    until: int | None = None  # made before: milliseconds
-    trash: bool = False  # what was deleted, instead of what was not
 
 
 class _Driver(Struct, frozen=True):
@@ -55,6 +35,7 @@ class _Stretch(Struct, frozen=True):
     """What a page follows: the FROM with the beginning of its WHERE, and down to which row."""
 
     source: str
+    terms: tuple[str, ...] = ()  # of the filter, that the source has already
     floor: int = 0
     key: str = "images.row"
 
@@ -99,15 +80,18 @@ def follow(
     values: dict[str, object] = {
         "before": before, "oldest": oldest, "limit": limit,
         "words": None if words is None else image_words.together(words), "owner": wanted.owner,
-        **{name: getattr(wanted, name) for name in _TERMS},
+        **{name: getattr(wanted, name) for name in TERMS},
     }  # fmt: skip
     stretch = _stretch(connection, wanted, words, values, look)
+    # Said twice, a term counts twice with the planner, which then thinks that there is next to
+    # nothing to sort.
+    others = " AND ".join(each for each in terms(wanted) if each not in stretch.terms) or "TRUE"
     late = "" if wanted.since is None else f"AND {stretch.key} >= :oldest"
     found = connection.execute(
         f"""
         SELECT {columns}
         FROM {stretch.source}
-            AND {" AND ".join(_terms(wanted))} {late}
+            AND {others} {late}
         ORDER BY {stretch.key} DESC
         LIMIT :limit
         """,
@@ -156,21 +140,23 @@ def _stretch(
     """Choose what is followed: an index of the filter, or the words."""
     if wanted.job is not None:  # it has few pictures, and an index by the number of the output
         held = "" if words is None else f"AND {_HOLDS}"
-        return _Stretch(f"images WHERE images.job = :job AND +images.row < :before {held}")
+        source = f"images WHERE images.job = :job AND +images.row < :before {held}"
+        return _Stretch(source, (TERMS["job"],))
     if words is None:
         driver, floor = _deepest(connection, wanted, values, look)
-        return _Stretch(f"{_along(driver)} AND images.row >= :floor", floor)
+        return _Stretch(f"{_along(driver)} AND images.row >= :floor", driver.terms, floor)
     floors = [
         _floor(connection, _OF_WORD, values | {"word": word.text}, look // _PER_WORD)
         for word in words
         if word.flows
     ]
     floor = min(floors, default=0)
-    if floor > 0 and len(floors) == len(words) and _terms(wanted) != [SHOWN]:
+    if floor > 0 and len(floors) == len(words) and terms(wanted) != [SHOWN]:
         driver, deeper = _deepest(connection, wanted, values, look // _PER_LOOK_UP)
         if deeper < floor:
-            return _Stretch(f"{_along(driver)} AND images.row >= :floor AND {_HOLDS}", deeper)
-    return _Stretch(_OF_WORDS, floor, "images_text.rowid")
+            source = f"{_along(driver)} AND images.row >= :floor AND {_HOLDS}"
+            return _Stretch(source, driver.terms, deeper)
+    return _Stretch(_OF_WORDS, (), floor, "images_text.rowid")
 
 
 _HOLDS = """
@@ -195,8 +181,8 @@ _OF_WORD = """
 
 
 def _along(driver: _Driver) -> str:
-    terms = " AND ".join(driver.terms)
-    return f"images INDEXED BY {driver.index} WHERE {terms} AND images.row < :before"
+    of_all = " AND ".join(driver.terms)
+    return f"images INDEXED BY {driver.index} WHERE {of_all} AND images.row < :before"
 
 
 def _deepest(
@@ -205,7 +191,7 @@ def _deepest(
     """Choose the index whose ``look`` newest entries reach furthest back, and say how far."""
     drivers = _drivers(wanted)
     for driver in drivers:
-        if set(_terms(wanted)) == set(driver.terms) and wanted.q is None:  # all of it is wanted
+        if set(terms(wanted)) == set(driver.terms) and wanted.q is None:  # all of it is wanted
             return driver, 0
     floors = [
         _floor(
@@ -236,54 +222,27 @@ def _floor(
 
 def _drivers(wanted: ImageFilter) -> list[_Driver]:
     """List the indexes that hold all that is asked for."""
-    batch = [_Driver("images_batch", (_TERMS["batch"],))] if wanted.batch is not None else []
+    batch = [_Driver("images_batch", (TERMS["batch"],))] if wanted.batch is not None else []
     if wanted.trash:
-        return [*batch, _Driver("images_trash", (_TRASHED,))]
+        return [*batch, _Driver("images_trash", (TRASHED,))]
+    if wanted.intermediate:
+        of_all = _Driver("images_intermediate", (INTERMEDIATE,))
+        if wanted.owner is None:
+            return [*batch, of_all]
+        return [*batch, _Driver("images_intermediate_owner", (TERMS["owner"], INTERMEDIATE))]
     names = [name for name in _INDEXES if getattr(wanted, name) not in (None, False)]
     if {"owner", "kind"} <= {*names}:
         names = [name for name in names if name not in ("owner", "kind")]
-        both = _Driver("images_kind", (_TERMS["owner"], _TERMS["kind"], SHOWN))
+        both = _Driver("images_kind", (TERMS["owner"], TERMS["kind"], SHOWN))
         return [*batch, both, *(_shown(name) for name in names)]
     found = [*batch, *(_shown(name) for name in names)]
     return found or [_Driver("images_shown", (SHOWN,))]
 
 
 def _shown(name: str) -> _Driver:
-    return _Driver(_INDEXES[name], (_TERMS[name], SHOWN))
+    return _Driver(_INDEXES[name], (TERMS[name], SHOWN))
 
 
-def _terms(wanted: ImageFilter) -> list[str]:
-    """Write the whole filter, less the words."""
-    asked = [term for name, term in _TERMS.items() if getattr(wanted, name) is not None]
-    if wanted.starred is False:
-        asked[asked.index(_TERMS["starred"])] = "images.starred = 0"
-    if wanted.on_board is False:
-        asked[asked.index(_TERMS["on_board"])] = "images.board IS NULL"
-    return [_TRASHED if wanted.trash else SHOWN, *asked]
-
-
-_TRASHED = "images.deleted IS NOT NULL"
-_TERMS = {
-    "job": "images.job = :job",
-    "batch": "images.batch = :batch",
-    "board": "images.board = :board",
-    "starred": "images.starred = 1",  # literally, or SQLite does not know its partial index
-    "model": "images.model = :model",
-    "owner": "images.owner = :owner",
-    "kind": "images.kind = :kind",
-    "on_board": "images.board IS NOT NULL",
-    "seed": "images.seed = :seed",
-    "width": "images.width = :width",
-    "height": "images.height = :height",
-    "lora": """(
-        EXISTS (
-            SELECT 1
-            FROM batches, json_each(batches.recipe, '$.loras') AS used
-            WHERE batches.id = images.batch AND used.value ->> 'model' = :lora
-        )
-        OR instr(images.prompt, '<lora:' || :lora) > 0
-    )""",
-}
 _INDEXES = {  # of what is shown, newest first
     "board": "images_board",
     "starred": "images_starred",

@@ -17,10 +17,12 @@ from core.store.times import iso, maybe
 NAMES = (
     "row", "id", "kind", "width", "height", "bytes", "sha256", "created", "made", "job", "batch",
     "board", "starred", "note", "prompt", "negative_prompt", "model", "seed", "steps", "sampler",
-    "guidance_scale", "deleted",
+    "guidance_scale", "deleted", "intermediate",
 )  # fmt: skip
 COLUMNS = ", ".join(f"images.{name}" for name in NAMES)
-SHOWN = "images.deleted IS NULL AND images.lost = 0"
+_THERE = "images.deleted IS NULL AND images.lost = 0"
+SHOWN = f"{_THERE} AND images.intermediate = 0"
+INTERMEDIATE = f"{_THERE} AND images.intermediate = 1"
 _JSON = msgspec.json.Encoder()
 
 
@@ -106,19 +108,27 @@ def file(connection: sqlite3.Connection, image: str, owner: str | None = None) -
 
 
 def by_sha256(
-    connection: sqlite3.Connection, sha256: str, kind: ImageKind, owner: str | None = None
+    connection: sqlite3.Connection,
+    sha256: str,
+    kind: ImageKind,
+    owner: str | None = None,
+    *,
+    intermediate: bool = False,
 ) -> Image | None:
-    """Find the newest picture of these bytes that is not in the trash."""
+    """Find the newest picture of these bytes that is not in the trash.
+
+    :param intermediate: whether one that lists leave out will do, too.
+    """
     found = connection.execute(
         f"""
         SELECT {COLUMNS}
         FROM images
         WHERE sha256 = :sha256 AND kind = :kind AND (:owner IS NULL OR owner = :owner)
-            AND {SHOWN}
+            AND {_THERE} AND intermediate <= :intermediate
         ORDER BY row DESC
         LIMIT 1
         """,
-        {"sha256": sha256, "kind": kind, "owner": owner},
+        {"sha256": sha256, "kind": kind, "owner": owner, "intermediate": int(intermediate)},
     ).fetchone()
     return None if found is None else image_of(found)
 
@@ -221,6 +231,7 @@ def image_of(found: Sequence[Any]) -> Image:
     fields["made"] = maybe(fields["made"])
     fields["deleted"] = maybe(fields["deleted"])
     fields["starred"] = bool(fields["starred"])
+    fields["intermediate"] = bool(fields["intermediate"])
     place = f"/api/v1/images/{fields['id']}"
     return Image(**fields, order=found[0], url=f"{place}/file", thumbnail_url=f"{place}/thumbnail")
 

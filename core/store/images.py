@@ -12,8 +12,9 @@ from core.errors import NotFound
 from core.records.events import ImageAdded, ImageChanged, ImageDeleted
 from core.records.image import Image
 from core.store import boards
+from core.store.image_filter import ImageFilter
 from core.store.image_marks import Mark, marks
-from core.store.image_pages import ImageFilter, page, search
+from core.store.image_pages import page, search
 from core.store.image_reads import (
     NAMES,
     ImageFile,
@@ -53,7 +54,7 @@ def insert(
     starred: bool = False,
     tell: bool = True,
 ) -> Image:
-    """Add a picture whose file lies in its place, with its ``image.added``.
+    """Add a picture whose file lies in its place; with ``image.added`` if the gallery has it.
 
     :param board: one that is gone by now is left out.
     :param tell: false where one fact tells of many.
@@ -62,14 +63,15 @@ def insert(
         """
         INSERT INTO images (
             id, kind, owner, job, output, batch, board, width, height, bytes, sha256, blob,
-            created, made, external, starred, note, prompt, negative_prompt, model, seed, steps,
-            sampler, guidance_scale
+            created, made, external, intermediate, starred, note, prompt, negative_prompt, model,
+            seed, steps, sampler, guidance_scale
         )
         VALUES (
             :id, :kind, :owner, :job, :output, :batch,
             (SELECT id FROM boards WHERE id = :board),
-            :width, :height, :bytes, :sha256, :blob, :created, :made, :external, :starred, :note,
-            :prompt, :negative_prompt, :model, :seed, :steps, :sampler, :guidance_scale
+            :width, :height, :bytes, :sha256, :blob, :created, :made, :external,
+            :intermediate, :starred, :note, :prompt, :negative_prompt, :model, :seed, :steps,
+            :sampler, :guidance_scale
         )
         RETURNING row, board, guidance_scale
         """,
@@ -89,13 +91,14 @@ def insert(
             "created": tx.now,
             "made": new.made,
             "external": new.external,
+            "intermediate": int(new.intermediate),
             "starred": int(starred),
             "note": note,
             **msgspec.structs.asdict(new.facts),
         },
     ).fetchone()
     image = image_of(_row(tx, new, found, starred=starred, job=job, batch=batch, note=note))
-    if tell:
+    if tell and not new.intermediate:
         tx.fact(ImageAdded(owner=owner, image=image), job=job)
     return image
 
@@ -132,6 +135,8 @@ def edit(
 ) -> Image:
     """Change what people may change; null leaves it, an empty text clears board or note.
 
+    What gets a star or a board is in the gallery from then on, whatever it was sent for.
+
     :raises NotFound: for the picture or the board.
     """
     old = get(tx.connection, image, owner)
@@ -142,7 +147,8 @@ def edit(
         UPDATE images
         SET starred = COALESCE(:starred, starred),
             board = CASE WHEN :board IS NULL THEN board ELSE NULLIF(:board, '') END,
-            note = CASE WHEN :note IS NULL THEN note ELSE NULLIF(:note, '') END
+            note = CASE WHEN :note IS NULL THEN note ELSE NULLIF(:note, '') END,
+            intermediate = CASE WHEN :starred OR :board <> '' THEN 0 ELSE intermediate END
         WHERE id = :id
         """,
         {"id": image, "starred": starred, "board": board, "note": note},
@@ -184,17 +190,19 @@ def restore(tx: Transaction, image: str, owner: str | None = None) -> Image:
     return _changed(tx, image, old)
 
 
-def purge(tx: Transaction, image: str, owner: str | None = None) -> ImageFile:
+def purge(tx: Transaction, image: str, owner: str | None = None, *, tell: bool = True) -> ImageFile:
     """Delete a picture's row for good; after the commit the caller unlinks the file.
 
     A blob stays as long as another row has the same bytes: see ``blob_used``.
 
+    :param tell: false where nobody waits to be told of each.
     :raises NotFound: unknown, or somebody else's.
     """
     found = file(tx.connection, image, owner)
     whose = owner_of(tx.connection, image)
     tx.connection.execute("DELETE FROM images WHERE row = :row", {"row": found.row})
-    tx.fact(ImageDeleted(owner=whose, image=image, forever=True))
+    if tell:
+        tx.fact(ImageDeleted(owner=whose, image=image, forever=True))
     return found
 
 

@@ -85,6 +85,7 @@ class NewImage(Struct, frozen=True, kw_only=True):
     facts: ImageFacts = ImageFacts()
     made: int | None = None  # when another program made it: milliseconds since 1970
     external: RawPath | None = None  # path of a file that is not ours, and stays where it is
+    intermediate: bool = False  # sent for a job alone: lists leave it out
 
 
 class Finished(Struct, frozen=True, kw_only=True):

@@ -57,6 +57,10 @@ class WantedImages(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ) = None
     since: Annotated[Moment | None, Meta(description="Made then or later.")] = None
     until: Annotated[Moment | None, Meta(description="Made before.")] = None
+    intermediate: Annotated[
+        bool,
+        Meta(description="What was sent for a job alone, instead of what is in the gallery."),
+    ] = False
     trash: Annotated[bool, Meta(description="What was deleted, instead of what was not.")] = False
 
     def filter(self, owner: str | None) -> ImageFilter:
@@ -65,7 +69,8 @@ class WantedImages(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             owner=owner, q=self.q, board=self.board, kind=self.kind, starred=self.starred,
             model=self.model, job=self.job, batch=self.batch, on_board=self.on_board,
             seed=self.seed, width=self.width, height=self.height, lora=self.lora,
-            since=_milliseconds(self.since), until=_milliseconds(self.until), trash=self.trash,
+            since=_milliseconds(self.since), until=_milliseconds(self.until),
+            intermediate=self.intermediate, trash=self.trash,
         )  # fmt: skip
 
 

@@ -16,17 +16,27 @@ if TYPE_CHECKING:
 
 
 async def upload(
-    state: State, principal: Principal, data: bytes, kind: Literal["upload", "mask"] = "upload"
+    state: State,
+    principal: Principal,
+    data: bytes,
+    kind: Literal["upload", "mask"] = "upload",
+    *,
+    intermediate: bool = False,
 ) -> Image:
-    """Take a picture in: decode it apart, keep it by its content, show it in the gallery."""
+    """Take a picture in: decode it apart, keep it by its content, show it in the gallery.
+
+    :param intermediate: it is for a job alone, and the gallery leaves it out.
+    """
     state.refuse_when_stopping()
     safe = await files.decode(data)
     known = await state.db.read(
-        lambda connection: images.by_sha256(connection, safe.sha256, kind, principal.owner)
+        lambda connection: images.by_sha256(
+            connection, safe.sha256, kind, principal.owner, intermediate=intermediate
+        )
     )
     if known is not None:
         return known
-    new = _new_image(safe, kind)
+    new = _new_image(safe, kind, intermediate)
     await files.keep(state, new, safe)
     try:
         return await state.db.write(lambda tx: _keep(tx, new, principal.owner))
@@ -40,8 +50,8 @@ def _keep(tx: Transaction, new: NewImage, owner: str) -> Image:
     return images.insert(tx, new, owner=owner)
 
 
-def _new_image(safe: "Normalised", kind: Literal["upload", "mask"]) -> NewImage:
+def _new_image(safe: "Normalised", kind: Literal["upload", "mask"], intermediate: bool) -> NewImage:
     return NewImage(
         id=files.new_image_id(), width=safe.width, height=safe.height, bytes=len(safe.data),
-        sha256=safe.sha256, kind=kind, blob=True,
+        sha256=safe.sha256, kind=kind, blob=True, intermediate=intermediate,
     )  # fmt: skip

@@ -10,6 +10,7 @@ from server.actions import (
     images,
     imports,
     installs,
+    intermediates,
     jobs,
     logs,
     models,
@@ -87,6 +88,10 @@ def _images() -> list[Route]:
         verb("GET", f"{API}/images/imports", imports.page, "admin", tag="imports"),
         verb("GET", IMPORT, imports.get, "admin", tag="imports"),
         verb("POST", f"{IMPORT}/cancel", imports.cancel, "admin", tag="imports"),
+        verb("GET", f"{API}/images/intermediates", intermediates.held, "read", tag="images"),
+        verb(
+            "DELETE", f"{API}/images/intermediates", intermediates.clear, "generate", tag="images"
+        ),
         verb("GET", f"{API}/images/{{image}}", images.get, "read", tag="images"),
         verb("PATCH", f"{API}/images/{{image}}", images.change, "generate", tag="images"),
         verb("DELETE", f"{API}/images/{{image}}", images.delete, "generate", tag="images"),

@@ -21,6 +21,16 @@ FOREVER = "private, max-age=31536000, immutable"
 MEDIA_CSP = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
+class UploadQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a picture is sent for."""
+
+    kind: Literal["upload", "mask"] = "upload"
+    intermediate: Annotated[
+        bool,
+        Meta(description="For a job alone: the gallery leaves it out, and may be cleared of it."),
+    ] = False
+
+
 class FileQuery(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which picture, and in which form."""
 
@@ -53,7 +63,7 @@ def routes() -> list[Route]:
     return [
         door(
             "POST", f"{API}/uploads", upload, "generate", tag="images", body="image",
-            gives=Image, status=201,
+            takes=UploadQuery, gives=Image, status=201,
         ),
         door(
             "POST", f"{API}/images/inspect", inspect, "read", tag="images", body="image",
@@ -75,11 +85,12 @@ def routes() -> list[Route]:
 
 async def upload(request: Request) -> Response:
     """Take a picture in: PNG, JPEG or WebP as the raw body."""
+    found = codec.from_text(dict(request.query_params), UploadQuery)
+    ask: UploadQuery = codec.decode(found, UploadQuery)
     data = await _picture(request)
-    kind: Literal["upload", "mask"] = (
-        "mask" if request.query_params.get("kind") == "mask" else "upload"
+    made = await images.upload(
+        request.studio, request.principal, data, ask.kind, intermediate=ask.intermediate
     )
-    made = await images.upload(request.studio, request.principal, data, kind)
     return codec.reply(made, 201, {"location": f"{API}/images/{made.id}"})
 
 

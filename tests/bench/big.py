@@ -162,7 +162,8 @@ def _images(images: int, ended: int) -> Iterator[dict[str, Any]]:
             "board": _board(number), "width": 512, "height": 512, "bytes": 400_000,
             "sha256": hashlib.sha256(str(number).encode()).hexdigest(),
             "blob": int(kind != "output"),
-            "created": _MILLISECOND + number, "starred": int(number % 100 == 3),
+            "created": _MILLISECOND + number, "intermediate": int(job is None and number % 20 == 8),
+            "starred": int(number % 100 == 3),
             "deleted": _MILLISECOND + number if number % 97 == 5 else None,
             "prompt": " ".join(words), "negative_prompt": "blurry, low quality",
             "model": _model(number), "seed": number, "steps": 20, "sampler": "euler",
@@ -209,9 +210,13 @@ def _count(connection: sqlite3.Connection) -> None:
         UNION ALL SELECT 'cost.' || status, SUM(cost) FROM jobs
             WHERE status IN ('queued', 'running') GROUP BY status
         UNION ALL SELECT 'images.' || kind, COUNT(*) FROM images
-            WHERE deleted IS NULL GROUP BY kind
+            WHERE deleted IS NULL AND intermediate = 0 GROUP BY kind
         UNION ALL SELECT 'board.' || board, COUNT(*) FROM images
-            WHERE board IS NOT NULL AND deleted IS NULL GROUP BY board
+            WHERE board IS NOT NULL AND deleted IS NULL AND intermediate = 0 GROUP BY board
+        UNION ALL SELECT 'intermediates.' || owner, COUNT(*) FROM images
+            WHERE deleted IS NULL AND intermediate = 1 GROUP BY owner
+        UNION ALL SELECT 'intermediate_bytes.' || owner, SUM(bytes) FROM images
+            WHERE deleted IS NULL AND intermediate = 1 GROUP BY owner
         ON CONFLICT (name) DO UPDATE SET value = excluded.value
         """,
         """

@@ -27,12 +27,14 @@ SHAPES: dict[str, list[dict[str, Any]]] = {
         {"board": big.new_id("board", 0)}, {"board": big.new_id("board", 9)}, {"starred": True},
         {"model": "model-1"}, {"model": "rare-model"}, {"kind": "upload"}, {"kind": "mask"},
         {"owner": "bot"}, {"batch": big.new_id("batch", 3)}, {"trash": True},
+        {"intermediate": True},
     ],
     "two and more filters": [
         {"board": big.new_id("board", 0), "model": "model-1"}, {"model": "model-1", "owner": "bot"},
         {"model": "model-2", "owner": "local/ann"}, {"starred": True, "owner": "local"},
         {"kind": "mask", "starred": True}, {"starred": False, "model": "rare-model"},
         {"owner": "bot", "kind": "upload", "model": "model-3"}, {"trash": True, "model": "model-1"},
+        {"intermediate": True, "owner": "bot"}, {"intermediate": True, "kind": "mask"},
     ],
     "one word": [{"q": "castle"}, {"q": "unicorn"}, {"q": "ca"}, {"q": "zebra"}],
     "two words": [

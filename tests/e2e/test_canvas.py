@@ -46,6 +46,18 @@ def open_fox(page: Page, server: RunningServer) -> "np.ndarray[Any, Any]":
     return pixels(server, image["id"])
 
 
+def open_white(page: Page, server: RunningServer) -> "np.ndarray[Any, Any]":
+    """Open white paper of 128 × 128 on the canvas; give its pixels."""
+    body = io.BytesIO()
+    Image.new("RGB", (128, 128), "white").save(body, "PNG")
+    sent = server.client.post(
+        "/api/v1/uploads", content=body.getvalue(), headers={"content-type": "image/png"}
+    ).json()
+    page.goto(f"{server.url}/#/canvas/{sent['id']}")
+    expect(layers(page)).to_have_count(2, timeout=60_000)
+    return pixels(server, sent["id"])
+
+
 def middle(page: Page) -> tuple[float, float]:
     """Give the screen's point over the middle of the box, which stands above the results."""
     box = page.get_by_role("application").bounding_box()
@@ -190,6 +202,48 @@ def test_a_file_that_is_no_canvas_is_told_and_changes_nothing(
     page.locator('input[accept*="json"]').set_input_files(hostile)
     expect(page.get_by_text("This is no canvas file, or it is damaged.")).to_be_visible()
     expect(layers(page)).to_have_count(2)
+
+
+def test_a_stroke_of_half_the_opacity_stays_so_where_it_crosses_itself(
+    page: Page, server: RunningServer
+) -> None:
+    white = open_white(page, server)
+    layers(page).last.get_by_role("button", name="Image 1", exact=True).click()
+    page.get_by_label("Color", exact=True).fill("#000000")
+    page.get_by_role("application").focus()
+    page.keyboard.press("5")
+    x, y = middle(page)
+    page.mouse.move(x - 150, y)
+    page.mouse.down()
+    for across, down in ((150, 0), (150, -150), (0, -150), (0, 150)):
+        page.mouse.move(x + across, y + down, steps=8)
+    page.mouse.up()
+    crossed = to_gallery(page, server)[..., :3]
+    assert {127, 128} >= {*np.unique(crossed[60:68, 60:68])}  # where it crosses itself
+    assert (crossed[:8, :8] == 255).all()
+    assert crossed.min() >= 127
+
+    page.keyboard.press("Control+z")
+    assert (to_gallery(page, server) == white).all()
+    page.keyboard.press("Control+y")
+    assert (to_gallery(page, server)[..., :3] == crossed).all()
+
+
+def test_a_soft_brush_fades_and_is_remembered(page: Page, server: RunningServer) -> None:
+    open_white(page, server)
+    layers(page).last.get_by_role("button", name="Image 1", exact=True).click()
+    page.get_by_label("Color", exact=True).fill("#000000")
+    page.get_by_role("button", name="Tip of the brush").click()
+    page.get_by_role("textbox", name="Hardness").fill("0")
+    page.keyboard.press("Escape")
+    page.mouse.click(*middle(page))
+    row = to_gallery(page, server)[64, 64:, 0]
+    assert row[0] <= 8
+    assert (np.diff(row) >= 0).all()
+    assert len(np.unique(row)) > 4  # greys on the way out
+    page.reload()
+    page.get_by_role("button", name="Tip of the brush").click()
+    expect(page.get_by_role("textbox", name="Hardness")).to_have_value("0")
 
 
 MOVES = """async ([x, y]) => {

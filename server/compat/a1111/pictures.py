@@ -1,4 +1,4 @@
-"""The pictures of an ``img2img`` request, and of ControlNet units, kept as uploads.
+"""The pictures of an ``img2img`` request, and of ControlNet units, kept as intermediates.
 
 They come in base64, and are brought to the request's size in one of A1111's three ways. Knows
 nothing of how they are drawn from.
@@ -95,7 +95,7 @@ async def _control(request: Request, unit: Unit, start: str | None, at: str) -> 
     image = start
     if isinstance(sent, str) and sent:
         data = bodies.picture(sent, f"{at}/image")
-        image = (await images.upload(request.studio, request.principal, data)).id
+        image = (await images.upload(request.studio, request.principal, data, intermediate=True)).id
     module = unit.module.lower()
     if module not in _MODULES:
         problem = Problem(
@@ -117,4 +117,5 @@ async def _kept(
     from core.media.fitting import fit
 
     made = await anyio.to_thread.run_sync(fit, png, width, height, how)
-    return (await images.upload(request.studio, request.principal, made, kind)).id
+    sent = await images.upload(request.studio, request.principal, made, kind, intermediate=True)
+    return sent.id

@@ -97,7 +97,7 @@ async def _larger(request: Request, ask: Extras, sent: list[bytes]) -> list[str]
         how["upscaler"] = ask.upscaler_1
     wanted: list[str] = []
     for data in sent:
-        held = await images.upload(state, principal, data)
+        held = await images.upload(state, principal, data, intermediate=True)
         recipe = {"name": "upscale", "init_image": held.id, **how}
         wanted += (await jobs.enqueue(state, principal, Enqueue(recipe=recipe))).jobs
     made = await waiting.wait(request, wanted) if wanted else waiting.Made([], [])

@@ -55,7 +55,7 @@ async def edits(request: Request) -> Response:
     if len(pictures) != 1:
         many = Problem(code="one_picture", pointer="/image", params={"count": len(pictures)})
         raise Invalid(problems=(many if pictures else _missing("image"),))
-    init = await images.upload(request.studio, request.principal, pictures[0])
+    init = await images.upload(request.studio, request.principal, pictures[0], intermediate=True)
     hole = await _hole(request, pictures[0], mask)
     wanted = to_generate(ask, await _model(request, ask), init_image=init.id, mask_image=hole)
     return await _answer(request, ask, wanted, "edit")
@@ -67,7 +67,7 @@ async def variations(request: Request) -> Response:
     if len(pictures) != 1:
         raise Invalid(problems=(_missing("image"),))
     ask = bodies.read({"strength": VARIATION, **fields}, Ask)
-    init = await images.upload(request.studio, request.principal, pictures[0])
+    init = await images.upload(request.studio, request.principal, pictures[0], intermediate=True)
     wanted = to_generate(ask, await _model(request, ask), init_image=init.id)
     return await _answer(request, ask, wanted, "generation")
 
@@ -145,7 +145,8 @@ async def _hole(request: Request, picture: bytes, mask: bytes | None) -> str | N
         if mask is None:
             return None
         raise Invalid(problems=(Problem(code="mask_opaque", pointer="/mask"),))
-    return (await images.upload(request.studio, request.principal, made, "mask")).id
+    sent = await images.upload(request.studio, request.principal, made, "mask", intermediate=True)
+    return sent.id
 
 
 async def _model(request: Request, ask: Ask) -> Model | None:

@@ -268,6 +268,18 @@ FROM images
 WHERE row = 2;
 """
 )
+ROWS[14] = (
+    ROWS[13]
+    + """
+INSERT INTO images (
+    row, id, kind, owner, width, height, bytes, sha256, blob, created, intermediate
+)
+VALUES (
+    3, '01K00000000000000000001MG3', 'mask', 'local', 64, 64, 80,
+    '0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef', 1, 1760000000026, 1
+);
+"""
+)
 
 
 def released(version: int, layout: Layout) -> Path:

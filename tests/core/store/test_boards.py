@@ -145,7 +145,7 @@ def test_whatever_is_done_counts_are_what_there_is(steps: list[tuple[str, int, i
         for found in boards.page(connection).items:
             there = connection.execute(
                 "SELECT COUNT(*), MAX(id) FROM images"
-                " WHERE board = ? AND deleted IS NULL AND lost = 0",
+                " WHERE board = ? AND deleted IS NULL AND lost = 0 AND intermediate = 0",
                 [found.id],
             ).fetchone()
             assert (found.count, found.cover) == there

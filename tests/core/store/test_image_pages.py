@@ -26,6 +26,7 @@ FACETS: dict[str, list[Any]] = {
     "model": [None, "model-2", "rare-model"],
     "batch": [None, big.new_id("batch", 1)],
     "trash": [False, True],
+    "intermediate": [False, True],
     "q": [None, "castle fo"],
 }
 FILTERS = [dict(zip(FACETS, each, strict=True)) for each in itertools.product(*FACETS.values())]
@@ -101,6 +102,8 @@ def rows_of(database: Path) -> list[dict[str, Any]]:
 
 def fits(row: dict[str, Any], asked: dict[str, Any]) -> bool:
     if row["lost"] or (row["deleted"] is not None) != asked["trash"]:
+        return False
+    if not asked["trash"] and bool(row["intermediate"]) != asked["intermediate"]:
         return False
     names = ("owner", "kind", "board", "model", "batch")
     if any(asked[name] not in (None, row[name]) for name in names):

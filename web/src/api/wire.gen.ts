@@ -166,7 +166,8 @@ export type Image = {
   job: string | null; batch: string | null; board: string | null; starred: boolean;
   note: string | null; prompt: string | null; negative_prompt: string | null;
   model: string | null; seed: number | null; steps: number | null; sampler: string | null;
-  guidance_scale: number | null; deleted: string | null; url: string; thumbnail_url: string;
+  guidance_scale: number | null; intermediate: boolean; deleted: string | null; url: string;
+  thumbnail_url: string;
 };
 /** What came of it: the first 200 ids; the rest is found by the batch. */
 export type Enqueued = { batch: string; count: number; jobs: string[]; };
@@ -469,6 +470,10 @@ export type Stored = {
   name: "backups" | "cache" | "database" | "images" | "models" | "other" | "reserve" | "trainings" | "uploads";
   bytes: number; files: number;
 };
+/** How many there are. */
+export type Intermediates = { count: number; bytes: number; };
+/** What a call to clear came to. */
+export type Cleared = { deleted: number; bytes: number; kept: number; more: boolean; };
 /** An error answer (RFC 9457). */
 export type ProblemDocument = {
   type: string; title: string; status: number; code: string; detail: string; errors: Detail[];

@@ -1,4 +1,4 @@
-import { TOOL_KEYS } from "../canvas/toolKeys";
+import { DIGITS, TOOL_KEYS } from "../canvas/toolKeys";
 import type { Page } from "./route";
 
 type Place = "everywhere" | Page;
@@ -61,9 +61,11 @@ export const SHORTCUTS: readonly { place: Place; keys: readonly Shortcut[] }[] =
     keys: [
       ...Object.entries(TOOL_KEYS).map(([tool, key]) => ({ keys: [key.toUpperCase()], words: `ui.canvas.tool.${tool}` })),
       { keys: ["[", "]"], words: "ui.key.brush_size" },
+      { keys: ["Shift", "[", "]"], words: "ui.key.brush_hardness" },
+      { keys: [...DIGITS], words: "ui.key.brush_opacity" },
       { keys: ["Space"], words: "ui.key.pan" },
       { keys: ["+", "-"], words: "ui.key.zoom" },
-      { keys: ["0"], words: "ui.key.fit" },
+      { keys: ["F"], words: "ui.key.fit" },
       { keys: ["Ctrl", "Enter"], words: "ui.key.fill_box" },
       { keys: ["←", "→"], words: "ui.key.other_result" },
       { keys: ["X"], words: "ui.canvas.below" },

@@ -3,7 +3,8 @@ import { useRef, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useSelect } from "../state/store";
 import { Icon, type IconName } from "../ui/icons";
-import { BRUSH } from "./easel";
+import { BRUSH } from "./brush";
+import { BrushTip } from "./BrushTip";
 import { Mark, type MarkName } from "./marks";
 import { useCanvas, useWork } from "./use";
 
@@ -43,7 +44,7 @@ export function Bar({ onProjects }: { onProjects: () => void }): ReactNode {
       <Press mark="redo" words={t("ui.canvas.redo")} keys="Ctrl+Y" disabled={!forth} onClick={easel.redo} />
       <span className="canvas-rule" />
       <Press mark="minus" words={t("ui.canvas.zoom_out")} keys="-" onClick={() => zoom(0.8)} />
-      <button type="button" className="canvas-zoom" title={`${t("ui.canvas.fit")} (0)`} onClick={fit}>
+      <button type="button" className="canvas-zoom" title={`${t("ui.canvas.fit")} (F)`} onClick={fit}>
         {Math.round(scale * 100)}%
       </button>
       <Press mark="plus" words={t("ui.canvas.zoom_in")} keys="+" onClick={() => zoom(1.25)} />
@@ -101,7 +102,8 @@ function Brush(): ReactNode {
             value={toDial(brush.size)}
             onChange={(dial) => easel.set({ brush: { ...brush, size: fromDial(dial) } })}
           />
-          <span className="canvas-figure" title="[ ]">{brush.size} px</span>
+          <span className="canvas-figure" dir="ltr" title="[ ]">{brush.size} px</span>
+          <BrushTip />
         </>
       )}
     </div>

@@ -5,14 +5,14 @@ import { turn } from "../app/route";
 import { useSelect } from "../state/store";
 import type { CanvasActions } from "./actions";
 import { Bar } from "./Bar";
+import { digits, hardened, resized } from "./brush";
 import { TOOLS } from "./easel";
-import { resized } from "./pointer";
 import { peek } from "./peek";
 import { Projects } from "./Projects";
 import { Side } from "./Side";
 import { StageView } from "./StageView";
 import { StagingStrip } from "./StagingStrip";
-import { TOOL_KEYS } from "./toolKeys";
+import { DIGITS, TOOL_KEYS } from "./toolKeys";
 import { Tools } from "./Tools";
 import { useCanvas } from "./use";
 import "./canvas.css";
@@ -77,10 +77,10 @@ function keysOf(canvas: CanvasActions, staged: boolean, projects: () => void): K
   const { easel, generate, accept, discard, show, fit, zoom } = canvas;
   const tools = TOOLS.map((tool) => [TOOL_KEYS[tool], () => easel.set({ tool })] as const);
 
-  function size(larger: boolean): void {
-    const { brush } = easel.get();
-    easel.set({ brush: { ...brush, size: resized(brush.size, larger) } });
-  }
+  const opacityOf = digits();
+  const opacities = DIGITS.map((digit) => [digit, (event: KeyboardEvent) =>
+    easel.set({ brush: { ...easel.get().brush, opacity: opacityOf(Number(digit), event.timeStamp) } })] as const);
+  const brush = (change: typeof resized, more: boolean) => () => easel.set({ brush: change(easel.get().brush, more) });
 
   /** Leave a shortcut to the field that somebody types in. */
   function unlessTyping(act: (event: KeyboardEvent) => void): (event: KeyboardEvent) => void {
@@ -94,12 +94,15 @@ function keysOf(canvas: CanvasActions, staged: boolean, projects: () => void): K
 
   return {
     ...Object.fromEntries(tools),
-    "[": () => size(false),
-    "]": () => size(true),
+    ...Object.fromEntries(opacities),
+    "[": brush(resized, false),
+    "]": brush(resized, true),
+    "{": brush(hardened, false),
+    "}": brush(hardened, true),
     "+": () => zoom(1.25),
     "=": () => zoom(1.25),
     "-": () => zoom(0.8),
-    "0": fit,
+    f: fit,
     "ctrl+enter": generate,
     "ctrl+z": unlessTyping((event) => (event.shiftKey ? easel.redo() : easel.undo())),
     "ctrl+y": unlessTyping(easel.redo),

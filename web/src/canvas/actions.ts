@@ -12,7 +12,7 @@ import { boxFor, download, loadPicture, masked, NothingError, readPicture, TooLa
 import { fromFile, packAll, toFile, unpackAll } from "./project";
 import { boundsOf, flatten, isPicture, toPng } from "./render";
 import { createSender } from "./sending";
-import { keepMasking, readMasking } from "./settings";
+import { keepBrush, keepMasking, readBrush, readMasking } from "./settings";
 import type { Staging } from "./slice";
 import { dropProject, findProject, keepProject, listProjects, MOST_PROJECTS } from "./shelf";
 import { withDocument } from "./tiles";
@@ -25,11 +25,18 @@ export type CanvasActions = ReturnType<typeof canvasActions>;
 /** What people do on the canvas page besides drawing. */
 export function canvasActions(tools: Tools) {
   const { http, t, toast, fail, get, send } = tools;
-  const easel = createEasel(readMasking(storage()));
+  const easel = createEasel(readMasking(storage()), readBrush(storage()));
   const ask = createSender(tools);
   const working = keepWorking(easel, {
     staging: () => get().canvas.staging,
     failed: () => toast(t("ui.canvas.not_kept"), null, "error"),
+  });
+  let { brush: kept } = easel.get();
+  easel.subscribe(() => {
+    const { brush } = easel.get();
+    if (brush === kept) return;
+    kept = brush;
+    keepBrush(storage(), brush);
   });
   let beginning: Promise<void> | null = null;
   let taking: string | null = null;

@@ -1,3 +1,4 @@
+import type { Brush } from "./brush";
 import type { Masking } from "./compose";
 import { added, emptyDocument, hasRoom, layerOf, newLayer, type Document, type Layer, type LayerKind } from "./document";
 import { intersect, type Point, type Rect, type View } from "./geometry";
@@ -20,7 +21,7 @@ export type Work = {
   readonly view: View;
   readonly size: { width: number; height: number }; // of the stage, pixels of the screen
   readonly tool: Tool;
-  readonly brush: { size: number; colour: string };
+  readonly brush: Brush;
   readonly masking: Masking;
   readonly peek: boolean; // a result steps aside, to compare with what is below
   readonly opened: boolean; // what was left here has been read
@@ -32,7 +33,6 @@ type Also = { before?: (document: Document) => Document; after?: (scene: Scene) 
 export type Easel = ReturnType<typeof createEasel>;
 
 export const FIRST_VIEW: View = { x: 0, y: 0, scale: 1 };
-export const BRUSH = { least: 1, most: 1000 };
 export const MOST_SNAPSHOTS = 20;
 const KEPT_TILES = MOST_TILES + 2048; // with those that only the history holds
 
@@ -45,7 +45,7 @@ export function firstScene(side = 512): Scene {
 }
 
 /** Hold the work, tell who looks, and let one layer at a time be drawn on. */
-export function createEasel(masking: Masking) {
+export function createEasel(masking: Masking, brush: Brush) {
   let work: Work = {
     history: begin(firstScene()),
     snapshots: [],
@@ -53,7 +53,7 @@ export function createEasel(masking: Masking) {
     view: FIRST_VIEW,
     size: { width: 0, height: 0 },
     tool: "brush",
-    brush: { size: 48, colour: "#d9534f" },
+    brush,
     peek: false,
     masking,
     opened: false,

@@ -1,10 +1,12 @@
+import { inkOf } from "./brush";
 import { colourAt, type Easel, type Tool } from "./easel";
 import { flood } from "./flood";
-import { between, dragged, gripAt, outward, swept, union, within, type Point, type Rect } from "./geometry";
+import { between, dragged, gripAt, outward, union, within, type Point, type Rect } from "./geometry";
 import type { Layer } from "./document";
 import type { Hand } from "./hand";
 import { flatten, isPicture } from "./render";
 import type { Screen } from "./screen";
+import { beginStroke } from "./stroke";
 import { contextOf, type Context, type Edit } from "./tiles";
 
 /** One press of the pointer, from down to up. Points are of the world. */
@@ -32,10 +34,6 @@ const SLACK = 10; // pixels of the screen around an edge of the box
 const TOLERANCE = 24; // of a channel, for a fill
 
 let last: Point | null = null; // where the last stroke ended: Shift draws a line from there
-
-export function inkOf(layer: Layer, colour: string): string {
-  return layer.kind === "mask" || layer.kind === "region" ? `hsl(${layer.hue} 90% 55%)` : colour;
-}
 
 /** Begin what a tool does where the pointer went down. */
 export function beginGesture(bench: Bench, tool: Tool, press: Press): Gesture | null {
@@ -78,24 +76,14 @@ function stroke(bench: Bench, press: Press, erase: boolean): Gesture | null {
   const layer = canvasOf(bench, erase);
   if (!layer) return null;
   const { easel, screen } = bench;
-  const { size, colour } = easel.get().brush;
-  const edit = easel.start(layer);
+  const { brush } = easel.get();
+  const opacity = layer.kind === "image" ? brush.opacity : 100; // a mask's greys come of its soft edge
+  const paint = beginStroke(easel.start(layer), layer, { ...brush, opacity }, inkOf(layer, brush.colour), erase);
   let from = press.shift && last ? last : press.point;
 
   function to(point: Point, pressure: number): void {
-    const width = Math.max(1, size * pressure);
-    const changed = swept(from, point, width);
-    const start = from;
-    edit.draw(changed, (context) => {
-      context.strokeStyle = inkOf(layer as Layer, colour);
-      context.lineWidth = width;
-      context.lineCap = "round";
-      context.beginPath();
-      context.moveTo(start.x, start.y);
-      context.lineTo(point.x + 0.01, point.y); // a line of no length has no ends
-      context.stroke();
-    }, erase);
-    screen.touch(changed);
+    const changed = paint(from, point, Math.max(1, brush.size * pressure));
+    if (changed) screen.touch(changed);
     from = point;
   }
 

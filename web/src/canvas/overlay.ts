@@ -1,4 +1,5 @@
 import Konva from "konva";
+import { inkOf } from "./brush";
 import type { Easel } from "./easel";
 import { toScreen, type Rect } from "./geometry";
 import type { Hand } from "./hand";
@@ -8,6 +9,7 @@ export type Ink = { accent: string; on: string; veil: string; text: string; font
 const HANDLES = [[0, 0], [0.5, 0], [1, 0], [0, 0.5], [1, 0.5], [0, 1], [0.5, 1], [1, 1]] as const;
 const HANDLE = 10; // pixels of the screen
 const DASH = [6, 4];
+const HINT = 0.5; // of the opacity that a touch would have
 
 /** Draw what lies over the picture: the box, what is being outlined, and the brush. */
 export function createOverlay(easel: Easel, hand: Hand, layer: Konva.Layer, ink: () => Ink): () => void {
@@ -23,7 +25,8 @@ export function createOverlay(easel: Easel, hand: Hand, layer: Konva.Layer, ink:
   const line = new Konva.Line<Konva.LineConfig>({ ...still, strokeWidth: 1.5, dash: DASH });
   const ring = new Konva.Circle({ ...still, strokeWidth: 3 });
   const brush = new Konva.Circle({ ...still, strokeWidth: 1 });
-  layer.add(halo, box, ...handles, tag, dark, line, ring, brush);
+  const touch = new Konva.Circle({ listening: false, perfectDrawEnabled: false });
+  layer.add(halo, box, ...handles, tag, dark, line, touch, ring, brush);
 
   function drawBox(shown: Rect): void {
     const { accent, on, veil, text, font } = ink();
@@ -53,13 +56,21 @@ export function createOverlay(easel: Easel, hand: Hand, layer: Konva.Layer, ink:
   }
 
   function drawBrush(): void {
-    const { view, tool, brush: { size: width } } = easel.get();
+    const { view, tool, brush: { size: width, ...held } } = easel.get();
     const visible = hand.cursor !== null && (tool === "brush" || tool === "eraser");
     const at = hand.cursor ?? { x: 0, y: 0 };
     const shown = {
       x: at.x * view.scale + view.x, y: at.y * view.scale + view.y,
       radius: Math.max(2, (width * view.scale) / 2), visible,
     };
+    const active = easel.active();
+    const colour = active ? inkOf(active, held.colour) : held.colour;
+    const opacity = !active || active.kind === "image" ? held.opacity / 100 : 1;
+    touch.setAttrs({
+      ...shown, visible: visible && tool === "brush" && !easel.drawing(), opacity: opacity * HINT,
+      fillRadialGradientEndRadius: shown.radius,
+      fillRadialGradientColorStops: [0, colour, Math.min(held.hardness / 100, 0.99), colour, 1, clear(colour)],
+    });
     ring.setAttrs({ ...shown, stroke: ink().veil });
     brush.setAttrs({ ...shown, stroke: ink().text });
   }
@@ -70,6 +81,11 @@ export function createOverlay(easel: Easel, hand: Hand, layer: Konva.Layer, ink:
     drawBrush();
     layer.batchDraw();
   };
+}
+
+/** Give the same colour with nothing of it, so that a soft rim does not grow dark. */
+function clear(colour: string): string {
+  return colour.startsWith("#") ? `${colour}00` : colour.replace(")", " / 0)");
 }
 
 function cornersOf({ x, y, width, height }: Rect): { x: number; y: number }[] {

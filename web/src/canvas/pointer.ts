@@ -1,4 +1,5 @@
-import { BRUSH, type Easel, type Tool } from "./easel";
+import { resized } from "./brush";
+import type { Easel, Tool } from "./easel";
 import { gripAt, limit, toWorld, zoomed, type Point } from "./geometry";
 import { beginGesture, type Bench, type Gesture } from "./gestures";
 
@@ -26,6 +27,10 @@ export function listen(stage: HTMLElement, bench: Bench, overlay: () => void): P
     return { x: event.clientX - corner.left, y: event.clientY - corner.top };
   }
 
+  function weightOf(event: PointerEvent): number {
+    return easel.get().brush.pressure ? pressureOf(event) : 1;
+  }
+
   function world(event: MouseEvent): Point {
     return toWorld(easel.get().view, at(event));
   }
@@ -43,7 +48,7 @@ export function listen(stage: HTMLElement, bench: Bench, overlay: () => void): P
     const tool: Tool = spaced || event.button === 1 ? "pan" : easel.get().tool;
     if (tool === "pan") panning = at(event);
     else if (event.button === 0) {
-      const press = { point: world(event), alt: event.altKey, shift: event.shiftKey, pressure: pressureOf(event) };
+      const press = { point: world(event), alt: event.altKey, shift: event.shiftKey, pressure: weightOf(event) };
       gesture = beginGesture(bench, tool, press);
     }
     pointAt(event);
@@ -61,7 +66,7 @@ export function listen(stage: HTMLElement, bench: Bench, overlay: () => void): P
       panning = here;
     } else if (gesture) {
       const points = event.getCoalescedEvents();
-      for (const point of points.length > 0 ? points : [event]) gesture.move(world(point), pressureOf(point));
+      for (const point of points.length > 0 ? points : [event]) gesture.move(world(point), weightOf(point));
     }
     pointAt(event);
   }
@@ -100,7 +105,7 @@ export function listen(stage: HTMLElement, bench: Bench, overlay: () => void): P
     const { view, brush } = easel.get();
     const pixels = event.deltaMode === 1 ? event.deltaY * 16 : event.deltaY;
     if (event.altKey) {
-      easel.set({ brush: { ...brush, size: resized(brush.size, pixels < 0) } });
+      easel.set({ brush: resized(brush, pixels < 0) });
     } else if (event.shiftKey) {
       easel.set({ view: { ...view, x: view.x - (event.deltaX || pixels) } });
     } else {
@@ -144,10 +149,4 @@ function cursorFor(easel: Easel, point: Point, pan: boolean, held: boolean): str
   if (tool !== "box") return "crosshair";
   const grip = gripAt(easel.scene().document.box, point, 10 / view.scale);
   return grip ? (CURSORS[grip] ?? "default") : "default";
-}
-
-/** Make a brush a step larger or smaller; steps grow with it. */
-export function resized(size: number, larger: boolean): number {
-  const step = Math.max(1, Math.round(size * 0.15));
-  return limit(larger ? size + step : size - step, BRUSH.least, BRUSH.most);
 }

@@ -20,7 +20,7 @@ export function createSender({ http, get, send }: Tools) {
     const held = known.get(name);
     if (held) return held;
     const body = await toPng(canvas());
-    const { id } = await http<Image>("/uploads", { method: "POST", query: { kind: "mask" }, body });
+    const { id } = await http<Image>("/uploads", { method: "POST", query: { kind: "mask", intermediate: true }, body });
     known.set(name, id);
     for (const oldest of known.keys()) {
       if (known.size <= KNOWN) break;

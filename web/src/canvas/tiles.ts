@@ -60,6 +60,8 @@ export function countTiles(scene: Scene): number {
 export type Edit = {
   /** Draw in the coordinates of the world within `area`; an erasure makes no tiles. */
   draw: (area: Rect, paint: (context: Context) => void, erase?: boolean) => void;
+  /** Give a square to be drawn anew, and how it was before the change; null: there is none, or no room. */
+  square: (key: string, erase: boolean) => { context: Context; before: OffscreenCanvas | null } | null;
   readonly surface: Surface; // as it is by now
   readonly full: boolean; // there were too many tiles for all that was drawn
 };
@@ -89,6 +91,10 @@ export function beginEdit(surface: Surface, offset: Point, room: number): Edit {
     surface: tiles,
     get full() {
       return full;
+    },
+    square: (key, erase) => {
+      const context = contextAt(key, erase);
+      return context && { context, before: surface.get(key)?.canvas ?? null };
     },
     draw: (area, paint, erase = false) => {
       for (const { key, x, y } of tilesOf(shifted(area, -offset.x, -offset.y))) {

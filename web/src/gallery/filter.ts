@@ -4,7 +4,7 @@ import type { Image } from "../api/wire.gen";
 export type Filter = {
   q: string;
   board: string; // an id, "none" for those on none, "" for all
-  kind: "" | Image["kind"];
+  kind: "" | Image["kind"] | "intermediate"; // the last: what was sent for jobs alone
   starred: boolean;
   model: string;
   lora: string;
@@ -20,7 +20,7 @@ export const ANY: Filter = {
   q: "", board: "", kind: "", starred: false, model: "", lora: "", seed: null, width: null,
   height: null, since: "", until: "", trash: false,
 };
-export const KINDS = ["output", "upload", "mask", "sample"] as const;
+export const KINDS = ["output", "upload", "mask", "sample", "intermediate"] as const;
 const NAMES = Object.keys(ANY) as (keyof Filter)[];
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
@@ -67,10 +67,12 @@ export function chips(filter: Filter): (keyof Filter)[] {
 
 /** Write a filter as the server reads it. */
 export function asked(filter: Filter): Record<string, string | number | boolean | null> {
-  const { board, since, until, starred, trash, q, ...plain } = filter;
+  const { board, since, until, starred, trash, q, kind, ...plain } = filter;
   return {
     ...plain,
     q: q.trim(),
+    kind: kind === "intermediate" ? null : kind,
+    intermediate: kind === "intermediate" || null,
     board: board === "none" ? null : board,
     on_board: board === "none" ? false : null,
     starred: starred || null,
@@ -84,7 +86,9 @@ export function asked(filter: Filter): Record<string, string | number | boolean 
 export function fits(image: Image, filter: Filter): boolean {
   if ((image.deleted !== null) !== filter.trash) return false;
   if (filter.board && image.board !== (filter.board === "none" ? null : filter.board)) return false;
-  if (filter.kind && image.kind !== filter.kind) return false;
+  const apart = filter.kind === "intermediate";
+  if (!filter.trash && image.intermediate !== apart) return false;
+  if (filter.kind && !apart && image.kind !== filter.kind) return false;
   if (filter.starred && !image.starred) return false;
   if (filter.model && image.model !== filter.model) return false;
   if (filter.seed !== null && image.seed !== filter.seed) return false;

@@ -11,7 +11,7 @@ const BASE = { at: "2026-01-01T00:00:00.000Z", owner: "local" };
 
 function image(id: string, more: Partial<Image> = {}): Image {
   return {
-    id, order: orderOf(id), kind: "output", width: 64, height: 64, bytes: 1, sha256: "", created: BASE.at, made: null, job: null, batch: null,
+    id, order: orderOf(id), kind: "output", width: 64, height: 64, bytes: 1, sha256: "", created: BASE.at, made: null, intermediate: false, job: null, batch: null,
     board: null, starred: false, note: null, prompt: "a fox", negative_prompt: null, model: "starter", seed: 1,
     steps: 4, sampler: null, guidance_scale: null, deleted: null, url: "", thumbnail_url: "", ...more,
   };
@@ -132,6 +132,15 @@ describe("a filter", () => {
   it("is asked of the server", () => {
     expect(asked(filter)).toMatchObject({ board: null, on_board: false, seed: 0, starred: true, trash: null });
     expect(asked({ ...ANY, until: "2026-01-31" }).until).toBe(new Date(2026, 1, 1).toISOString());
+  });
+
+  it("knows what was sent for jobs alone from the rest", () => {
+    const apart = { ...ANY, kind: "intermediate" } as const;
+    const sent = image("A", { kind: "mask", intermediate: true });
+    expect([fits(sent, ANY), fits(sent, { ...ANY, kind: "mask" }), fits(sent, apart), fits(image("B"), apart)]).toEqual([false, false, true, false]);
+    expect(asked(apart)).toMatchObject({ kind: null, intermediate: true });
+    expect(asked({ ...ANY, kind: "mask" })).toMatchObject({ kind: "mask", intermediate: null });
+    expect(fromAddress(toAddress(apart))).toEqual(apart);
   });
 
   it("knows the trash from the rest", () => {

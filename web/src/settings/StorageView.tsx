@@ -6,6 +6,7 @@ import { useFeature, useSelect } from "../state/store";
 import { Icon } from "../ui/icons";
 import { Meter } from "../ui/Meter";
 import { systemActions } from "./actions";
+import { Intermediates } from "./Intermediates";
 import { MovingIn } from "./MovingIn";
 
 /** What lies on the disk, and how much room is left. */
@@ -48,6 +49,7 @@ export function StorageView(): ReactNode {
         </ul>
         <p className="quiet">{t("ui.storage.help")}</p>
       </section>
+      <Intermediates />
       <MovingIn />
     </>
   );

@@ -1,4 +1,4 @@
-import type { ConfigInfo, LogPage, NewToken, Session, Storage, Token, TokenList } from "../api/wire.gen";
+import type { Cleared, ConfigInfo, Intermediates, LogPage, NewToken, Session, Storage, Token, TokenList } from "../api/wire.gen";
 import type { Tools } from "../state/tools";
 import type { Level } from "./slice";
 
@@ -10,6 +10,22 @@ export function systemActions(tools: Tools) {
 
   async function loadTokens(): Promise<void> {
     send({ type: "slice.system.tokens", items: (await http<TokenList>("/tokens")).items });
+  }
+
+  async function loadIntermediates(): Promise<void> {
+    send({ type: "slice.system.intermediates", held: await http<Intermediates>("/images/intermediates") });
+  }
+
+  /** Clear what nobody needs, a bounded number with each call. */
+  async function clearIntermediates(): Promise<void> {
+    let count = 0;
+    let cleared: Cleared;
+    do {
+      cleared = await http<Cleared>("/images/intermediates", { method: "DELETE" });
+      count += cleared.deleted;
+      await loadIntermediates();
+    } while (cleared.more);
+    toast(t("ui.storage.cleared", { count, kept: cleared.kept }));
   }
 
   /** Read the log on from the last line that is here, until there is no more. */
@@ -54,6 +70,9 @@ export function systemActions(tools: Tools) {
     },
     loadStorage: () =>
       run(async () => send({ type: "slice.system.storage", storage: await http<Storage>("/storage") })),
+    loadIntermediates: () => run(loadIntermediates),
+    /** Throws what the server refused, for the question that asked. */
+    clearIntermediates,
     loadLog: () => run(loadLog),
     showLevel: (level: Level) => send({ type: "slice.system.level", level }),
     copy: (text: string) =>

@@ -1,4 +1,4 @@
-import type { LogPage, SettingInfo, Session, Storage, Token } from "../api/wire.gen";
+import type { Intermediates, LogPage, SettingInfo, Session, Storage, Token } from "../api/wire.gen";
 import type { Message } from "../state/model";
 import type { Loaded, Slice } from "../state/slice";
 
@@ -12,6 +12,7 @@ export type System = {
   configLoaded: Loaded;
   tokens: Token[] | null;
   storage: Storage | null;
+  intermediates: Intermediates | null; // what was sent for jobs alone
   log: Log;
 };
 
@@ -21,6 +22,7 @@ export type SystemLocal =
   | { type: "slice.system.config_failed" }
   | { type: "slice.system.tokens"; items: Token[] }
   | { type: "slice.system.storage"; storage: Storage }
+  | { type: "slice.system.intermediates"; held: Intermediates }
   | { type: "slice.system.level"; level: Level }
   | { type: "slice.system.asked_log" }
   | { type: "slice.system.log"; page: LogPage; level: Level };
@@ -33,6 +35,7 @@ const FIRST: System = {
   configLoaded: "idle",
   tokens: null,
   storage: null,
+  intermediates: null,
   log: { items: [], next: 0, boot: null, level: "INFO", behind: true },
 };
 
@@ -59,6 +62,8 @@ function reduce(held: System, told: Message): System {
       return { ...held, tokens: told.items };
     case "slice.system.storage":
       return { ...held, storage: told.storage };
+    case "slice.system.intermediates":
+      return { ...held, intermediates: told.held };
     case "slice.system.level":
       return { ...held, log: { ...FIRST.log, level: told.level } };
     case "slice.system.asked_log":

@@ -8,7 +8,7 @@ const BASE = { at: "2026-01-01T00:00:00Z", owner: null };
 
 function image(id: string, more: Partial<Image> = {}): Image {
   return {
-    id, order: 1, kind: "output", width: 64, height: 64, bytes: 1, sha256: "", created: BASE.at, made: null, job: null,
+    id, order: 1, kind: "output", width: 64, height: 64, bytes: 1, sha256: "", created: BASE.at, made: null, intermediate: false, job: null,
     batch: null, board: null, starred: false, note: null, prompt: "a fox", negative_prompt: null,
     model: "starter", seed: 1, steps: 2, sampler: null, guidance_scale: null, deleted: null,
     url: "", thumbnail_url: "", ...more,
