@@ -1,35 +1,25 @@
-"""What the page does under a hand: strokes, a large workflow, other pages, a long queue.
+"""What the page does under a hand: strokes, other pages, a long queue; ``board`` has the workflow.
 
 Rows of ``python -m tests.bench web``. Everything is timed inside of the page, so that what drives
 the browser is not part of it.
 """
 
 import io
-import json
 from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Browser, FilePayload, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.bench import frames
+from tests.bench.board import workflow
 from tests.bench.report import Row, quantile
 from tests.running import RunningServer
 
 PAGES = ("gallery", "canvas", "workflow", "training", "models", "settings", "generate")
 ROUNDS = 5  # visits of each page, the first apart
 STROKES, MOVES = 6, 240
-GRAPHS, WAITING, OPENINGS = 50, 10_000, 10
-_GRAPH: dict[str, tuple[str, dict[str, tuple[str, str]]]] = {
-    "model": ("model.load", {}),
-    "prompt": ("prompt.encode", {"text_encoder": ("model", "text_encoder")}),
-    "empty": ("latent.empty", {"vae": ("model", "vae")}),
-    "sample": ("latent.sample", {
-        "model": ("model", "model"), "positive": ("prompt", "out"), "latent": ("empty", "out"),
-    }),
-    "decode": ("latent.decode", {"vae": ("model", "vae"), "latent": ("sample", "out")}),
-    "save": ("image.save", {"image": ("decode", "out")}),
-}  # fmt: skip
+WAITING, OPENINGS = 10_000, 10
 _STROKE = """
     async ([x, y, moves]) => {
         const stage = document.querySelector(".canvas-stage");
@@ -150,57 +140,6 @@ def _script(told: dict[str, list[dict[str, object]]]) -> float:
     """Give the seconds of script that a page has run."""
     found = {str(one["name"]): float(str(one["value"])) for one in told["metrics"]}
     return found["ScriptDuration"]
-
-
-def workflow(page: Page, server: RunningServer) -> list[Row]:
-    """Pan a large workflow by the mouse: all of it in sight, and as large as one reads."""
-    page.goto(f"{server.url}/#/workflow")
-    page.get_by_role("button", name="Text to picture").wait_for()
-    file = FilePayload(name="large.json", mimeType="application/json", buffer=board(GRAPHS))
-    page.locator("input[type=file][accept*=json]").first.set_input_files(file)
-    expect(page.locator(".react-flow__node").first).to_be_visible(timeout=60_000)
-    frames.begin(page)
-    whole = _panned(page)
-    for _ in range(3):  # as large as one reads
-        page.locator(".react-flow__pane").hover(position={"x": 300, "y": 300}, force=True)
-        page.mouse.wheel(0, -400)
-    page.wait_for_timeout(500)
-    return [
-        Row(what=f"workflow of {6 * GRAPHS + 1} nodes, {name}: a frame while it is panned, p95",
-            value=quantile(times, 0.95), unit="ms", target=50,
-            beside=f"p50 {quantile(times, 0.5):.0f}, most {max(times):.0f} ms, {len(times)} frames")
-        for name, times in (("all in sight", whole), ("some", _panned(page)))
-    ]  # fmt: skip
-
-
-def _panned(page: Page) -> list[float]:
-    """Pan there and back, three times; give what the frames of the last two took."""
-    times: list[float] = []
-    for turn in range(3):
-        page.mouse.move(500, 90)  # above the nodes
-        page.mouse.down()
-        frames.taken(page)
-        page.mouse.move(800, 500, steps=20)
-        page.mouse.move(500, 90, steps=20)
-        took, _ = frames.taken(page)
-        page.mouse.up()
-        if turn:
-            times += took
-    return times
-
-
-def board(graphs: int) -> bytes:
-    """Make a file of a workflow: graphs of six nodes, and one node more."""
-    nodes, places = [], {}
-    for at in range(graphs):
-        for row, (name, (kind, inputs)) in enumerate(_GRAPH.items()):
-            ends = {port: [f"{end}{at}", out] for port, (end, out) in inputs.items()}
-            nodes.append({"id": f"{name}{at}", "type": kind, "inputs": ends})
-            places[f"{name}{at}"] = [(at % 5 * 6 + row) * 320, at // 5 * 480]
-    nodes.append({"id": "alone", "type": "latent.empty"})
-    places["alone"] = [0, graphs // 5 * 480 + 480]
-    made = {"name": "Large", "graph": {"nodes": nodes}, "layout": {"nodes": places}}
-    return json.dumps(made).encode()
 
 
 def switching(page: Page, server: RunningServer) -> list[Row]:

@@ -25,7 +25,7 @@ import { choose, viewed } from "./view";
 
 const TYPES = { step: NodeCard, note: NoteCard, group: GroupCard };
 const MANY = 400; // nodes; fewer are all drawn, and moving about draws none anew
-const FAR = 0.35; // of full size; nobody reads what is smaller, and to paint it takes most of a frame
+const FAR = 0.35; // of full size; nobody reads what is smaller, and its dots are dust: neither is painted
 const SEVERAL = ["Control", "Meta"];
 const PLAIN = { hideAttribution: true };
 const MAP = { width: 144, height: 96 };
@@ -190,7 +190,7 @@ export function Board(): ReactNode {
           ariaLabelConfig={said}
           aria-label={t("ui.workflow.graph")}
         >
-          <Background gap={24} size={1} />
+          {!far && <Background gap={24} size={1} />}
           <MiniMap pannable zoomable style={MAP} nodeClassName={(node) => `wf-mini-${node.type}`} />
         </ReactFlow>
         <Wrong />

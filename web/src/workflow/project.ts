@@ -51,7 +51,8 @@ export function createProjection(): (doc: Doc, view: View) => BoardNode[] {
       ...doc.nodes.map((node) => {
         const seen = view[node.id] ?? NOTHING;
         const at = seen.at ?? places[node.id] ?? HOME;
-        return box(node.id, STEP, seen, at, () => ({ ...placed(node.id, at, seen), type: "step", data: {} }));
+        const known = seen.measured ? { className: "wf-measured" } : {}; // its size is kept while it is out of sight
+        return box(node.id, STEP, seen, at, () => ({ ...placed(node.id, at, seen), ...known, type: "step", data: {} }));
       }),
       ...notes.map((note) => {
         const seen = view[note.id] ?? NOTHING;
