@@ -4,6 +4,7 @@ import { hashOf } from "../app/route";
 import { useFormat } from "../i18n/format";
 import type { State, Tile } from "../state/model";
 import { useSelect } from "../state/store";
+import { tileOf } from "../state/tiles";
 
 /** What a node is doing: its step, a preview of what it draws, the pictures that it saved. */
 export function NodeLive({ id, sink, active }: { id: string; sink: boolean; active: boolean }): ReactNode {
@@ -55,7 +56,7 @@ function Saved({ ids }: { ids: string[] }): ReactNode {
 
 function newest(state: State): Tile | undefined {
   const { run } = state.workflow;
-  const tiles = run?.jobs.flatMap((job) => state.tiles[job] ?? []) ?? [];
+  const tiles = run?.jobs.flatMap((job) => tileOf(state, job, run.batch) ?? []) ?? [];
   return tiles.find(({ status }) => status === "running") ?? tiles[0];
 }
 
@@ -70,5 +71,5 @@ function savedIn(state: State): string {
   const { run, doc, catalogue } = state.workflow;
   const sinks = doc.nodes.filter(({ type }) => catalogue?.nodes[type]?.sink);
   if (!run || sinks.length !== 1) return "";
-  return run.jobs.flatMap((job) => state.tiles[job]?.images ?? []).join(" ");
+  return run.jobs.flatMap((job) => tileOf(state, job, run.batch)?.images ?? []).join(" ");
 }

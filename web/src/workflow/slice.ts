@@ -1,6 +1,7 @@
 import type { Catalogue, Problem, Workflow, WorkflowHead } from "../api/wire.gen";
 import type { Message, State } from "../state/model";
 import type { Loaded, Slice } from "../state/slice";
+import { tileOf } from "../state/tiles";
 import { above } from "./connect";
 import { EMPTY_DOC, fromWorkflow, same, type Doc } from "./doc";
 import { noHistory, noted, redone, undone, type History } from "./history";
@@ -190,7 +191,7 @@ function settled(held: WorkflowHeld, keep: "mine" | "theirs" | "copy"): Workflow
 }
 
 function ran(held: WorkflowHeld, batch: string, jobs: string[], state: State): WorkflowHeld {
-  const open = jobs.filter((job) => state.tiles[job]?.status !== "succeeded");
+  const open = jobs.filter((job) => tileOf(state, job, batch)?.status !== "succeeded");
   const run = { batch, jobs, node: null, drawing: null, seen: open.length > 0 ? [] : held.doc.nodes.map(({ id }) => id) };
   return { ...held, run, results: [...[...jobs].reverse(), ...held.results].slice(0, RESULTS) };
 }
