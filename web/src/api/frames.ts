@@ -1,6 +1,7 @@
 import type { JobPreview } from "./wire.gen";
 
-export type Preview = { header: JobPreview; image: Blob };
+/** A preview; its picture is made only of the one that is shown. */
+export type Preview = { header: JobPreview; image: () => Blob };
 
 /** Take a binary message apart: u32 big-endian header length, JSON header, image bytes. */
 export function parsePreview(data: ArrayBuffer): Preview | null {
@@ -11,7 +12,7 @@ export function parsePreview(data: ArrayBuffer): Preview | null {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(data.slice(4, end));
     const header = JSON.parse(text) as JobPreview;
     if ((header.type as string) !== "job.preview" || typeof header.job !== "string") return null;
-    return { header, image: new Blob([data.slice(end)], { type: header.mime }) };
+    return { header, image: () => new Blob([new Uint8Array(data, end)], { type: header.mime }) };
   } catch {
     return null;
   }

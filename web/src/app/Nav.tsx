@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import { ended } from "../state/model";
 import { useSelect } from "../state/store";
+import { liveTiles } from "../state/tiles";
 import { Icon } from "../ui/icons";
 import { PAGES, type Page } from "./route";
 
@@ -10,7 +10,7 @@ const THUMB: readonly Page[] = ["generate", "gallery", "training", "models"]; //
 /** The way to every page: a rail at the side, on a phone a bar at the thumb. */
 export function Nav({ page, onHelp }: { page: Page; onHelp: () => void }): ReactNode {
   const { t } = useTranslation();
-  const busy = useSelect((state) => Object.values(state.tiles).some((tile) => !ended(tile.status)));
+  const busy = useSelect((state) => liveTiles(state).length > 0);
   const [open, setOpen] = useState(false);
   const rail = useRef<HTMLElement>(null);
   useEffect(() => {

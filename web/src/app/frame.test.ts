@@ -28,7 +28,7 @@ describe("the guide of the first visit", () => {
     ...EMPTY_STATE, loaded: true, ...change, preferences: { ...EMPTY_STATE.preferences, guide },
   });
   const tile = {
-    id: "j", batch: "b", phase: "", step: 0, steps: 0, eta: null, etaAt: 0, images: [], error: null, cut: false, preview: null,
+    id: "j", batch: "b", phase: "", step: 0, steps: 0, eta: null, etaAt: 0, images: [], picture: null, error: null, cut: false, preview: null,
   };
 
   it("begins where nothing was drawn, and nowhere else", () => {
@@ -39,9 +39,9 @@ describe("the guide of the first visit", () => {
   });
 
   it("follows what is done", () => {
-    expect(guided(at(1, { tiles: { j: { ...tile, status: "queued" } } }))).toBe(1);
-    expect(guided(at(1, { tiles: { j: { ...tile, status: "running" } } }))).toBe(2);
-    expect(guided(at(2, { tiles: { j: { ...tile, status: "succeeded" } } }))).toBe(2); // until it was read
+    expect(guided(at(1, { tiles: { b: { j: { ...tile, status: "queued" } } } }))).toBe(1);
+    expect(guided(at(1, { tiles: { b: { j: { ...tile, status: "running" } } } }))).toBe(2);
+    expect(guided(at(2, { tiles: { b: { j: { ...tile, status: "succeeded" } } } }))).toBe(2); // until it was read
   });
 });
 

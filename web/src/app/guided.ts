@@ -1,4 +1,5 @@
 import type { State } from "../state/model";
+import { allTiles } from "../state/tiles";
 
 export const STEPS = 3;
 export const SEEN = STEPS + 1;
@@ -14,8 +15,9 @@ export function guided({ preferences, loaded, groups, tiles, images }: State): n
   if (guide >= SEEN || !loaded) return guide >= SEEN ? SEEN : 0;
   const drawn = Object.keys(images).length > 0;
   if (guide === 0) return drawn || groups.length > 0 ? 0 : 1;
-  const done = Object.values(tiles).some(({ status }) => status === "succeeded");
-  const asked = Object.values(tiles).some(({ status }) => status === "running");
+  const shown = allTiles({ tiles });
+  const done = shown.some(({ status }) => status === "succeeded");
+  const asked = shown.some(({ status }) => status === "running");
   if (guide === 1 && (asked || done)) return 2;
   return guide;
 }

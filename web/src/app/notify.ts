@@ -32,9 +32,10 @@ export function watchNotices(store: Store, t: Words): () => void {
   const leave = store.subscribe(() => {
     const { notices: { newest }, preferences } = store.get();
     if (newest === null || newest.number === told) return;
+    const fresh = newest.number - told; // what ended together is told together
     told = newest.number;
     if (!document.hidden) return;
-    unseen += 1;
+    unseen += fresh;
     title();
     if (!preferences.notify || !mayNotify() || Notification.permission !== "granted") return;
     const shown = new Notification(NAME, { body: t(`ui.notify.${newest.kind}`), icon: "/icons/192.png", tag: newest.kind });

@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { ended } from "../state/model";
 import { useSelect, useTools } from "../state/store";
+import { tileOf } from "../state/tiles";
 import { Icon } from "../ui/icons";
 import { peek } from "./peek";
 import type { Staging } from "./slice";
@@ -19,7 +20,7 @@ function Strip({ staging }: { staging: Staging }): ReactNode {
   const canvas = useCanvas();
   const { show, accept, discard } = canvas;
   const { jobs, shown } = staging;
-  const tile = useSelect((state) => state.tiles[jobs[shown] ?? ""]);
+  const tile = useSelect((state) => tileOf(state, jobs[shown] ?? ""));
   const ready = (tile?.images.length ?? 0) > 0;
   return (
     <section className="canvas-staging" aria-label={t("ui.results")}>
@@ -61,7 +62,7 @@ function Strip({ staging }: { staging: Staging }): ReactNode {
 /** One line that is always there: nothing jumps when it changes. */
 function Status({ staging: { jobs, shown } }: { staging: Staging }): ReactNode {
   const { t } = useTranslation();
-  const tile = useSelect((state) => state.tiles[jobs[shown] ?? ""]);
+  const tile = useSelect((state) => tileOf(state, jobs[shown] ?? ""));
   const place = t("ui.canvas.of", { number: shown + 1, count: jobs.length });
   const { status = "queued", step = 0, steps = 0, error = null } = tile ?? {};
   let words = place;
@@ -75,7 +76,7 @@ function Status({ staging: { jobs, shown } }: { staging: Staging }): ReactNode {
 function Candidate({ job, index, shown }: { job: string; index: number; shown: boolean }): ReactNode {
   const { t } = useTranslation();
   const { send } = useTools();
-  const tile = useSelect((state) => state.tiles[job]);
+  const tile = useSelect((state) => tileOf(state, job));
   const image = tile?.images[0];
   const url = image === undefined ? (tile?.preview ?? null) : `/api/v1/images/${image}/thumbnail`;
   const live = tile ? !ended(tile.status) : true;

@@ -1,6 +1,8 @@
 import type { Image, Job, Page } from "../api/wire.gen";
 import { choice, chosenModel } from "../state/choices";
+import { ended } from "../state/model";
 import { storage } from "../state/saved";
+import { tileOf } from "../state/tiles";
 import { problemsOf, type Tools } from "../state/tools";
 import { trimmed, unmasked } from "./areas";
 import { extent, type Masking } from "./compose";
@@ -152,9 +154,9 @@ export function canvasActions(tools: Tools) {
 
   /** Make the shown result a layer: where the mask was, if there was one, whose paint has done its work. */
   async function accept(): Promise<void> {
-    const { canvas: { staging }, tiles } = get();
+    const { staging } = get().canvas;
     const job = staging?.jobs[staging.shown];
-    const id = job === undefined ? undefined : tiles[job]?.images[0];
+    const id = job === undefined ? undefined : tileOf(get(), job)?.images[0];
     if (!staging || id === undefined || taking === id) return;
     taking = id; // a second press takes it once
     const { box, margin } = staging;
@@ -176,10 +178,10 @@ export function canvasActions(tools: Tools) {
   }
 
   async function discard(): Promise<void> {
-    const { staging } = get().canvas;
-    const { tiles } = get();
+    const state = get();
+    const { staging } = state.canvas;
     stage(null);
-    const open = staging?.jobs.some((job) => ["queued", "running"].includes(tiles[job]?.status ?? ""));
+    const open = staging?.jobs.some((job) => !ended(tileOf(state, job)?.status ?? "canceled"));
     if (!open) return;
     await Promise.all((staging?.batches ?? []).map((batch) => http(`/batches/${batch}/cancel`, { method: "POST" })));
   }

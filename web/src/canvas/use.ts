@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import { useFeature, useSelect } from "../state/store";
+import { tileOf } from "../state/tiles";
 import { canvasActions, type CanvasActions } from "./actions";
 import type { Mode } from "./compose";
 import type { Work } from "./easel";
@@ -36,7 +37,7 @@ export function useStaged(): Staged | null {
   const staging = useSelect((state) => state.canvas.staging);
   const job = staging?.jobs[staging.shown];
   const url = useSelect((state) => {
-    const tile = job === undefined ? undefined : state.tiles[job];
+    const tile = job === undefined ? undefined : tileOf(state, job);
     const image = tile?.images[0];
     return image === undefined ? (tile?.preview ?? null) : `/api/v1/images/${image}/file`;
   });

@@ -7,6 +7,7 @@ import type { Page } from "../app/route";
 import { directionOf } from "../i18n";
 import type { State } from "../state/model";
 import { useActions, useFeature, useSelect } from "../state/store";
+import { tileOf } from "../state/tiles";
 import { Icon } from "../ui/icons";
 import { galleryActions } from "./actions";
 import { Bar } from "./Bar";
@@ -106,8 +107,9 @@ function neighbour(state: State, page: Page, id: string, by: 1 | -1): string | n
     const place = placeOf(stretches, id);
     return place < 0 ? null : (at(stretches, place + by)?.id ?? null);
   }
-  const jobs = state.groups.flatMap((group) => group.jobs);
-  const found = around(jobs.flatMap((job) => state.tiles[job]?.images ?? []), id);
+  const pictures = state.groups.flatMap((group) =>
+    group.jobs.flatMap((job) => tileOf(state, job, group.id)?.images ?? []));
+  const found = around(pictures, id);
   return by > 0 ? found.after : found.before;
 }
 

@@ -6,6 +6,7 @@ import type { Job } from "../api/wire.gen";
 import { hashOf } from "../app/route";
 import { useFormat } from "../i18n/format";
 import { useFeature, useSelect } from "../state/store";
+import { tileOf } from "../state/tiles";
 import { Icon } from "../ui/icons";
 import { keyOf, place, sidesOf, worded, type Placed, type Side } from "./axes";
 import { pictureActions } from "./pictureActions";
@@ -174,7 +175,7 @@ function Drawn({ jobs }: { jobs: Job[] }): ReactNode {
 
 function Running({ job }: { job: Job }): ReactNode {
   const { t } = useTranslation();
-  const preview = useSelect((state) => state.tiles[job.id]?.preview ?? null);
+  const preview = useSelect((state) => tileOf(state, job.id, job.batch)?.preview ?? null);
   return preview ? <img src={preview} alt={t("ui.progress")} /> : <span className="live-dot" role="img" aria-label={t("ui.progress")} />;
 }
 

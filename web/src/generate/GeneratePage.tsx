@@ -65,7 +65,7 @@ export function GeneratePage({ covered }: { covered: boolean }): ReactNode {
         <Send />
       </form>
       <section id="results" className="results" aria-label={t("ui.results")}>
-        <Results />
+        <Results covered={covered} />
         <Suspense fallback={null}>{line && <QueuePanel />}</Suspense>
         <QueueStrip />
       </section>

@@ -12,6 +12,8 @@ export const RATIOS: readonly Ratio[] = [
 
 export const GRID = 8; // pixels; the sides a model takes are multiples of it
 export const SMALLEST = 8;
+const SMALL = 256; // pixels of the longer side of a thumbnail
+const STRETCH = 1.05; // nobody sees that a picture was enlarged so little
 
 /** Give the sides of a ratio with about as many pixels as `area`. */
 export function sidesOf(ratio: Ratio, area: number): { width: number; height: number } {
@@ -31,4 +33,9 @@ export function ratioOf(width: number, height: number, area: number): Ratio | nu
     RATIOS.find((ratio) => ratio.across * height === ratio.down * width) ??
     null
   );
+}
+
+/** Say whether the thumbnail of a picture looks like the file where its longer side is shown on `pixels` of the screen. */
+export function smallIsEnough(picture: { width: number; height: number }, pixels: number): boolean {
+  return Math.max(picture.width, picture.height) >= 2 * SMALL && pixels <= SMALL * STRETCH;
 }

@@ -5,6 +5,7 @@ import type { Job } from "../api/wire.gen";
 import { useFormat } from "../i18n/format";
 import { reasonOf } from "../state/reason";
 import { useFeature, useSelect } from "../state/store";
+import { tileOf } from "../state/tiles";
 import { Icon } from "../ui/icons";
 import { queueActions } from "./actions";
 
@@ -23,7 +24,7 @@ export function JobRow({ job, top, place, last, held, over, onGrab }: Props): Re
   const { t } = useTranslation();
   const { move, cancel, retry, dismiss } = useFeature(queueActions);
   const head = useSelect((state) => state.queueList.heads[job.batch]);
-  const preview = useSelect((state) => state.tiles[job.id]?.preview ?? null);
+  const preview = useSelect((state) => tileOf(state, job.id, job.batch)?.preview ?? null);
   const own = job.overrides.prompt;
   const drawn = typeof own === "string" ? own : (head?.prompt ?? t("ui.queue.graph"));
   const title = job.kind === "graph" ? drawn : t(`ui.queue.${job.kind}`);

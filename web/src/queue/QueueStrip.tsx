@@ -4,13 +4,14 @@ import { useTranslation } from "react-i18next";
 import { useFormat } from "../i18n/format";
 import type { State } from "../state/model";
 import { useActions, useFeature, useSelect } from "../state/store";
+import { liveTiles } from "../state/tiles";
 import { Icon } from "../ui/icons";
 import { queueActions } from "./actions";
 
 /** Give the seconds until all is done: the server's figure, never less than a running job's. */
-function secondsLeft({ queue, tiles }: State): number {
-  const live = Object.values(tiles).filter((tile) => tile.status === "running");
-  return Math.max(queue.eta_seconds ?? 0, ...live.map((tile) => tile.eta ?? 0));
+function secondsLeft(state: State): number {
+  const running = liveTiles(state).filter((tile) => tile.status === "running");
+  return Math.max(state.queue.eta_seconds ?? 0, ...running.map((tile) => tile.eta ?? 0));
 }
 
 /** The queue at a glance: what runs, what waits, for how long; and a hand on it. */

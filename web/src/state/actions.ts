@@ -14,9 +14,10 @@ import type {
 import { sweepOf } from "../generate/axes";
 import { remember } from "../generate/prompt/history";
 import { choice, chosenModel, drawSeed, enqueue, fromRecipe, request } from "./choices";
-import { ended, type Draft, type Preferences } from "./model";
+import type { Draft, Preferences } from "./model";
 import { formProblems } from "./problems";
 import { storage } from "./saved";
+import { liveTiles } from "./tiles";
 import { problemsOf, type Tools } from "./tools";
 
 export type Actions = ReturnType<typeof createActions>;
@@ -145,7 +146,7 @@ export function createActions(tools: Tools, onSignedIn: () => void) {
 
   /** Cancel what runs now with the rest of its batch. */
   function cancelRunning(): void {
-    const live = Object.values(store.get().tiles).filter((tile) => !ended(tile.status));
+    const live = liveTiles(store.get());
     const first = live.find((tile) => tile.status === "running") ?? live[0];
     if (first) run(() => http(`/batches/${first.batch}/cancel`, { method: "POST" }));
   }
@@ -172,8 +173,6 @@ export function createActions(tools: Tools, onSignedIn: () => void) {
     retry: (job: string) => run(() => http(`/jobs/${job}/retry`, { method: "POST" })),
     draft: (change: Partial<Draft>) => store.send({ type: "local.draft", change }),
     prefer: (change: Partial<Preferences>) => store.send({ type: "local.preferences", change }),
-    preview: (job: string, step: number, steps: number, url: string) =>
-      store.send({ type: "local.preview", job, step, steps, url }),
     shown: (job: string) => store.send({ type: "local.shown", job }),
     takeSettings: (image: Image) => run(() => takeSettings(image)),
     takeSeed: (image: Image) => {

@@ -1,7 +1,9 @@
-import { parsePreview } from "../api/frames";
+import { parsePreview, type Preview } from "../api/frames";
 import { keepConnected, type Connection } from "../api/socket";
 import type { Fact, Frame, Hello } from "../api/wire.gen";
 import type { Actions } from "./actions";
+import { CLOCK, createInbox } from "./inbox";
+import { createPreviews } from "./previews";
 import type { Store } from "./store";
 
 type Told = Fact | Frame | Hello | { type: "reply" };
@@ -10,7 +12,8 @@ const QUEUE_EVERY = 1500; // milliseconds between two looks at the queue's own f
 
 /** Keep the state in step with the server: facts and frames in, a reload where facts are gone. */
 export function goLive(store: Store, actions: Actions): Connection {
-  const previews = createPreviews(store, actions);
+  const previews = createPreviews(store, URL);
+  const inbox = createInbox<Told | Preview>((all) => store.together(() => all.forEach(hear)), CLOCK);
   let look: number | null = null;
   let forgotten = false; // the server does not know our place any more
 
@@ -21,18 +24,18 @@ export function goLive(store: Store, actions: Actions): Connection {
     }, QUEUE_EVERY);
   }
 
-  function onText(text: string): void {
-    const told = JSON.parse(text) as Told;
-    if (told.type === "reply") return;
-    if (told.type === "hello") {
+  function hear(told: Told | Preview): void {
+    if ("image" in told && "header" in told) {
+      previews.show(told);
+    } else if (told.type === "hello") {
       const fresh = since() === null || !told.resumed;
       forgotten = false;
       store.send({ type: "local.hello", hello: told, fresh });
       if (fresh) actions.run(actions.loadAll);
-      return;
+    } else if (told.type !== "reply") {
+      store.send(told);
+      if (told.type.startsWith("job.") && told.type !== "job.progress") lookSoon();
     }
-    store.send(told);
-    if (told.type.startsWith("job.") && told.type !== "job.progress") lookSoon();
   }
 
   function since(): number | null {
@@ -44,8 +47,8 @@ export function goLive(store: Store, actions: Actions): Connection {
     forget: () => (forgotten = true),
     open: (query) => new WebSocket(address(query), "heliograph.v1"),
     onMessage: (data) => {
-      if (typeof data === "string") onText(data);
-      else previews.show(data);
+      const told = typeof data === "string" ? (JSON.parse(data) as Told) : parsePreview(data);
+      if (told !== null) inbox.add(told, keyOf(told));
     },
     onState: (line) => {
       store.send({ type: "local.line", line });
@@ -64,46 +67,18 @@ export function goLive(store: Store, actions: Actions): Connection {
       window.removeEventListener("online", connection.retry);
       document.removeEventListener("visibilitychange", connection.retry);
       if (look !== null) window.clearTimeout(look);
-      previews.close();
       connection.close();
+      inbox.close();
+      previews.close();
     },
   };
 }
 
-/** Hold one object URL a job: a newer preview, the final picture, or the end revokes it. */
-function createPreviews(store: Store, actions: Actions) {
-  const urls = new Map<string, string>();
-
-  function revoke(job: string): void {
-    const url = urls.get(job);
-    if (url) URL.revokeObjectURL(url);
-    urls.delete(job);
-  }
-
-  const unsubscribe = store.subscribe(() => {
-    const { tiles } = store.get();
-    for (const job of urls.keys()) if (!tiles[job]?.preview) revoke(job);
-  });
-
-  return {
-    show: (data: ArrayBuffer) => {
-      const preview = parsePreview(data);
-      const job = preview?.header.job;
-      if (!preview || job === undefined || !store.get().tiles[job]) return;
-      const url = URL.createObjectURL(preview.image);
-      actions.preview(job, preview.header.step, preview.header.steps, url);
-      if (store.get().tiles[job]?.preview === url) {
-        revoke(job);
-        urls.set(job, url);
-      } else {
-        URL.revokeObjectURL(url);
-      }
-    },
-    close: () => {
-      unsubscribe();
-      for (const job of [...urls.keys()]) revoke(job);
-    },
-  };
+/** Name what a newer one of replaces; a fact is told always, and never waits behind another. */
+function keyOf(told: Told | Preview): string | undefined {
+  if ("header" in told) return `preview ${told.header.job}`;
+  if (told.type === "job.progress") return `progress ${told.job}`;
+  return told.type === "memory" ? "memory" : undefined;
 }
 
 function address(query: string): string {

@@ -31,10 +31,14 @@ export type Tile = {
   eta: number | null; // seconds, as of `etaAt`
   etaAt: number; // milliseconds
   images: string[];
+  picture: TilePicture | null; // what is known of the first of them
   error: Problem | null;
   cut: boolean; // the prompt was longer than the model reads
   preview: string | null; // object URL
 };
+
+/** The shape of a tile's picture, and what stands for it where it is not seen. */
+export type TilePicture = { id: string; width: number; height: number; words: string | null };
 
 /** Jobs that were asked for together; the tiles have this shape from the first moment. */
 export type Group = {
@@ -73,7 +77,7 @@ export type Core = {
   system: SystemInfo | null;
   engine: Pick<EngineState, "state" | "device" | "reason"> | null;
   queue: QueueState;
-  tiles: Record<string, Tile>;
+  tiles: Record<string, Record<string, Tile>>; // batch → job → tile: a change copies one batch
   groups: Group[]; // newest first
   others: string[]; // jobs that are trainings and tasks
   images: Record<string, Image>;

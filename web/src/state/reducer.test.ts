@@ -46,23 +46,23 @@ const PROGRESS: Message = {
 describe("facts about jobs", () => {
   it("walk a tile from the queue to its picture", () => {
     const queued = all([{ ...BASE, type: "job.queued", seq: 1, job: "J", batch: "B", kind: "graph", priority: 0 }]);
-    expect(queued.tiles.J?.status).toBe("queued");
+    expect(queued.tiles.B?.J?.status).toBe("queued");
     expect(queued.queue.counts.queued).toBe(1);
     const running = all([started(2, "J"), PROGRESS], queued);
-    expect(running.tiles.J).toMatchObject({ status: "running", step: 4, steps: 9, eta: 2 });
+    expect(running.tiles.B?.J).toMatchObject({ status: "running", step: 4, steps: 9, eta: 2 });
     expect(running.queue.counts).toMatchObject({ queued: 0, running: 1 });
     const done = all([finished(3, "J", ["I"])], running);
-    expect(done.tiles.J).toMatchObject({ status: "succeeded", images: ["I"] });
+    expect(done.tiles.B?.J).toMatchObject({ status: "succeeded", images: ["I"] });
     expect(done.queue.counts).toMatchObject({ running: 0, succeeded: 1 });
   });
 
   it("tell that a prompt was cut, live and from a list of jobs", () => {
     const cut: Fact = { ...BASE, type: "job.ended", seq: 2, job: "J", batch: "B", status: "succeeded",
       seconds: 1, images: ["I"], error: null, degraded: ["tile_vae", "prompt_cut"], result: null, cached: [] };
-    expect(all([started(1, "J"), cut]).tiles.J?.cut).toBe(true);
-    expect(all([started(1, "J"), finished(2, "J", ["I"])]).tiles.J?.cut).toBe(false);
+    expect(all([started(1, "J"), cut]).tiles.B?.J?.cut).toBe(true);
+    expect(all([started(1, "J"), finished(2, "J", ["I"])]).tiles.B?.J?.cut).toBe(false);
     const listed: Job = { ...job("J", "succeeded"), degraded: ["prompt_cut"] };
-    expect(all([{ type: "local.jobs", jobs: [listed] }]).tiles.J?.cut).toBe(true);
+    expect(all([{ type: "local.jobs", jobs: [listed] }]).tiles.B?.J?.cut).toBe(true);
   });
 
   it("are taken once, however often they are replayed", () => {
@@ -76,20 +76,20 @@ describe("facts about jobs", () => {
       finished(3, "J", ["I"]),
       { type: "local.accepted", generated: { batch: "B", jobs: [job("J", "queued")] }, width: 64, height: 96 },
     ]);
-    expect(state.tiles.J?.status).toBe("succeeded");
+    expect(state.tiles.B?.J?.status).toBe("succeeded");
     expect(state.groups).toEqual([{ id: "B", jobs: ["J"], width: 64, height: 96, axes: [] }]);
   });
 
   it("of a job that has ended leave no room for a late frame", () => {
     const done = all([finished(3, "J", ["I"])]);
-    expect(all([PROGRESS], done).tiles.J?.status).toBe("succeeded");
+    expect(all([PROGRESS], done).tiles.B?.J?.status).toBe("succeeded");
     const late: Message = { type: "local.preview", job: "J", step: 1, steps: 2, url: "blob:x" };
-    expect(all([late], done).tiles.J?.preview).toBeNull();
+    expect(all([late], done).tiles.B?.J?.preview).toBeNull();
   });
 
   it("send a tile back to the queue when the engine was lost", () => {
     const state = all([started(1, "J"), PROGRESS, { ...BASE, type: "job.retried", seq: 2, job: "J", batch: "B", reason: "engine_lost" }]);
-    expect(state.tiles.J).toMatchObject({ status: "queued", step: 0 });
+    expect(state.tiles.B?.J).toMatchObject({ status: "queued", step: 0 });
   });
 
   it("count a batch once, and never below nothing", () => {
@@ -105,9 +105,9 @@ describe("facts about pictures", () => {
   it("take a deleted one off its tile, and an undo gives it back", () => {
     const made = all([finished(1, "J", ["C"])]);
     const gone = all([{ ...BASE, type: "image.deleted", seq: 2, image: "C", forever: false }], made);
-    expect(gone.tiles.J?.images).toEqual([]);
+    expect(gone.tiles.B?.J?.images).toEqual([]);
     const back = all([{ ...BASE, type: "image.changed", seq: 3, image: image("C", { job: "J" }) }], gone);
-    expect(back.tiles.J?.images).toEqual(["C"]);
+    expect(back.tiles.B?.J?.images).toEqual(["C"]);
   });
 
   it("keep what is known of a bounded number of pictures", () => {

@@ -2,7 +2,7 @@ import type { Fact, Frame, Model } from "../api/wire.gen";
 import { ended, type Local, type Message, type Part, type State } from "./model";
 import { hold } from "./pictures";
 import { inSlice, inSlices } from "./slices";
-import { accept, change, forget, giveBack, isCut, placeJobs, setAside, touch } from "./tiles";
+import { accept, change, forget, giveBack, isCut, placeJobs, setAside, tileOf, touch } from "./tiles";
 
 const RECENT = 256; // facts that an answer may have missed
 
@@ -49,7 +49,7 @@ function fact(state: State, told: Fact): State {
         ...tile, status: "queued", step: 0, phase: "", eta: null, error: null, preview: null,
       }));
     case "job.ended": {
-      const running = state.tiles[told.job]?.status === "running" || state.others.includes(told.job);
+      const running = tileOf(state, told.job, told.batch)?.status === "running" || state.others.includes(told.job);
       const from = running ? "running" : "queued";
       return change(move(state, from, told.status), told.job, told.batch, (tile) => ({
         ...tile, status: told.status, images: told.images, error: told.error, eta: null,
@@ -151,7 +151,7 @@ function local(state: State, told: Local): State {
         ended(tile.status) ? tile : { ...tile, preview: told.url },
       );
     case "local.shown":
-      return touch(state, told.job, (tile) => ({ ...tile, preview: null }));
+      return touch(state, told.job, (tile) => (tile.preview === null ? tile : { ...tile, preview: null }));
     case "local.pictures":
       return hold(state, ...told.images);
     case "local.image":

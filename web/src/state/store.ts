@@ -6,20 +6,38 @@ import type { Tools } from "./tools";
 export type Store = {
   get: () => State;
   send: (message: Message) => void;
+  /** Send more than one thing; who looks is told once, at the end. */
+  together: (act: () => void) => void;
   subscribe: (listener: () => void) => () => void;
 };
 
 /** Hold one state, change it only through the reducer, and tell everybody who looks. */
 export function createStore(reduce: (state: State, message: Message) => State, first: State): Store {
   let state = first;
+  let told = first;
+  let open = 0; // calls of `together` that have not returned
   const listeners = new Set<() => void>();
+
+  function tell(): void {
+    if (open > 0 || told === state) return;
+    told = state;
+    for (const listener of [...listeners]) listener();
+  }
+
   return {
     get: () => state,
     send: (message) => {
-      const next = reduce(state, message);
-      if (next === state) return;
-      state = next;
-      for (const listener of [...listeners]) listener();
+      state = reduce(state, message);
+      tell();
+    },
+    together: (act) => {
+      open += 1;
+      try {
+        act();
+      } finally {
+        open -= 1;
+        tell();
+      }
     },
     subscribe: (listener) => {
       listeners.add(listener);

@@ -1,9 +1,36 @@
 import type { Generated, Image, Job } from "../api/wire.gen";
-import { ended, type Group, type State, type Tile } from "./model";
+import { ended, type Group, type State, type Tile, type TilePicture } from "./model";
 
 const OTHERS = 200; // trainings and tasks that are remembered as such
-const IN_GROUP = 200; // tiles of one batch: of a large grid the latest; all of it is a table in the gallery
+const IN_GROUP = 480; // tiles of one batch: of a large one the latest; all of it is a table in the gallery
+const LOT = 120; // go together where a batch has more: whole rows in any usual number of columns, so none shifts sideways
 const GROUPS = 40; // kept on the page; older ones are in the gallery
+const WORDS = 300; // characters of a prompt that stand for its picture
+
+/** Find a tile; where its batch is not known, in the few that the page keeps. */
+export function tileOf({ tiles }: Pick<State, "tiles">, job: string, batch?: string): Tile | undefined {
+  if (batch !== undefined) return tiles[batch]?.[job];
+  for (const name in tiles) {
+    const tile = tiles[name]?.[job];
+    if (tile) return tile;
+  }
+  return undefined;
+}
+
+export function allTiles({ tiles }: Pick<State, "tiles">): Tile[] {
+  return Object.values(tiles).flatMap((held) => Object.values(held));
+}
+
+const live = new WeakMap<Record<string, Tile>, Tile[]>(); // a batch that did not change is not looked through again
+
+/** List the tiles that wait or run. */
+export function liveTiles({ tiles }: Pick<State, "tiles">): Tile[] {
+  return Object.values(tiles).flatMap((held) => {
+    const known = live.get(held) ?? Object.values(held).filter((tile) => !ended(tile.status));
+    live.set(held, known);
+    return known;
+  });
+}
 
 function blank(id: string, batch: string): Tile {
   return {
@@ -16,6 +43,7 @@ function blank(id: string, batch: string): Tile {
     eta: null,
     etaAt: 0,
     images: [],
+    picture: null,
     error: null,
     cut: false,
     preview: null,
@@ -26,9 +54,10 @@ export function isCut({ degraded }: { degraded: string[] }): boolean {
   return degraded.includes("prompt_cut");
 }
 
-function fromJob(job: Job, held: Tile | undefined): Tile {
+function fromJob(job: Job, held: Tile | undefined, known: State["images"]): Tile {
   if (held && ended(held.status)) return held; // a fact overtook the answer
   const later = held?.status === "running" && job.status === "queued";
+  const image = known[job.images[0] ?? ""];
   return {
     ...blank(job.id, job.batch),
     status: later ? held.status : job.status,
@@ -38,26 +67,47 @@ function fromJob(job: Job, held: Tile | undefined): Tile {
     eta: job.eta_seconds,
     etaAt: Date.now(),
     images: job.images,
+    picture: image ? pictureOf(image) : (held?.picture ?? null),
     error: job.error,
     cut: isCut(job),
     preview: held?.preview ?? null,
   };
 }
 
+function pictureOf({ id, width, height, prompt }: Image): TilePicture {
+  const words = prompt !== null && prompt.length > WORDS ? `${prompt.slice(0, WORDS)}…` : prompt;
+  return { id, width, height, words };
+}
+
 /** Put a tile in its place: a known one keeps it, a new one opens or joins its batch. */
 export function place(state: State, tile: Tile): State {
-  const tiles = { ...state.tiles, [tile.id]: tile };
-  if (state.tiles[tile.id]) return { ...state, tiles };
+  const held = state.tiles[tile.batch];
+  const tiles = { ...state.tiles, [tile.batch]: { ...held, [tile.id]: tile } };
+  if (held?.[tile.id]) return { ...state, tiles };
   const known = state.groups.find((group) => group.id === tile.batch);
   if (!known) {
     const group = { id: tile.batch, jobs: [tile.id], width: 1, height: 1, axes: [] };
     return trim({ ...state, tiles, groups: sorted([group, ...state.groups]) });
   }
-  const jobs = [...known.jobs, tile.id].sort();
-  const over = jobs.length <= IN_GROUP ? undefined : jobs.find((job) => ended(tiles[job]?.status ?? "canceled"));
-  const kept = jobs.filter((job) => job !== over);
-  const held = over === undefined ? tiles : Object.fromEntries(Object.entries(tiles).filter(([id]) => id !== over));
-  return { ...state, tiles: held, groups: swap(state.groups, { ...known, jobs: kept }) };
+  const last = known.jobs[known.jobs.length - 1];
+  const jobs = [...known.jobs, tile.id];
+  const ordered = last === undefined || last < tile.id ? jobs : jobs.sort();
+  return shorten({ ...state, tiles }, { ...known, jobs: ordered });
+}
+
+/** Put a batch back; of one that has grown too long the oldest tiles that are done go. */
+function shorten(state: State, group: Group): State {
+  const held = state.tiles[group.id];
+  if (!held || group.jobs.length <= IN_GROUP) return { ...state, groups: swap(state.groups, group) };
+  const done = group.jobs.filter((job) => ended(held[job]?.status ?? "canceled"));
+  const over = new Set(done.slice(0, LOT));
+  const jobs = group.jobs.filter((job) => !over.has(job));
+  const kept = Object.fromEntries(Object.entries(held).filter(([id]) => !over.has(id)));
+  return {
+    ...state,
+    tiles: { ...state.tiles, [group.id]: kept },
+    groups: swap(state.groups, { ...group, jobs }),
+  };
 }
 
 /** Change a tile that may not be there yet: facts of other clients' jobs open one. */
@@ -68,19 +118,22 @@ export function change(
   make: (tile: Tile) => Tile,
 ): State {
   if (state.others.includes(job)) return state;
-  return place(state, make(state.tiles[job] ?? blank(job, batch)));
+  return place(state, make(state.tiles[batch]?.[job] ?? blank(job, batch)));
 }
 
 /** Change a tile only if the page shows it. */
 export function touch(state: State, job: string, make: (tile: Tile) => Tile): State {
-  const tile = state.tiles[job];
-  return tile ? { ...state, tiles: { ...state.tiles, [job]: make(tile) } } : state;
+  const tile = tileOf(state, job);
+  const made = tile && make(tile);
+  if (!made || made === tile) return state;
+  return { ...state, tiles: { ...state.tiles, [made.batch]: { ...state.tiles[made.batch], [job]: made } } };
 }
 
 export function placeJobs(state: State, jobs: Job[]): State {
   const graphs = jobs.filter((job) => job.kind === "graph");
   const others = jobs.filter((job) => job.kind !== "graph").map((job) => job.id);
-  const placed = graphs.reduce((held, job) => place(held, fromJob(job, held.tiles[job.id])), state);
+  const placed = graphs.reduce(
+    (held, job) => place(held, fromJob(job, tileOf(held, job.id, job.batch), held.images)), state);
   return named(others.reduce(setAside, placed), graphs);
 }
 
@@ -106,22 +159,26 @@ export function accept(state: State, generated: Generated, width: number, height
   return group ? { ...placed, groups: swap(placed.groups, { ...group, width, height }) } : placed;
 }
 
-/** Give a restored picture back to the tile that it came from. */
+/** Tell the tile of a job what its picture is, and give a restored one back to it. */
 export function giveBack(state: State, image: Image): State {
   if (image.job === null || image.deleted !== null) return state;
-  return touch(state, image.job, (tile) =>
-    tile.status !== "succeeded" || tile.images.includes(image.id)
-      ? tile
-      : { ...tile, images: [...tile.images, image.id].sort() },
-  );
+  return touch(state, image.job, (tile) => {
+    const first = tile.picture === null || tile.picture.id === image.id;
+    const picture = first ? pictureOf(image) : tile.picture;
+    const held = tile.status !== "succeeded" || tile.images.includes(image.id);
+    return { ...tile, picture, images: held ? tile.images : [...tile.images, image.id].sort() };
+  });
 }
 
 /** Take a deleted picture off the tiles. */
 export function forget(state: State, image: string): State {
-  const holder = Object.values(state.tiles).find((tile) => tile.images.includes(image));
+  const maker = state.images[image]?.job ?? null;
+  const known = maker === null ? undefined : tileOf(state, maker);
+  const holder = known?.images.includes(image) ? known : allTiles(state).find((tile) => tile.images.includes(image));
   if (!holder) return state;
   const images = holder.images.filter((id) => id !== image);
-  return touch(state, holder.id, (tile) => ({ ...tile, images }));
+  const picture = holder.picture?.id === image ? null : holder.picture;
+  return touch(state, holder.id, (tile) => ({ ...tile, images, picture }));
 }
 
 function swap(groups: Group[], fresh: Group): Group[] {
@@ -134,17 +191,12 @@ function sorted(groups: Group[]): Group[] {
 
 function trim(state: State): State {
   if (state.groups.length <= GROUPS) return state;
-  const gone = state.groups.slice(GROUPS).filter((group) =>
-    group.jobs.every((job) => {
-      const tile = state.tiles[job];
-      return !tile || ended(tile.status);
-    }),
-  );
+  const gone = state.groups.slice(GROUPS).filter(({ id }) =>
+    Object.values(state.tiles[id] ?? {}).every((tile) => ended(tile.status)));
   const ids = new Set(gone.map((group) => group.id));
-  const tiles = Object.values(state.tiles).filter((tile) => !ids.has(tile.batch));
   return {
     ...state,
     groups: state.groups.filter((group) => !ids.has(group.id)),
-    tiles: Object.fromEntries(tiles.map((tile) => [tile.id, tile])),
+    tiles: Object.fromEntries(Object.entries(state.tiles).filter(([id]) => !ids.has(id))),
   };
 }

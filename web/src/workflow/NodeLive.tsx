@@ -4,6 +4,7 @@ import { hashOf } from "../app/route";
 import { useFormat } from "../i18n/format";
 import type { State, Tile } from "../state/model";
 import { useSelect } from "../state/store";
+import { tileOf } from "../state/tiles";
 import { isCached } from "./slice";
 
 /** What a node is doing: its step, a preview of what it draws, the pictures that it saved; or that it had nothing to do. */
@@ -59,7 +60,7 @@ function Saved({ ids }: { ids: string[] }): ReactNode {
 
 function newest(state: State): Tile | undefined {
   const { run } = state.workflow;
-  const tiles = run?.jobs.flatMap((job) => state.tiles[job] ?? []) ?? [];
+  const tiles = run?.jobs.flatMap((job) => tileOf(state, job, run.batch) ?? []) ?? [];
   return tiles.find(({ status }) => status === "running") ?? tiles[0];
 }
 
@@ -74,5 +75,5 @@ function savedIn(state: State): string {
   const { run, doc, catalogue } = state.workflow;
   const sinks = doc.nodes.filter(({ type }) => catalogue?.nodes[type]?.sink);
   if (!run || sinks.length !== 1) return "";
-  return run.jobs.flatMap((job) => state.tiles[job]?.images ?? []).join(" ");
+  return run.jobs.flatMap((job) => tileOf(state, job, run.batch)?.images ?? []).join(" ");
 }

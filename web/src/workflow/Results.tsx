@@ -4,6 +4,7 @@ import { hashOf } from "../app/route";
 import { useFormat } from "../i18n/format";
 import type { Tile } from "../state/model";
 import { useSelect } from "../state/store";
+import { tileOf } from "../state/tiles";
 import { useProblemWords } from "./problemWords";
 
 /** The pictures of the last runs, newest first; what still runs is in its place. */
@@ -27,7 +28,7 @@ export function Results(): ReactNode {
 function Result({ job }: { job: string }): ReactNode {
   const { t } = useTranslation();
   const words = useProblemWords();
-  const tile = useSelect((state) => state.tiles[job]);
+  const tile = useSelect((state) => tileOf(state, job));
   if (!tile || (tile.status === "succeeded" && tile.images.length === 0)) return null;
   return (
     <li className="wf-result" data-status={tile.status}>

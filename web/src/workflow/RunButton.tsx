@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { ended } from "../state/model";
 import { useFeature, useSelect } from "../state/store";
+import { tileOf } from "../state/tiles";
 import { Icon } from "../ui/icons";
 import { workflowActions } from "./actions";
 
@@ -14,7 +15,7 @@ export function RunButton({ size = "sm" }: { size?: "sm" | "md" }): ReactNode {
   const sending = useSelect((state) => state.workflow.sending);
   const faults = useSelect((state) => Object.keys(state.workflow.faults).length);
   const live = useSelect((state) => state.workflow.run?.jobs.some((job) => {
-    const tile = state.tiles[job];
+    const tile = tileOf(state, job);
     return tile !== undefined && !ended(tile.status);
   }) ?? false);
   return (

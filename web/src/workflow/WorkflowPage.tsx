@@ -5,6 +5,7 @@ import { turn } from "../app/route";
 import { typing, useKeys } from "../app/keys";
 import { ended } from "../state/model";
 import { useFeature, useSelect, useTools } from "../state/store";
+import { tileOf } from "../state/tiles";
 import { workflowActions } from "./actions";
 import { Board } from "./Board";
 import { Conflict, NameIt, TakenOver, Unsaved } from "./Dialogs";
@@ -65,8 +66,8 @@ export function WorkflowPage({ rest }: { rest: string[] }): ReactNode {
       else void save(held.doc.name);
     },
     escape: (event: KeyboardEvent) => {
-      const { workflow, tiles } = get();
-      const live = workflow.run?.jobs.some((job) => tiles[job] !== undefined && !ended(tiles[job].status));
+      const state = get();
+      const live = state.workflow.run?.jobs.some((job) => !ended(tileOf(state, job)?.status ?? "canceled"));
       if (!live || typing(event.target) || document.querySelector("[role=dialog]")) return;
       event.preventDefault();
       stop();

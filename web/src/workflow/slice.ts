@@ -1,6 +1,7 @@
 import type { Catalogue, JobEnded, JobProgress, LeftOut, Problem, Workflow, WorkflowHead } from "../api/wire.gen";
 import type { Message, State } from "../state/model";
 import type { Loaded, Slice } from "../state/slice";
+import { tileOf } from "../state/tiles";
 import { above } from "./connect";
 import { EMPTY_DOC, fromWorkflow, same, type Doc } from "./doc";
 import { noHistory, noted, redone, undone, type History } from "./history";
@@ -202,7 +203,7 @@ function settled(held: WorkflowHeld, keep: "mine" | "theirs" | "copy"): Workflow
 }
 
 function ran(held: WorkflowHeld, batch: string, jobs: string[], state: State): WorkflowHeld {
-  const open = jobs.filter((job) => state.tiles[job]?.status !== "succeeded");
+  const open = jobs.filter((job) => tileOf(state, job, batch)?.status !== "succeeded");
   const over = state.recent.findLast((fact): fact is JobEnded => fact.type === "job.ended" && jobs.includes(fact.job));
   const seen = open.length > 0 ? [] : held.doc.nodes.map(({ id }) => id);
   const run = { batch, jobs, node: null, drawing: null, seen, cached: over?.cached ?? [] };
