@@ -1,4 +1,4 @@
-import { ActionIcon, Button } from "@mantine/core";
+import { Button } from "@mantine/core";
 import type { TFunction } from "i18next";
 import { memo, useLayoutEffect, useRef, useState, type ReactNode, type RefObject } from "react";
 import { useTranslation } from "react-i18next";
@@ -111,17 +111,16 @@ function Live({ t, tile, frame }: Part & { frame: RefObject<HTMLElement | null> 
     : t(`ui.phase.${tile.phase || "start"}`, t("ui.phase.node"));
   return (
     <>
-      <ActionIcon
+      <button
         ref={button}
+        type="button"
         className="tile-cancel"
-        variant="default"
-        size="md"
         aria-label={t("ui.cancel")}
         title={t("ui.cancel")}
         onClick={() => cancel(tile.id)}
       >
         <Icon name="close" />
-      </ActionIcon>
+      </button>
       <figcaption className="tile-state">
         <span>{running ? step : t("ui.waiting")}</span>
         <span>{running && tile.eta !== null ? format.seconds(tile.eta) : ""}</span>

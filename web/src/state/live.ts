@@ -12,7 +12,7 @@ const QUEUE_EVERY = 1500; // milliseconds between two looks at the queue's own f
 
 /** Keep the state in step with the server: facts and frames in, a reload where facts are gone. */
 export function goLive(store: Store, actions: Actions): Connection {
-  const previews = createPreviews(store, URL);
+  const previews = createPreviews(store);
   const inbox = createInbox<Told | Preview>((all) => store.together(() => all.forEach(hear)), CLOCK);
   let look: number | null = null;
   let forgotten = false; // the server does not know our place any more
@@ -25,7 +25,7 @@ export function goLive(store: Store, actions: Actions): Connection {
   }
 
   function hear(told: Told | Preview): void {
-    if ("image" in told && "header" in told) {
+    if ("header" in told) {
       previews.show(told);
     } else if (told.type === "hello") {
       const fresh = since() === null || !told.resumed;

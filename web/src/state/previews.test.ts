@@ -4,13 +4,12 @@ import { EMPTY_STATE } from "./first";
 import { createPreviews, HELD } from "./previews";
 import { reduce } from "./reducer";
 import { createStore, type Store } from "./store";
-import { tileOf } from "./tiles";
+import { allTiles, tileOf } from "./tiles";
 
 const BASE = { at: "2026-01-01T00:00:00Z", owner: null };
 
 let seq: number;
 let made: number;
-let open: Set<string>;
 let store: Store;
 let previews: ReturnType<typeof createPreviews>;
 
@@ -28,29 +27,21 @@ function end(job: string, images: string[]): void {
 
 function show(job: string): void {
   const header: JobPreview = { type: "job.preview", job, node: "s", step: 1, steps: 4, width: 8, height: 8, mime: "image/webp" };
-  previews.show({ header, image: () => new Blob([]) });
+  previews.show({ header, url: () => `data:${(made += 1)}` });
 }
 
 beforeEach(() => {
-  [seq, made, open] = [0, 0, new Set()];
+  [seq, made] = [0, 0];
   store = createStore(reduce, EMPTY_STATE);
-  previews = createPreviews(store, {
-    createObjectURL: () => {
-      const url = `blob:${(made += 1)}`;
-      open.add(url);
-      return url;
-    },
-    revokeObjectURL: (url) => void open.delete(url),
-  });
+  previews = createPreviews(store);
 });
 
 describe("a preview", () => {
-  it("takes the place of the one before, whose address is given back", () => {
+  it("takes the place of the one before", () => {
     begin("J");
     show("J");
     show("J");
-    expect(tileOf(store.get(), "J")?.preview).toBe("blob:2");
-    expect([...open]).toEqual(["blob:2"]);
+    expect(tileOf(store.get(), "J")?.preview).toBe("data:2");
   });
 
   it("of a job that has ended, or that nobody knows, is not even made", () => {
@@ -66,16 +57,16 @@ describe("a preview", () => {
     begin("J");
     show("J");
     end("J", ["I"]);
-    expect(tileOf(store.get(), "J")?.preview).toBe("blob:1");
+    expect(tileOf(store.get(), "J")?.preview).toBe("data:1");
     store.send({ type: "local.shown", job: "J" });
-    expect(open.size).toBe(0);
+    expect(tileOf(store.get(), "J")?.preview).toBeNull();
   });
 
   it("of a job without a picture goes with its end", () => {
     begin("J");
     show("J");
     end("J", []);
-    expect(open.size).toBe(0);
+    expect(tileOf(store.get(), "J")?.preview).toBeNull();
   });
 
   it("of pictures that nobody looks at is held for a bounded number", () => {
@@ -84,10 +75,8 @@ describe("a preview", () => {
       show(`J${number}`);
       end(`J${number}`, [`I${number}`]);
     }
-    expect(open.size).toBe(HELD);
+    expect(allTiles(store.get()).filter(({ preview }) => preview !== null)).toHaveLength(HELD);
     expect(tileOf(store.get(), "J0")?.preview).toBeNull();
-    previews.close();
-    expect(open.size).toBe(0);
   });
 });
 
