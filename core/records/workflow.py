@@ -51,13 +51,16 @@ class Workflow(WorkflowHead, frozen=True, kw_only=True):
     layout: Annotated[dict[str, Json], Meta(description="The client's own: where nodes stand.")]
 
 
+LeftOutCode = Literal["no_equal", "circle", "damaged", "first_only", "board"]
+
+
 class LeftOut(Struct, frozen=True, kw_only=True):
     """A node of another program's workflow that did not come over, or not whole."""
 
     title: Annotated[str, Meta(description="As people named it there.")]
     type: str
     code: Annotated[
-        Literal["no_equal", "circle", "damaged", "first_only", "board"],
+        LeftOutCode,
         Meta(
             description="no_equal: there is no such node here; circle: it waits for itself;"
             " damaged: it cannot be read; first_only: only the first of its values is taken;"

@@ -26,6 +26,7 @@ NOT_SHOWN = {
     "Generate.hires_resample", "Generate.infill",  # the page leaves them to the server
     "Plan.yields",  # a warning says it
     "JobRetried.reason", "Checkpoint.kind", "TrainingCheckpoint.kind",
+    "LeftOut.code",  # a sentence of its own says it
     "ModelInstall.status",  # the event; the page asks for the install
 }  # fmt: skip
 ENDS = {"canceled", "failed", "quarantined"}  # of a job that made no picture

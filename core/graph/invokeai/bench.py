@@ -11,7 +11,7 @@ from msgspec import Struct
 from core.graph.invokeai.document import Document, End, Foreign
 from core.graph.invokeai.values import Fresh, Part, Plain, Value, Wire, flat, whole
 from core.records.graph import GraphNode, Json
-from core.records.workflow import MAX_LEFT_OUT, LeftOut
+from core.records.workflow import MAX_LEFT_OUT, LeftOut, LeftOutCode
 
 Read = Callable[[Json], Json]  # takes a literal for what it should be, or gives None
 # Ids of InvokeAI have a digit or a dash; a name alone might be one that JavaScript's objects have.
@@ -122,9 +122,9 @@ class Bench:
     def _is_real(self, wire: Wire) -> bool:
         return self.made[wire.node].type in _REAL
 
-    def tell(self, node: Foreign, code: str) -> None:
+    def tell(self, node: Foreign, code: LeftOutCode) -> None:
         """Note what does not come over, or not whole."""
-        told = LeftOut(title=node.title, type=node.type[:200], code=code)  # type: ignore[arg-type]
+        told = LeftOut(title=node.title, type=node.type[:200], code=code)
         if len(self.left_out) < MAX_LEFT_OUT:
             self.left_out.append(told)
 
