@@ -8,6 +8,7 @@ import { workflowActions } from "./actions";
 import { specOf } from "./connect";
 import { moveInput, relabel, toggleInput } from "./inputs";
 import { wordsOf } from "./names";
+import { own } from "./own";
 import { fieldOf } from "./schema";
 import { Setting } from "./Setting";
 
@@ -39,7 +40,7 @@ function Entry({ input, place, last, editing }: Props): ReactNode {
   const { edit } = useFeature(workflowActions);
   const node = useSelect((state) => state.workflow.doc.nodes.find(({ id }) => id === input.node));
   const spec = useSelect((state) => (node ? specOf(state.workflow.catalogue, node.type) : undefined));
-  const faults = useSelect((state) => state.workflow.faults[input.node]?.fields[input.setting]);
+  const faults = useSelect((state) => own(own(state.workflow.faults, input.node)?.fields ?? {}, input.setting));
   const fresh = useSelect((state) => state.workflow.doc.layout.fresh.includes(`${input.node}.${input.setting}`));
   const field = spec ? fieldOf(spec.settings, input.setting) : undefined;
   const label = input.label || wordsOf(t, input.setting);

@@ -11,6 +11,7 @@ import { nodeOf } from "./doc";
 import { changeLayout, toggled } from "./edits";
 import { isInput } from "./inputs";
 import { NodeLive } from "./NodeLive";
+import { own } from "./own";
 import { InPort, OutPort, SettingPort } from "./Ports";
 import { useProblemWords } from "./problemWords";
 import { NO_FAULTS, type Faults } from "./problems";
@@ -33,7 +34,7 @@ function Card({ node, selected }: { node: GraphNode; selected: boolean }): React
   const { help } = useBoard();
   const spec = useSelect((state) => specOf(state.workflow.catalogue, node.type));
   const known = useSelect((state) => state.workflow.catalogue !== null);
-  const faults = useSelect((state) => state.workflow.faults[id]) ?? NO_FAULTS;
+  const faults = useSelect((state) => own(state.workflow.faults, id)) ?? NO_FAULTS;
   const pass = useSelect((state) => passOf(state, id));
   const title = t(`nodes.${node.type}.title`, spec?.title ?? node.type);
   return (

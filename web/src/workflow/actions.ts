@@ -8,6 +8,7 @@ import { arranged } from "./arrange";
 import { EMPTY_DOC, fromWorkflow, toSave, type Doc } from "./doc";
 import { leave, leftHere } from "./draft";
 import { drawFresh } from "./edits";
+import { own } from "./own";
 import { isDirty, type Wanted, type WorkflowLocal } from "./slice";
 
 const CHECK_AFTER = 250; // milliseconds without a change
@@ -204,7 +205,7 @@ export function workflowActions(tools: Tools) {
 
 /** Lay a document out that says nothing of where its nodes stand. */
 function placedDoc(doc: Doc, catalogue: Catalogue | null): Doc {
-  return doc.nodes.every(({ id }) => doc.layout.at[id]) ? doc : arranged(doc, catalogue);
+  return doc.nodes.every(({ id }) => own(doc.layout.at, id)) ? doc : arranged(doc, catalogue);
 }
 
 /** Read the problems of a refusal as those of the nodes that they point at. */

@@ -6,6 +6,7 @@ import { EMPTY_DOC, fromWorkflow, readLayout, same, toSave, type Doc } from "./d
 import { asDoc, leave, leftHere } from "./draft";
 import { addGroup, move, setSetting } from "./edits";
 import { asGraph, exported, fileName, graphIn } from "./files";
+import { own } from "./own";
 import { faultsOf, kept } from "./problems";
 import { createProjection, createWires } from "./project";
 import { headsIn, tagsOf, typedTags } from "./shelf";
@@ -78,6 +79,14 @@ describe("problems", () => {
     expect(Object.keys(faults.z?.fields ?? {})).toEqual(["width"]);
     expect(faults[""]?.own).toHaveLength(1);
     expect(kept(faults, faultsOf(problems)).x).toBe(faults.x);
+  });
+
+  it.each(["constructor", "__proto__", "toString"])("of a node named %s are its own", (id) => {
+    const faults = faultsOf([{ code: "a", pointer: "/nodes/0/type", node: id }]);
+    expect(own(kept({}, faults), id)?.own).toHaveLength(1);
+    expect(own(kept(faults, faultsOf([])), id)).toBeUndefined();
+    const named = { ...template, nodes: template.nodes.slice(0, 1).map((node) => ({ ...node, id })) };
+    expect(createProjection()({ ...named, layout: { ...named.layout, at: {} } }, {})[0]?.position).toEqual({ x: 0, y: 0 });
   });
 });
 

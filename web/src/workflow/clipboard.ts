@@ -1,6 +1,7 @@
 import type { GraphNode } from "../api/wire.gen";
 import { isRecord, readLayout, writeLayout, type Doc, type Layout, type Point } from "./doc";
 import { freeId, idsOf } from "./edits";
+import { own } from "./own";
 
 const MARK = "heliograph.nodes";
 
@@ -11,7 +12,7 @@ export function copied(doc: Doc, ids: readonly string[]): string | null {
   const nodes = doc.nodes.filter(has);
   const layout: Layout = {
     ...doc.layout,
-    at: Object.fromEntries(nodes.map(({ id }) => [id, doc.layout.at[id] ?? [0, 0]] as const)),
+    at: Object.fromEntries(nodes.map(({ id }) => [id, own(doc.layout.at, id) ?? [0, 0]] as const)),
     groups: doc.layout.groups.filter(has),
     notes: doc.layout.notes.filter(has),
     other: {},

@@ -1,6 +1,7 @@
 import type { Catalogue, GraphNode, NodeSpec } from "../api/wire.gen";
 import { specOf, wireOf, type End, type Wire } from "./connect";
 import type { Box, Doc, Layout, Point } from "./doc";
+import { own } from "./own";
 import { emptyOf, fieldsOf } from "./schema";
 
 /** What the values of a new node are filled from. */
@@ -118,11 +119,11 @@ export function changeLayout(doc: Doc, change: Partial<Layout>): Doc {
 /** Move whatever has these ids. */
 export function move(doc: Doc, places: Record<string, Point>): Doc {
   const placed = <T extends Box>(box: T): T => {
-    const at = places[box.id];
+    const at = own(places, box.id);
     return at ? { ...box, x: at[0], y: at[1] } : box;
   };
-  const nodes = doc.nodes.filter(({ id }) => places[id]);
-  const at = Object.fromEntries(nodes.map(({ id }) => [id, places[id] ?? ([0, 0] as const)]));
+  const nodes = doc.nodes.filter(({ id }) => own(places, id));
+  const at = Object.fromEntries(nodes.map(({ id }) => [id, own(places, id) ?? ([0, 0] as const)]));
   return changeLayout(doc, {
     at: { ...doc.layout.at, ...at },
     groups: doc.layout.groups.map(placed),

@@ -2,6 +2,7 @@ import type { Edge, Node } from "@xyflow/react";
 import type { Catalogue } from "../api/wire.gen";
 import { outputTypes, specOf } from "./connect";
 import type { Box, Doc, Group, Note, Point } from "./doc";
+import { own } from "./own";
 import { toneOf } from "./ports";
 
 /** What the page alone knows of a box: chosen, measured, being dragged. */
@@ -49,8 +50,8 @@ export function createProjection(): (doc: Doc, view: View) => BoardNode[] {
         }));
       }),
       ...doc.nodes.map((node) => {
-        const seen = view[node.id] ?? NOTHING;
-        const at = seen.at ?? places[node.id] ?? HOME;
+        const seen = own(view, node.id) ?? NOTHING;
+        const at = seen.at ?? own(places, node.id) ?? HOME;
         const known = seen.measured ? { className: "wf-measured" } : {}; // its size is kept while it is out of sight
         return box(node.id, STEP, seen, at, () => ({ ...placed(node.id, at, seen), ...known, type: "step", data: {} }));
       }),

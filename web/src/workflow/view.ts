@@ -1,5 +1,6 @@
 import type { NodeChange } from "@xyflow/react";
 import type { Box, Doc, Point } from "./doc";
+import { own } from "./own";
 import type { BoardNode, Seen, View } from "./project";
 
 /** Change what the page alone knows; places that were let go are given back, to be written down. */
@@ -55,11 +56,11 @@ function carry(doc: Doc, view: View, id: string, at: Point): Record<string, Poin
   const by = [at[0] - group.x, at[1] - group.y] as const;
   const places: Record<string, Point> = {};
   const boxes = [
-    ...doc.nodes.map((node) => ({ id: node.id, at: doc.layout.at[node.id] ?? ([0, 0] as const) })),
+    ...doc.nodes.map((node) => ({ id: node.id, at: own(doc.layout.at, node.id) ?? ([0, 0] as const) })),
     ...doc.layout.notes.map((note) => ({ id: note.id, at: [note.x, note.y] as const })),
   ];
   for (const box of boxes) {
-    if (view[box.id]?.selected === true || !inside(group, box.at)) continue;
+    if (own(view, box.id)?.selected === true || !inside(group, box.at)) continue;
     places[box.id] = [box.at[0] + by[0], box.at[1] + by[1]];
   }
   return places;
@@ -79,7 +80,7 @@ export function choose(view: View, ids: readonly string[]): View {
   const all = new Set([...Object.keys(view), ...ids]);
   return Object.fromEntries(
     [...all].map((id) => {
-      const seen = view[id] ?? {};
+      const seen = own(view, id) ?? {};
       return [id, (seen.selected === true) === wanted.has(id) ? seen : { ...seen, selected: wanted.has(id) }];
     }),
   );
