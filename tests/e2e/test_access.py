@@ -198,7 +198,7 @@ def test_training_with_pictures_a_plan_a_run_and_what_comes_of_it(
     asked = server.client.post(f"{API}/trainings", json=course)
     asked.raise_for_status()
     visit.go(f"training/{asked.json()['training']}")
-    expect(page.locator(".timeline td img").first).to_be_visible()
+    expect(page.locator(".timeline .sample img").first).to_be_visible()
     expect(page.locator(".run-line")).to_be_visible()
     expect(visit.button("ui.training.go_on").first).to_be_visible()
     visit.look("run")

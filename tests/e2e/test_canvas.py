@@ -234,7 +234,7 @@ def test_a_soft_brush_fades_and_is_remembered(page: Page, server: RunningServer)
     layers(page).last.get_by_role("button", name="Image 1", exact=True).click()
     page.get_by_label("Color", exact=True).fill("#000000")
     page.get_by_role("button", name="Tip of the brush").click()
-    page.get_by_role("textbox", name="Hardness").fill("0")
+    page.get_by_role("spinbutton", name="Hardness").fill("0")
     page.keyboard.press("Escape")
     page.mouse.click(*middle(page))
     row = to_gallery(page, server)[64, 64:, 0]
@@ -243,7 +243,7 @@ def test_a_soft_brush_fades_and_is_remembered(page: Page, server: RunningServer)
     assert len(np.unique(row)) > 4  # greys on the way out
     page.reload()
     page.get_by_role("button", name="Tip of the brush").click()
-    expect(page.get_by_role("textbox", name="Hardness")).to_have_value("0")
+    expect(page.get_by_role("spinbutton", name="Hardness")).to_have_value("0")
 
 
 MOVES = """async ([x, y]) => {

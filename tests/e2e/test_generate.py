@@ -208,8 +208,8 @@ def test_a_style_is_saved_put_around_the_prompt_and_taken_back(
     dialog.get_by_role("button", name="Oil an oil painting").click()
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Remove Oil")).to_be_visible()
-    prompt(page).press("Control+Enter")
-    expect(page.get_by_role("progressbar").first).to_be_visible()
+    with page.expect_response(lambda answer: answer.url.endswith("/generate")):
+        prompt(page).press("Control+Enter")
     assert newest(server)["recipe"]["prompt"] == f"an oil painting of {FOX}"
     page.get_by_role("button", name="Remove Oil").click()
     expect(page.get_by_role("button", name="Remove Oil")).to_have_count(0)

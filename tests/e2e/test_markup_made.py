@@ -143,7 +143,7 @@ def test_datasets_captions_and_runs_are_text(guarded: Page, server: RunningServe
     }  # fmt: skip
     run = client.post(f"{API}/trainings", json=course).raise_for_status().json()["training"]
     page.goto(f"{server.url}/#/training/{run}")
-    expect(page.locator(".timeline td img").first).to_be_visible()
+    expect(page.locator(".timeline .sample img").first).to_be_visible()
     expect(page.locator(".training-name input")).to_have_value(re.compile("<script>|<img"))
     harmless(page)
     page.goto(f"{server.url}/#/training")

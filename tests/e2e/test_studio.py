@@ -97,14 +97,14 @@ def test_two_tabs_agree_about_a_setting(page: Page, server: RunningServer) -> No
     other = page.context.new_page()
     for one in (page, other):
         one.goto(f"{server.url}/#/settings/server")
-        expect(one.get_by_label("trash_days")).to_have_value("30")
-    page.get_by_label("trash_days").fill("7")
-    page.get_by_label("trash_days").press("Enter")
-    expect(other.get_by_label("trash_days")).to_have_value("7")
+        expect(one.get_by_label("Days in the trash")).to_have_value("30")
+    page.get_by_label("Days in the trash").fill("7")
+    page.get_by_label("Days in the trash").press("Enter")
+    expect(other.get_by_label("Days in the trash")).to_have_value("7")
     expect(page.get_by_text("Changed while running").first).to_be_visible()
     page.get_by_role("searchbox").fill("data_dir")
     expect(page.get_by_text("data_dir", exact=True)).to_be_visible()
-    expect(page.get_by_label("trash_days")).to_have_count(0)
+    expect(page.get_by_label("Days in the trash")).to_have_count(0)
 
 
 def test_a_token_is_shown_once_works_and_is_revoked(page: Page, server: RunningServer) -> None:
