@@ -73,6 +73,14 @@ def drag(page: Page, across: float) -> None:
     page.mouse.up()
 
 
+def test_a_canvas_that_nobody_touched_has_a_box_of_the_models_size(
+    page: Page, server: RunningServer
+) -> None:
+    page.goto(f"{server.url}/#/canvas")
+    expect(page.locator(".canvas-zoom")).to_have_text("800%", timeout=60_000)  # 64 × 64, whole
+    assert layers(page).count() == 0
+
+
 def expect_pixels(page: Page, fits: Callable[[bytes], bool]) -> None:
     """Look at the stage until it fits; a screenshot takes as long as a few frames."""
     for _ in range(40):

@@ -14,19 +14,24 @@ import { StageView } from "./StageView";
 import { StagingStrip } from "./StagingStrip";
 import { DIGITS, TOOL_KEYS } from "./toolKeys";
 import { Tools } from "./Tools";
-import { useCanvas } from "./use";
+import { useCanvas, useWork } from "./use";
 import "./canvas.css";
 
 /** Paint, mask, and let the model do the rest in the box. */
 export function CanvasPage({ rest }: { rest: string[] }): ReactNode {
   const { t } = useTranslation();
   const canvas = useCanvas();
-  const { start, run, openImage, takeFile } = canvas;
+  const { start, run, openImage, takeFile, settle } = canvas;
   const [projects, setProjects] = useState(false);
   const staged = useSelect((state) => state.canvas.staging !== null);
+  const ready = useSelect((state) => state.models !== null);
+  const opened = useWork((work) => work.opened);
   const [opening] = rest;
 
   useEffect(() => run(start), [run, start]);
+  useEffect(() => {
+    if (ready && opened) settle();
+  }, [ready, opened, settle]);
   useEffect(() => {
     if (opening === undefined) return;
     turn("canvas");

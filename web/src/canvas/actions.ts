@@ -1,21 +1,18 @@
-import type { Image, Job, Page } from "../api/wire.gen";
+import type { Image } from "../api/wire.gen";
 import { choice, chosenModel } from "../state/choices";
-import { ended } from "../state/model";
 import { storage } from "../state/saved";
-import { tileOf } from "../state/tiles";
 import { problemsOf, type Tools } from "../state/tools";
-import { trimmed, unmasked } from "./areas";
+import { trimmed } from "./areas";
 import { extent, type Masking } from "./compose";
-import { added, changed, layerOf, moved, removed, type LayerKind } from "./document";
+import { added, changed, moved, removed, type LayerKind } from "./document";
 import { createEasel, firstScene, MOST_SNAPSHOTS, newId } from "./easel";
 import { fitted, union, zoomed, type Rect } from "./geometry";
 import { DamagedError, MOST_BYTES, nameOf, readFile } from "./packing";
-import { boxFor, download, loadPicture, masked, NothingError, readPicture, TooLargeError, UnreadableError } from "./pictures";
+import { boxFor, download, loadPicture, NothingError, readPicture, TooLargeError, UnreadableError } from "./pictures";
 import { fromFile, packAll, toFile, unpackAll } from "./project";
 import { boundsOf, flatten, isPicture, toPng } from "./render";
-import { createSender } from "./sending";
+import { createResults } from "./results";
 import { keepBrush, keepMasking, readBrush, readMasking } from "./settings";
-import type { Staging } from "./slice";
 import { dropProject, findProject, keepProject, listProjects, MOST_PROJECTS } from "./shelf";
 import { withDocument } from "./tiles";
 import { keepWorking, openWorking } from "./working";
@@ -26,9 +23,8 @@ export type CanvasActions = ReturnType<typeof canvasActions>;
 
 /** What people do on the canvas page besides drawing. */
 export function canvasActions(tools: Tools) {
-  const { http, t, toast, fail, get, send } = tools;
+  const { http, t, toast, fail, get } = tools;
   const easel = createEasel(readMasking(storage()), readBrush(storage()));
-  const ask = createSender(tools);
   const working = keepWorking(easel, {
     staging: () => get().canvas.staging,
     failed: () => toast(t("ui.canvas.not_kept"), null, "error"),
@@ -41,7 +37,7 @@ export function canvasActions(tools: Tools) {
     keepBrush(storage(), brush);
   });
   let beginning: Promise<void> | null = null;
-  let taking: string | null = null;
+  const { stage, waitAgain, generate, accept, discard, show } = createResults(tools, easel, working.soon);
 
   function say(error: unknown): void {
     if (error instanceof TooLargeError) toast(t("ui.canvas.too_large"), null, "error");
@@ -60,23 +56,9 @@ export function canvasActions(tools: Tools) {
     void work().catch(say);
   }
 
-  function stage(staging: Staging | null): void {
-    send({ type: "slice.canvas.staged", staging });
-    working.soon();
-  }
-
   function natural(): { width: number; height: number } {
     const state = get();
     return choice({ ...state.draft, width: null, height: null }, chosenModel(state));
-  }
-
-  /** Wait again for what was asked for before a reload. */
-  async function waitAgain(staging: Staging): Promise<void> {
-    send({ type: "slice.canvas.staged", staging });
-    for (const batch of staging.batches) {
-      const { items } = await http<Page<Job>>("/jobs", { query: { batch, limit: 64 } });
-      send({ type: "local.jobs", jobs: items });
-    }
   }
 
   /** Open what was left here, once. */
@@ -114,6 +96,7 @@ export function canvasActions(tools: Tools) {
 
   function fit(): void {
     const { size } = easel.get();
+    if (size.width === 0) return; // not on the screen yet
     const scene = easel.scene();
     const { document } = scene;
     const reach = union(boundsOf(scene, extent(document.layers.filter(isPicture), scene.surfaces)), document.box);
@@ -133,64 +116,6 @@ export function canvasActions(tools: Tools) {
     const bitmap = await readPicture(file, get().capabilities?.limits.image_bytes ?? 32 * 2 ** 20);
     place(bitmap, bitmap.width, bitmap.height, nameOf(file.name));
     bitmap.close();
-  }
-
-  async function generate(): Promise<void> {
-    const { canvas, draft } = get();
-    if (canvas.busy || easel.drawing() || draft.prompt.trim() === "") return;
-    send({ type: "slice.canvas.busy", value: true });
-    try {
-      const staging = await ask(easel.scene(), easel.get().masking);
-      const before = get().canvas.staging;
-      const more = before !== null && before.mask === staging.mask && same(before.box, staging.box);
-      stage(more ? {
-        ...staging, batches: [...before.batches, ...staging.batches],
-        jobs: [...before.jobs, ...staging.jobs], shown: before.jobs.length,
-      } : staging);
-    } finally {
-      send({ type: "slice.canvas.busy", value: false });
-    }
-  }
-
-  /** Make the shown result a layer: where the mask was, if there was one, whose paint has done its work. */
-  async function accept(): Promise<void> {
-    const { staging } = get().canvas;
-    const job = staging?.jobs[staging.shown];
-    const id = job === undefined ? undefined : tileOf(get(), job)?.images[0];
-    if (!staging || id === undefined || taking === id) return;
-    taking = id; // a second press takes it once
-    const { box, margin } = staging;
-    const result = await loadPicture(`/api/v1/images/${id}/file`);
-    const mask = staging.mask ? await loadPicture(`/api/v1/images/${staging.mask}/file`) : null;
-    const picture = mask ? masked(result, mask, box, margin) : result;
-    const { active } = easel.scene().document;
-    const layer = easel.create("image", nameOf(get().draft.prompt.slice(0, 60)));
-    const fits = easel.place(layer, box, picture, {
-      before: (document) => ({ ...document, active: null }),
-      after: (scene) => {
-        const held = layerOf(scene.document, active);
-        const next = held && !isPicture(held) ? withDocument(scene, { ...scene.document, active }) : scene;
-        return mask ? unmasked(next, box) : next;
-      },
-    });
-    if (fits) await discard();
-    else toast(t("ui.canvas.full"), null, "error");
-  }
-
-  async function discard(): Promise<void> {
-    const state = get();
-    const { staging } = state.canvas;
-    stage(null);
-    const open = staging?.jobs.some((job) => !ended(tileOf(state, job)?.status ?? "canceled"));
-    if (!open) return;
-    await Promise.all((staging?.batches ?? []).map((batch) => http(`/batches/${batch}/cancel`, { method: "POST" })));
-  }
-
-  function show(by: number): void {
-    const { staging } = get().canvas;
-    if (!staging) return;
-    const count = staging.jobs.length;
-    send({ type: "slice.canvas.shown", index: (staging.shown + by + count) % count });
   }
 
   /** Flatten all that is shown, or nothing where there is none. */
@@ -247,7 +172,7 @@ export function canvasActions(tools: Tools) {
   return {
     easel, start, show, run,
     generate: () => run(generate),
-    accept: () => run(() => accept().finally(() => (taking = null))),
+    accept: () => run(accept),
     discard: () => run(discard),
     openImage: (id: string) => run(() => openImage(id)),
     takeFile: (file: File) => run(() => takeFile(file)),
@@ -264,9 +189,13 @@ export function canvasActions(tools: Tools) {
     }),
     begin: () => {
       stage(null);
-      const { width, height } = natural();
-      const scene = firstScene();
-      easel.open({ ...scene, document: { ...scene.document, box: { x: 0, y: 0, width, height } } }, null);
+      easel.open(firstScene(natural()), null);
+      fit();
+    },
+    /** Give a canvas that nobody touched yet the size in which the chosen model draws. */
+    settle: () => {
+      if (!easel.untouched()) return;
+      easel.open(firstScene(natural()), null);
       fit();
     },
     snapshot: (name: string) => {
@@ -293,8 +222,4 @@ export function canvasActions(tools: Tools) {
       keepMasking(storage(), masking);
     },
   };
-}
-
-function same(one: Rect, two: Rect): boolean {
-  return one.x === two.x && one.y === two.y && one.width === two.width && one.height === two.height;
 }

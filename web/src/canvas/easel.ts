@@ -40,14 +40,15 @@ export function newId(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-export function firstScene(side = 512): Scene {
-  return { document: emptyDocument({ x: 0, y: 0, width: side, height: side }), surfaces: new Map() };
+export function firstScene({ width, height } = { width: 512, height: 512 }): Scene {
+  return { document: emptyDocument({ x: 0, y: 0, width, height }), surfaces: new Map() };
 }
 
 /** Hold the work, tell who looks, and let one layer at a time be drawn on. */
 export function createEasel(masking: Masking, brush: Brush) {
+  const first = firstScene();
   let work: Work = {
-    history: begin(firstScene()),
+    history: begin(first),
     snapshots: [],
     project: null,
     view: FIRST_VIEW,
@@ -145,6 +146,8 @@ export function createEasel(masking: Masking, brush: Brush) {
     /** Give the pixels of a layer as they are on the screen, with what is being drawn. */
     pixels: (layer: string): Surface =>
       live?.layer.id === layer ? live.edit.surface : surfaceOf(scene(), layer),
+    /** Say whether nobody opened or changed anything yet. */
+    untouched: (): boolean => scene() === first,
     active: (): Layer | null => layerOf(scene().document, scene().document.active),
     create: (kind: LayerKind, name = ""): Layer => newLayer(scene().document, kind, newId(), name),
     /** Open another picture; there is no way back from it by undo. */
