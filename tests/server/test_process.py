@@ -35,6 +35,17 @@ def test_it_starts_says_where_it_is_and_stops_cleanly(tmp_path: Path) -> None:
     assert whereabouts.running(Layout(tmp_path / "data")) is None
 
 
+def test_a_command_whose_reader_has_seen_enough_ends_without_a_word() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "wb") as gone:
+        ended = subprocess.run(
+            [sys.executable, "-m", "server", "config"],
+            cwd=ROOT, stdout=gone, stderr=subprocess.PIPE, text=True, timeout=15,
+        )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (141, "")
+
+
 def test_the_server_process_never_loads_torch_or_numpy(tmp_path: Path) -> None:
     with RunningServer(tmp_path / "data", fake_engine="1") as server:
         server.wait_for("/readyz", 10)
