@@ -3,7 +3,6 @@
 Every report names the job it speaks of; the executor stamps the engine's generation on it.
 """
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
@@ -79,7 +78,7 @@ class JobProgressed(Report, frozen=True, kw_only=True, tag="job_progressed"):
     phase: str
     step: int
     steps: int
-    cached_nodes: Sequence[str] = ()  # so far, at most MAX_CACHED
+    cached_nodes: tuple[str, ...] = ()  # so far, at most MAX_CACHED
 
 
 class Previewed(Report, frozen=True, kw_only=True, tag="previewed"):
@@ -110,7 +109,7 @@ class JobDone(Report, frozen=True, kw_only=True, tag="job_done"):
     result: Annotated[
         dict[str, Json] | None, Meta(description="What a task found; shown with the job.")
     ] = None
-    cached_nodes: Sequence[str] = ()  # at most MAX_CACHED
+    cached_nodes: tuple[str, ...] = ()  # at most MAX_CACHED
 
 
 class JobFailed(Report, frozen=True, kw_only=True, tag="job_failed"):
@@ -124,7 +123,7 @@ class JobFailed(Report, frozen=True, kw_only=True, tag="job_failed"):
     seconds: float = 0.0
     detail: str = ""  # traceback, for the log only
     degraded: list[str] = []
-    cached_nodes: Sequence[str] = ()  # at most MAX_CACHED
+    cached_nodes: tuple[str, ...] = ()  # at most MAX_CACHED
 
 
 class JobCanceled(Report, frozen=True, kw_only=True, tag="job_canceled"):

@@ -129,7 +129,7 @@ class FakeJob:
             outputs=self._run.outputs,
             cached=self._run.cached,
             ran=self._run.ran,
-            cached_nodes=self._run.cached_nodes,
+            cached_nodes=tuple(self._run.cached_nodes),
         )
 
     def _failed(
@@ -138,7 +138,7 @@ class FakeJob:
         params = {"node": node, **error.params}
         return JobFailed(
             job=self._job, code=error.name, params=params, node=node, path=path,
-            cached_nodes=self._run.cached_nodes,
+            cached_nodes=tuple(self._run.cached_nodes),
         )  # fmt: skip
 
     def _save(self) -> list[SavedImage]:
