@@ -8,6 +8,7 @@ import pytest
 
 from core.ids import is_id
 from core.store import counters, images, line
+from core.store.image_reads import INTERMEDIATE, SHOWN
 from core.store.images import ImageFilter
 from tests.bench import big
 
@@ -28,8 +29,9 @@ def test_every_count_is_what_counting_gives(connection: sqlite3.Connection) -> N
     with closing(connection):
         for table, column, name in (
             ("jobs", "status", "jobs"),
-            ("images WHERE deleted IS NULL", "kind", "images"),
-            ("images WHERE deleted IS NULL AND board IS NOT NULL", "board", "board"),
+            (f"images WHERE {SHOWN}", "kind", "images"),
+            (f"images WHERE {SHOWN} AND board IS NOT NULL", "board", "board"),
+            (f"images WHERE {INTERMEDIATE}", "owner", "intermediates"),
         ):
             rows = connection.execute(f"SELECT {column}, COUNT(*) FROM {table} GROUP BY 1")
             kept = {key: count for key, count in counters.under(connection, name).items() if count}
