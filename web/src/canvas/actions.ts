@@ -1,5 +1,6 @@
 import type { Image } from "../api/wire.gen";
 import { choice, chosenModel } from "../state/choices";
+import { mostOfPicture } from "../state/limits";
 import { storage } from "../state/saved";
 import { problemsOf, type Tools } from "../state/tools";
 import { trimmed } from "./areas";
@@ -113,7 +114,7 @@ export function canvasActions(tools: Tools) {
 
   async function takeFile(file: File): Promise<void> {
     if (file.name.endsWith(".json") || file.type === "application/json") return openFile(file);
-    const bitmap = await readPicture(file, get().capabilities?.limits.image_bytes ?? 32 * 2 ** 20);
+    const bitmap = await readPicture(file, mostOfPicture(get()));
     place(bitmap, bitmap.width, bitmap.height, nameOf(file.name));
     bitmap.close();
   }

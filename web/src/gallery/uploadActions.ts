@@ -1,10 +1,10 @@
 import { ProblemError } from "../api/http";
 import type { Image } from "../api/wire.gen";
+import { mostOfPicture } from "../state/limits";
 import type { Tools } from "../state/tools";
 import type { Upload } from "./uploads";
 
 const TYPES = ["image/png", "image/jpeg", "image/webp"];
-const CAP = 32 << 20; // bytes, until the server has said its own
 const MOST = 200; // files of one drop
 const ABREAST = 2; // that are sent at once
 
@@ -17,7 +17,7 @@ export function uploadActions(tools: Tools) {
   let sending = 0;
 
   function refusal(file: File): string {
-    const cap = get().capabilities?.limits.image_bytes ?? CAP;
+    const cap = mostOfPicture(get());
     if (!TYPES.includes(file.type)) return t("ui.upload.type");
     if (file.size > cap) return t("ui.upload.large", { limit: Math.floor(cap / (1 << 20)) });
     return file.size === 0 ? t("ui.upload.empty") : "";

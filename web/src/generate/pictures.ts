@@ -1,12 +1,13 @@
 import type { Image, Page } from "../api/wire.gen";
+import { mostOfPicture } from "../state/limits";
 import type { Tools } from "../state/tools";
 
 /** What fields that hold a picture do: take one in, and list those there are. */
 export function pictureActions({ http, send, run, toast, get, t }: Tools) {
   /** Take in a file; one that is larger than the server takes is not sent. */
   async function upload(file: File, then: (image: string) => void): Promise<void> {
-    const most = get().capabilities?.limits.image_bytes;
-    if (most !== undefined && file.size > most) {
+    const most = mostOfPicture(get());
+    if (file.size > most) {
       toast(t("ui.picture.too_large", { most: Math.floor(most / 2 ** 20) }), null, "error");
       return;
     }

@@ -1,5 +1,6 @@
 import type { Dataset, DatasetImage, Ingested, Page, Quarantined } from "../api/wire.gen";
 import { ProblemError, type Call } from "../api/http";
+import { mostOfPicture } from "../state/limits";
 import type { Tools } from "../state/tools";
 import { taughtAs } from "./base";
 import { keepDraft } from "./draft";
@@ -95,7 +96,7 @@ export function setActions(tools: Tools) {
   }
 
   function add(dataset: string, dropped: readonly File[]): void {
-    const limit = get().capabilities?.limits.image_bytes ?? 32 << 20;
+    const limit = mostOfPicture(get());
     const wanted = paired(dropped);
     const rows = wanted.map(({ name, file }): Upload => {
       const tooBig = file.size > limit;

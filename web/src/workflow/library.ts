@@ -1,4 +1,5 @@
 import type { ImportedWorkflow, Inspected, NewWorkflow, Page, SaveWorkflow, Workflow, WorkflowHead } from "../api/wire.gen";
+import { mostOfPicture } from "../state/limits";
 import type { Tools } from "../state/tools";
 import { EMPTY_DOC, fromWorkflow, toSave, type Doc } from "./doc";
 import { asDoc } from "./draft";
@@ -6,7 +7,6 @@ import { asGraph, exported, fileName, graphIn, MOST, parsed } from "./files";
 import type { Wanted, WorkflowLocal } from "./slice";
 
 const PAGE = 200;
-const PICTURE = 32 << 20; // bytes of a picture that the server looks into
 const PAGES = 5; // the server keeps no more than a thousand of one owner
 
 /** What is done to saved workflows, and to files of them. */
@@ -53,7 +53,7 @@ export function libraryActions(tools: Tools) {
   /** Read a file: a workflow, a graph, or a picture that has one inside; null where there is none. */
   async function read(file: File): Promise<Wanted | null | undefined> {
     const picture = file.type.startsWith("image/");
-    const most = picture ? PICTURE : MOST;
+    const most = picture ? mostOfPicture(store.get()) : MOST;
     if (file.size > most) {
       toast(t(picture ? "ui.upload.large" : "ui.workflow.too_large", { limit: most / 2 ** 20 }), null, "error");
       return undefined;

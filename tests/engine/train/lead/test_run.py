@@ -290,15 +290,18 @@ def test_a_picture_waits_for_no_two_forwards_of_a_run(
     while not engine.told(TrainingLosses, "shared"):
         engine.wait(object, None)
     first = len(grants)
-    for number in range(3):
-        engine.send(graph(base(tiny.folder), f"shared {number}", 10 + number, steps=20))
-    while not all(engine.told(JobDone, f"shared {number}") for number in range(3)):
+    asked = 0
+    while grants[first:].count(PRIORITY) < 3:  # the run is not starved, however slow its forwards
+        assert not engine.told(JobDone, "shared")
+        done = [engine.told(JobDone, f"shared {number}") for number in range(asked)]
+        while asked < 3 + sum(map(len, done)):  # pictures always wait
+            assert asked < 40
+            engine.send(graph(base(tiny.folder), f"shared {asked}", 10 + asked, steps=20))
+            asked += 1
         engine.wait(object, None)
-    assert not engine.told(JobDone, "shared")
     engine.send(Cancel(job="shared"))
     engine.wait(JobCanceled, "shared")
     assert max(waits) <= 1
-    assert grants[first:].count(PRIORITY) >= 3  # and the run was not starved
 
 
 def test_memory_that_is_lacking_at_the_first_step_is_told_and_nothing_is_left(
