@@ -1,11 +1,12 @@
-/** What came in since the last frame of the screen, in order. Knows nothing of what it means. */
+/** What came in of late, in order, handed on together. Knows nothing of what it means. */
 
-export const MOST = 512; // things that may wait; then they are taken at once, whatever the screen does
-export const LATEST = 200; // milliseconds; a hidden page has no frames
+export const MOST = 512; // things that may wait; then they are taken at once
+export const SOON = 4; // milliseconds in which things come that belong together: those of one step
+export const REST = 2; // times as long as taking took: then two thirds of the time are the page's own
+export const LONGEST = 200; // milliseconds of such a rest
 
 export type Clock = {
-  frame: (act: () => void) => number;
-  noFrame: (frame: number) => void;
+  now: () => number;
   set: (act: () => void, milliseconds: number) => number;
   clear: (timer: number) => void;
 };
@@ -16,29 +17,30 @@ export type Inbox<Thing> = {
   close: () => void;
 };
 
-/** Hand on what comes in: the first thing at once, and what comes after it together, once a frame of the screen. */
+/**
+ * Hand on what comes in a moment after the first of it came, and the later the longer it takes.
+ *
+ * It does not wait for the next frame of the screen: what is handed on between two of them has its
+ * pictures read by the second.
+ */
 export function createInbox<Thing>(take: (things: Thing[]) => void, clock: Clock): Inbox<Thing> {
   let waiting = new Map<string | symbol, Thing>(); // in the order in which they came
-  let frame: number | null = null; // the end of the frame in which something was handed on
   let timer: number | null = null;
-
-  function rest(): void {
-    if (frame !== null) clock.noFrame(frame);
-    if (timer !== null) clock.clear(timer);
-    frame = timer = null;
-  }
+  let rested = 0; // when the page has had its own time
 
   function flush(): void {
     rest();
     const things = [...waiting.values()];
     waiting = new Map();
-    frame = clock.frame(next);
+    const begun = clock.now();
     take(things);
+    const ended = clock.now();
+    rested = ended + Math.min(LONGEST, REST * (ended - begun));
   }
 
-  function next(): void {
-    frame = null;
-    if (waiting.size > 0) flush();
+  function rest(): void {
+    if (timer !== null) clock.clear(timer);
+    timer = null;
   }
 
   return {
@@ -46,8 +48,8 @@ export function createInbox<Thing>(take: (things: Thing[]) => void, clock: Clock
       const name = key ?? Symbol("once");
       waiting.delete(name);
       waiting.set(name, thing);
-      if (frame === null || waiting.size >= MOST) flush();
-      else timer ??= clock.set(flush, LATEST);
+      if (waiting.size >= MOST) flush();
+      else timer ??= clock.set(flush, Math.max(SOON, rested - clock.now()));
     },
     close: () => {
       rest();
@@ -56,10 +58,9 @@ export function createInbox<Thing>(take: (things: Thing[]) => void, clock: Clock
   };
 }
 
-/** The browser's own frames and timers. */
+/** The browser's own timers. */
 export const CLOCK: Clock = {
-  frame: (act) => window.requestAnimationFrame(act),
-  noFrame: (frame) => window.cancelAnimationFrame(frame),
+  now: () => performance.now(),
   set: (act, milliseconds) => window.setTimeout(act, milliseconds),
   clear: (timer) => window.clearTimeout(timer),
 };
