@@ -1,4 +1,4 @@
-import { memo, type MouseEvent, type ReactNode } from "react";
+import { memo, useState, type MouseEvent, type ReactNode } from "react";
 import type { Image } from "../api/wire.gen";
 import { keeping } from "../app/route";
 import { Icon } from "../ui/icons";
@@ -22,10 +22,13 @@ type Props = {
   words: CellWords;
   current: boolean;
   selected: boolean;
+  hurried: boolean; // it passes too fast to be seen: what is not there yet need not come
 };
 
 /** One place of the grid. It stays while its picture comes, goes or changes, and keeps the focus. */
-export const Cell = memo(function Cell({ image, place, hand, words, current, selected }: Props): ReactNode {
+export const Cell = memo(function Cell({ image, place, hand, words, current, selected, hurried }: Props): ReactNode {
+  const [wanted, setWanted] = useState(hurried ? undefined : image?.id); // it was asked for
+  if (image && !hurried && wanted !== image.id) setWanted(image.id);
   return (
     <div className="cell" role={image ? "listitem" : undefined} data-selected={selected || undefined}>
       <a
@@ -42,7 +45,7 @@ export const Cell = memo(function Cell({ image, place, hand, words, current, sel
           if (image) hand.press(place, image.id, event);
         }}
       >
-        {image && <img key={image.id} src={image.thumbnail_url} alt="" decoding="async" draggable={false} />}
+        {image && image.id === wanted && <img key={image.id} src={image.thumbnail_url} alt="" decoding="async" draggable={false} />}
       </a>
       {image && (
         <button

@@ -10,6 +10,7 @@ import { Cell, type CellWords, type Hand } from "./Cell";
 import { step } from "./steps";
 import { at, total } from "./stretches";
 import { useBand, type Held } from "./useBand";
+import { useHurry } from "./useHurry";
 import { show } from "./view";
 
 const GAP = 8;
@@ -48,6 +49,7 @@ export function Grid({ covered, cell, moves, onVerb }: Props): ReactNode {
     overscan: 3,
     useFlushSync: false,
   });
+  const hurried = useHurry(scroller);
   const { measure } = rows;
   useEffect(() => measure(), [measure, side]);
   const shown = rows.getVirtualItems();
@@ -149,7 +151,7 @@ export function Grid({ covered, cell, moves, onVerb }: Props): ReactNode {
               {Array.from({ length: Math.max(0, Math.min(columns, count - row.index * columns)) }, (_, column) => {
                 const place = row.index * columns + column;
                 const image = at(stretches, place);
-                return <Cell key={column} image={image} place={place} hand={hand} words={words} current={place === focus} selected={image !== undefined && (marked.has(image.id) || holds(held?.cells ?? null, place, columns))} />;
+                return <Cell key={column} image={image} hurried={hurried} place={place} hand={hand} words={words} current={place === focus} selected={image !== undefined && (marked.has(image.id) || holds(held?.cells ?? null, place, columns))} />;
               })}
             </div>
           ))}
