@@ -13,6 +13,19 @@ from tests.running import SMALL, RunningServer, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(240)]
 API = "/api/v1"
+FLY = """
+    async () => {
+        // Down to the end as fast as nobody looks; which pictures were in the page on the way.
+        const grid = document.querySelector(".grid-scroll");
+        const seen = new Set();
+        while (grid.scrollTop < grid.scrollHeight - grid.clientHeight - 1) {
+            grid.scrollTop += grid.clientHeight;
+            await new Promise((done) => requestAnimationFrame(done));
+            for (const image of grid.querySelectorAll(".cell img")) seen.add(image.src);
+        }
+        return seen.size;
+    }
+"""
 MARKUP = "<img src=x onerror=\"document.title='broken'\">"
 
 
@@ -182,6 +195,23 @@ def test_a_rubber_band_selects_what_it_touches_shift_adds_and_escape_gives_up(
     expect(marks).to_have_count(3)
     page.mouse.up()
     selected(page, "3 selected")
+
+
+def test_what_flies_past_is_not_fetched_and_what_rests_is(
+    page: Page, server: RunningServer
+) -> None:
+    sweep = {"axes": [{"setting": "seed", "values": {"start": 1, "count": 240}}]}
+    recipe = {"name": "txt2img", "prompt": "a flock", "width": 64, "height": 64, "steps": 1}
+    asked = server.client.post(f"{API}/jobs", json={"recipe": recipe, "sweep": sweep})
+    server.batch(asked.raise_for_status().json()["batch"], 120)
+    page.set_viewport_size({"width": 480, "height": 500})
+    page.goto(f"{server.url}/#/gallery?q=flock")
+    expect(page.locator(".gallery-count")).to_contain_text("240")
+    expect(page.locator(".cell img").first).to_be_visible()
+    assert page.evaluate(FLY) < 120
+    expect(cells(page).last).to_be_visible()
+    expect(page.locator(".cell:not(:has(img))")).to_have_count(0)
+    assert page.locator(".cell img").count() > 4
 
 
 def test_two_pictures_are_compared_and_what_differs_is_told(
