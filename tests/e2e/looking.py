@@ -18,13 +18,16 @@ PHONE = ViewportSize(width=390, height=844)
 SOON = 20_000  # milliseconds
 WRONG = ("critical", "serious", "moderate")
 RULES = """(contrastOnly) => {
-const covered = (one) => {
+const points = [0.1, 0.5, 0.9].flatMap((across) => [0.1, 0.5, 0.9].map((down) => [across, down]));
+const above = (one) => {
     const {left, top, width, height} = one.getBoundingClientRect();
-    return [0.1, 0.5, 0.9].some((across) => [0.1, 0.5, 0.9].some((down) => {
-        const above = document.elementFromPoint(left + width * across, top + height * down);
-        return above?.closest(".react-flow__node") !== one.closest(".react-flow__node");
-    }));
+    return points.map(([across, down]) =>
+        document.elementFromPoint(left + width * across, top + height * down));
 };
+const covered = (one) => above(one).some((other) =>
+    other?.closest(".react-flow__node") !== one.closest(".react-flow__node"));
+const whole = (one) => Math.min(one.offsetWidth, one.offsetHeight) >= 24
+    && above(one).every((other) => one.contains(other));
 return axe.run(document, {
     resultTypes: ["violations"],
     elementRef: true,
@@ -38,6 +41,8 @@ return axe.run(document, {
     // its map or a note that was put there covers is one move away.
     .filter(({element: one}) => !(id === "target-size" && one.closest(".react-flow__viewport")
         && (one.getBoundingClientRect().width < 0.99 * one.offsetWidth || covered(one))))
+    // Nor does a node that lies outside its board cover what is there: the board cuts it off.
+    .filter(({element: one}) => !(id === "target-size" && whole(one)))
     .slice(0, 4).map(({html}) => ({id, impact, html}))));
 }"""
 THEMED = "(theme) => document.documentElement.setAttribute('data-mantine-color-scheme', theme)"
