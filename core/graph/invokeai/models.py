@@ -103,10 +103,9 @@ def skip_layers(bench: Bench, node: Foreign) -> Outputs:
 def wrap(bench: Bench, node: Foreign) -> Outputs:
     """Let pictures go on at the other side: with us sampler and decoder say so."""
     sides = [side for side in "xy" if bench.literal(node, f"seamless_{side}", _truth, True)]
-    kind = ("off", *sides, "both")[len(sides)] if len(sides) != 1 else sides[0]
+    kind = "both" if len(sides) > 1 else sides[0] if sides else "off"
     outputs: Outputs = {}
-    for field in ("unet", "vae"):
-        found = bench.given(node, field)
+    for field, found in (("unet", bench.given(node, "unet")), ("vae", vae(bench, node))):
         if isinstance(found, Part):
             outputs[field] = msgspec.structs.replace(found, seamless=kind)
     return outputs

@@ -256,6 +256,20 @@ def test_an_autoencoder_of_its_own_and_skipped_layers_become_settings() -> None:
     assert nodes["load-1"].settings == {"checkpoint": "tiny", "vae": "fine"}
     assert nodes["pos-1"].settings["clip_skip"] == 2
     assert nodes["draw-1"].settings["seamless"] == "x"
+    both = changed(found, node("wrap-1", "seamless", seamless_x=True, seamless_y=True))
+    assert made(both)["draw-1"].settings["seamless"] == "both"
+
+
+def test_an_autoencoder_of_its_own_is_wrapped_like_any() -> None:
+    found = changed(
+        text_to_image(),
+        node("vae-1", "vae_loader", vae_model=model("fine", kind="vae")),
+        node("wrap-1", "seamless", seamless_x=True, seamless_y=True),
+        cut=("show-1.vae",),
+        add=("vae-1.vae > wrap-1.vae", "wrap-1.vae > show-1.vae"),
+    )
+    assert (said(found), problems(found)) == ([], [])
+    assert made(found)["show-1"].settings == {"seamless": "both"}
 
 
 @pytest.mark.parametrize(
