@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 from core.records.graph import Graph, Json
 
 Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^\w[\w .-]*$")]
-MAX_LEFT_OUT = 200  # nodes that are told of one document
+MAX_LEFT_OUT = 200  # nodes and fields that are told of one document
 
 NodeId = Annotated[str, Meta(min_length=1, max_length=64)]
 
@@ -51,7 +51,7 @@ class Workflow(WorkflowHead, frozen=True, kw_only=True):
     layout: Annotated[dict[str, Json], Meta(description="The client's own: where nodes stand.")]
 
 
-LeftOutCode = Literal["no_equal", "circle", "damaged", "first_only", "board"]
+LeftOutCode = Literal["no_equal", "circle", "damaged", "first_only", "board", "field"]
 
 
 class LeftOut(Struct, frozen=True, kw_only=True):
@@ -64,9 +64,13 @@ class LeftOut(Struct, frozen=True, kw_only=True):
         Meta(
             description="no_equal: there is no such node here; circle: it waits for itself;"
             " damaged: it cannot be read; first_only: only the first of its values is taken;"
-            " board: it came over, without the board that it names."
+            " board: it came over, without the board that it names; field: it came over, without"
+            " this field, which was set."
         ),
     ]
+    field: Annotated[
+        str, Meta(description="Which of its fields, as the other program calls it; or none.")
+    ] = ""
 
 
 class ImportedWorkflow(Workflow, frozen=True, kw_only=True):

@@ -191,6 +191,7 @@ def test_a_workflow_of_invokeai_opens_from_a_file_and_from_a_picture(
         invoke_node("load-1", "main_model_loader", model=model(starter["name"])),
         invoke_node("free-1", "freeu", at=(400, 900), label="<b>Free U</b>"),
         invoke_node("file-1", "prompt_from_file"),
+        invoke_node("show-1", "l2i", at=(1200, 0), saves=True, tiled=True, tile_size=256),
     )
     file = tmp_path / "theirs.json"
     file.write_text(json.dumps(found))
@@ -198,6 +199,7 @@ def test_a_workflow_of_invokeai_opens_from_a_file_and_from_a_picture(
     page.locator("input[type=file]").first.set_input_files(file)
     told = page.get_by_role("status").filter(has_text="could not be taken over")
     expect(told).to_contain_text("2 nodes could not be taken over: <b>Free U</b>, prompt_from_file")
+    expect(told).to_contain_text("without an equal here: l2i (tiled, tile_size)")
     name = page.get_by_role("textbox", name="Name", exact=True)
     expect(name).to_have_value("Text to Image - SD1.5")
     expect(page.locator(".react-flow__node")).to_have_count(7)

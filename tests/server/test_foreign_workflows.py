@@ -55,11 +55,13 @@ async def test_what_did_not_come_over_is_told_by_name(studio: Studio) -> None:
         text_to_image(),
         node("free-1", "freeu", label="<img src=x>"),
         node("keep-1", "save_image", board={"board_id": "b"}),
+        node("show-1", "l2i", saves=True, tiled=True, fp32=False),
         add=("show-1.image > keep-1.image",),
     )
     assert (await taken(studio, found))["left_out"] == [
-        {"title": "<img src=x>", "type": "freeu", "code": "no_equal"},
-        {"title": "save_image", "type": "save_image", "code": "board"},
+        {"title": "<img src=x>", "type": "freeu", "code": "no_equal", "field": ""},
+        {"title": "save_image", "type": "save_image", "code": "board", "field": ""},
+        {"title": "l2i", "type": "l2i", "code": "field", "field": "tiled"},
     ]
 
 

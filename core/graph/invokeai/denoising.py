@@ -10,12 +10,13 @@ from core.graph.invokeai import models, pictures
 from core.graph.invokeai.bench import Bench, Made
 from core.graph.invokeai.document import Foreign
 from core.graph.invokeai.models import Outputs
-from core.graph.invokeai.values import Net, Noise, Part, Wire, model, number, text, whole
+from core.graph.invokeai.values import Net, Noise, Part, Wire, model, number, one_of, text, whole
 
 _MODES = {"balanced": "balanced", "more_prompt": "prompt", "more_control": "control",
           "unbalanced": "control"}  # fmt: skip
 _FITS = {"just_resize": "stretch", "just_resize_simple": "stretch", "crop_resize": "crop",
          "fill_resize": "fit"}  # fmt: skip
+_BLENDED = {"bilinear": "bilinear", "bicubic": "bicubic", "nearest": "nearest"}
 
 
 class Dialect(Struct, frozen=True):
@@ -55,6 +56,8 @@ def denoise(bench: Bench, node: Foreign, dialect: Dialect) -> Outputs:
     made = bench.add(node, "latent.sample")
     given = bench.given(node, "noise")
     source = given.node if isinstance(given, Noise) else node
+    if source is not node:
+        bench.overrule(node, "seed", "width", "height")
     steps, guidance, side = dialect.presets
     bench.take(made, "seed", source, "seed", whole, 0)
     bench.take(made, "steps", node, dialect.steps, whole, steps)
@@ -62,6 +65,8 @@ def denoise(bench: Bench, node: Foreign, dialect: Dialect) -> Outputs:
     bench.take(made, "guidance_rescale", node, "cfg_rescale_multiplier", number)
     if dialect is FLUX:
         bench.take(made, "true_cfg_scale", node, "cfg_scale", number)
+        _guided(bench, made, node)
+        bench.overrule(node, "controlnet_vae")  # ours is the model's
     _sampler(bench, made, node)
     part = bench.given(node, dialect.model)
     part = part if isinstance(part, Part) else None
@@ -70,13 +75,13 @@ def denoise(bench: Bench, node: Foreign, dialect: Dialect) -> Outputs:
     latents = bench.given(node, "latents")
     if not isinstance(latents, Wire):
         latents = _start(bench, source, part, side)
-    elif start := bench.literal(node, "denoising_start", number, 0):
-        made.settings["strength"] = max(0.0, min(1.0, round(1 - start, 6)))
+    else:
+        bench.overrule(source, "width", "height")
+        if start := bench.literal(node, "denoising_start", number, 0):
+            made.settings["strength"] = max(0.0, min(1.0, round(1 - start, 6)))
     made.link("latent", latents)
     _prompts(bench, made, node, dialect, part)
     _control(bench, made, node, latents)
-    if bench.all(node, "denoise_mask") or bench.all(node, "t2i_adapter"):
-        bench.tell(node, "no_equal")  # itself stands, but draws without it
     return {"latents": made.out()}
 
 
@@ -95,6 +100,23 @@ def _start(bench: Bench, source: Foreign, part: Part | None, side: int) -> Wire:
     return known
 
 
+def _guided(bench: Bench, made: Made, node: Foreign) -> None:
+    """Guide some of FLUX's steps only: theirs are counted, from either end, ours are shares."""
+    steps = made.settings.get("steps")
+    first = bench.literal(node, "cfg_scale_start_step", whole, 0)
+    last = bench.literal(node, "cfg_scale_end_step", whole, -1)
+    if (first, last) == (0, -1):
+        return
+    if not isinstance(steps, int) or not all(-steps <= one < steps for one in (first, last)):
+        if first != 0:
+            bench.tell(node, "field", "cfg_scale_start_step")
+        if last != -1:
+            bench.tell(node, "field", "cfg_scale_end_step")
+        return
+    made.settings["guidance_start"] = (first % steps) / steps
+    made.settings["guidance_end"] = (last % steps + 1) / steps
+
+
 def _sampler(bench: Bench, made: Made, node: Foreign) -> None:
     called = bench.literal(node, "scheduler", text)
     found = samplers.find(called) if isinstance(called, str) else None
@@ -103,6 +125,8 @@ def _sampler(bench: Bench, made: Made, node: Foreign) -> None:
         made.settings["sampler"] = found.sampler
         if found.schedule is not None:
             made.settings["schedule"] = found.schedule
+    elif found is not None:
+        bench.tell(node, "field", "scheduler")
 
 
 def _prompts(bench: Bench, made: Made, node: Foreign, dialect: Dialect, part: Part | None) -> None:
@@ -144,9 +168,8 @@ def _control(bench: Bench, made: Made, node: Foreign, latents: Wire) -> None:
         for setting, field, words in (
             ("mode", "control_mode", _MODES), ("resize", "resize_mode", _FITS),
         ):  # fmt: skip
-            preset = next(iter(words))
-            word = bench.literal(asked.node, field, text, preset)
-            net_.settings[setting] = words.get(word, words[preset])
+            preset = next(iter(words.values()))
+            net_.settings[setting] = bench.literal(asked.node, field, one_of(words), preset)
         net_.link("image", asked.image)
         net_.inputs["model"] = made.inputs.get("model", ("", ""))
         if not net_.inputs["model"][0]:
@@ -191,6 +214,5 @@ def enlarge(bench: Bench, node: Foreign) -> Outputs:
     made = bench.add(node, "latent.resize")
     made.link("latent", bench.given(node, "latents"))
     bench.take(made, "factor", node, "scale_factor", number)
-    blended = bench.literal(node, "mode", text, "bilinear")
-    made.settings["resample"] = blended if blended in ("bicubic", "nearest") else "bilinear"
+    made.settings["resample"] = bench.literal(node, "mode", one_of(_BLENDED), "bilinear")
     return {"latents": made.out()}

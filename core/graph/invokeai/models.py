@@ -9,11 +9,13 @@ from core.graph.invokeai.values import (
     Lora,
     OwnVae,
     Part,
+    Plain,
     Value,
     Wire,
     model,
     number,
     text,
+    truth,
     whole,
 )
 
@@ -21,6 +23,16 @@ Outputs = dict[str, Value | None]
 _DENOISERS = ("unet", "transformer")
 _ENCODERS = ("clip", "clip2", "clip_l", "clip_g", "t5_encoder")
 _HEAVIEST = 10.0  # weight of a LoRA
+# Text encoders that a loader takes from elsewhere, in the order of ours.
+_OWN_ENCODERS = {
+    "flux_model_loader": ("clip_embed_model", "t5_encoder_model"),
+    "sd3_model_loader": ("clip_l_model", "clip_g_model", "t5_encoder_model"),
+}
+# What SDXL is told of sizes, and what it is told by InvokeAI where nobody says anything.
+_SIZES = {
+    "original_width": 1024, "original_height": 1024, "crop_left": 0, "crop_top": 0,
+    "target_width": 1024, "target_height": 1024,
+}  # fmt: skip
 
 
 def load(bench: Bench, node: Foreign) -> Outputs:
@@ -28,6 +40,9 @@ def load(bench: Bench, node: Foreign) -> Outputs:
     made = bench.add(node, "model.load")
     bench.take(made, "checkpoint", node, "model", model, wired=False)
     bench.take(made, "vae", node, "vae_model", model, wired=False)
+    for place, field in enumerate(_OWN_ENCODERS.get(node.type, ()), 1):
+        ours = "text_encoder" if place == 1 else f"text_encoder_{place}"
+        bench.take(made, ours, node, field, model, wired=False)
     return {
         **{field: Part(made.out("model"), made.id) for field in _DENOISERS},
         **{field: Part(made.out("text_encoder"), made.id) for field in _ENCODERS},
@@ -84,11 +99,14 @@ def _lora(bench: Bench, node: Foreign) -> Lora | None:
     weight = bench.literal(node, "weight", number, 0.75)
     if not isinstance(name, str):
         return None
-    return Lora(name, max(-_HEAVIEST, min(_HEAVIEST, float(weight))))
+    held = max(-_HEAVIEST, min(_HEAVIEST, float(weight)))
+    if held != weight:
+        bench.tell(node, "field", "weight")
+    return Lora(name, held)
 
 
 def _first(bench: Bench, node: Foreign, fields: tuple[str, ...]) -> Part | None:
-    found = (bench.given(node, field) for field in fields)
+    found = [bench.given(node, field) for field in fields]  # all: each of them is taken over
     return next((one for one in found if isinstance(one, Part)), None)
 
 
@@ -102,18 +120,13 @@ def skip_layers(bench: Bench, node: Foreign) -> Outputs:
 
 def wrap(bench: Bench, node: Foreign) -> Outputs:
     """Let pictures go on at the other side: with us sampler and decoder say so."""
-    sides = [side for side in "xy" if bench.literal(node, f"seamless_{side}", _truth, True)]
-    kind = ("off", *sides, "both")[len(sides)] if len(sides) != 1 else sides[0]
+    sides = [side for side in "xy" if bench.literal(node, f"seamless_{side}", truth, True)]
+    kind = "both" if len(sides) > 1 else sides[0] if sides else "off"
     outputs: Outputs = {}
-    for field in ("unet", "vae"):
-        found = bench.given(node, field)
+    for field, found in (("unet", bench.given(node, "unet")), ("vae", vae(bench, node))):
         if isinstance(found, Part):
             outputs[field] = msgspec.structs.replace(found, seamless=kind)
     return outputs
-
-
-def _truth(value: object) -> bool | None:
-    return value if isinstance(value, bool) else None
 
 
 def encode(bench: Bench, node: Foreign) -> Outputs:
@@ -127,7 +140,21 @@ def encode(bench: Bench, node: Foreign) -> Outputs:
         both = f"{made.settings['prompt']}, {style}" if made.settings["prompt"] else style
         made.settings["prompt"] = both[:MAX_TEXT]
     _skip(bench, made, encoder)
-    return {"conditioning": made.out()}
+    bench.overrule(node, "t5_max_seq_len")  # as the model wants it, there as here
+    return {"conditioning": _sized(bench, node, made.out())}
+
+
+def _sized(bench: Bench, node: Foreign, conditioning: Wire) -> Wire:
+    """Tell SDXL of sizes, where they are other than InvokeAI's own; ours are the picture's."""
+    found = {field: bench.given(node, field) for field in _SIZES}
+    usual = (Plain(_SIZES[field]) for field in _SIZES)
+    if all(value in (None, preset) for value, preset in zip(found.values(), usual, strict=True)):
+        return conditioning
+    made = bench.add(node, "prompt.sizes", "sizes")
+    made.link("conditioning", conditioning)
+    for field, preset in _SIZES.items():
+        bench.take(made, field, node, field, whole, preset)
+    return made.out()
 
 
 def _skip(bench: Bench, made: Made, encoder: Part | None) -> None:

@@ -3,7 +3,18 @@
 from core.graph.invokeai.bench import Bench
 from core.graph.invokeai.document import MAX_TEXT, Foreign
 from core.graph.invokeai.models import Outputs
-from core.graph.invokeai.values import Fresh, Items, Plain, Value, Wire, flat, number, text, whole
+from core.graph.invokeai.values import (
+    Fresh,
+    Items,
+    Plain,
+    Value,
+    Wire,
+    flat,
+    number,
+    text,
+    truth,
+    whole,
+)
 
 _LISTED = ("integers", "floats", "strings", "images", "collection")  # fields that are collections
 
@@ -55,12 +66,8 @@ def choose(bench: Bench, node: Foreign) -> Outputs | None:
     made = bench.add(node, "logic.switch")
     for port, end in zip(("on_true", "on_false"), ends, strict=True):
         made.link(port, end)
-    bench.take(made, "condition", node, "condition", _truth, False)
+    bench.take(made, "condition", node, "condition", truth, False)
     return {"value": made.out()}
-
-
-def _truth(value: object) -> bool | None:
-    return value if isinstance(value, bool) else None
 
 
 def chance(bench: Bench, node: Foreign) -> Outputs:
@@ -77,6 +84,7 @@ def chances(bench: Bench, node: Foreign) -> Outputs:
 def span(bench: Bench, node: Foreign) -> Outputs:
     """Give the first number of a run of them."""
     begin = bench.literal(node, "start", whole, 0)
+    bench.overrule(node, "stop", "step")  # there is but one value, or that is told
     _tell_of_many(bench, node, bench.literal(node, "size", whole, 2))
     return {"collection": Items((Plain(begin),))}
 
@@ -96,9 +104,9 @@ def listed(bench: Bench, node: Foreign) -> Outputs:
     """Give the first of the values that stand in a node; batches of a run are such."""
     for field in _LISTED:
         values: list[Value] = bench.all(node, field)
-        literal = node.fields.get(field)
-        if not values and isinstance(literal, list):
-            values = [Plain(each) for each in literal[:2]]
+        written = None if values else bench.given(node, field)
+        if isinstance(written, Plain) and isinstance(written.value, list):
+            values = [Plain(each) for each in written.value[:2]]
         if values:
             _tell_of_many(bench, node, len(values))
             one = values[0]

@@ -3,13 +3,17 @@
 from core.graph.invokeai.bench import Bench
 from core.graph.invokeai.document import Foreign
 from core.graph.invokeai.models import Outputs
-from core.graph.invokeai.values import Plain, Wire, is_picture, model, number, text, whole
+from core.graph.invokeai.values import Plain, Wire, is_picture, model, number, one_of, whole
+from core.records.graph import Json
 
-_RESAMPLED = {"nearest": "nearest", "bilinear": "bilinear"}  # all others are nearest to Lanczos
+_RESAMPLED = {
+    "bicubic": "lanczos", "lanczos": "lanczos", "bilinear": "bilinear", "nearest": "nearest",
+}  # fmt: skip
 _LOOKS = {
     "canny_edge_detection": "preprocess.canny", "lineart_edge_detection": "preprocess.lineart",
     "color_map": "preprocess.color",
 }  # fmt: skip
+_TILES = range(64, 2049)  # sides that a tile of ours may have
 _SOBEL = 1020  # what a step from black to white is in their thresholds; ours are shares of it
 
 
@@ -18,7 +22,11 @@ def given(bench: Bench, node: Foreign, field: str = "image") -> Wire | None:
     found = bench.given(node, field)
     if isinstance(found, Wire):
         return found
-    if not isinstance(found, Plain) or not is_picture(found.value):
+    value = found.value if isinstance(found, Plain) else None
+    if isinstance(value, list) and value:
+        value = value[0]
+        bench.tell(node, "first_only", field)
+    if not is_picture(value):
         return None
     made = bench.add(node, "image.load", "picture")
     bench.bind(made, "image", node, field)
@@ -38,8 +46,8 @@ def resize(bench: Bench, node: Foreign) -> Outputs:
     made.link("image", given(bench, node))
     for side in ("width", "height"):
         bench.take(made, side, node, side, whole, 512)
-    blended = bench.literal(node, "resample_mode", text, "bicubic")
-    made.settings |= {"mode": "stretch", "resample": _RESAMPLED.get(blended, "lanczos")}
+    blended = bench.literal(node, "resample_mode", one_of(_RESAMPLED), "lanczos")
+    made.settings |= {"mode": "stretch", "resample": blended}
     return {"image": made.out()}
 
 
@@ -49,9 +57,15 @@ def enlarge(bench: Bench, node: Foreign) -> Outputs:
     made.link("image", given(bench, node))
     if node.type == "esrgan":
         bench.take(made, "upscaler", node, "model_name", model, wired=False)
+        bench.take(made, "tile", node, "tile_size", _tile)
     else:
         bench.take(made, "factor", node, "scale_factor", number, 2.0)
     return {"image": made.out()}
+
+
+def _tile(value: Json) -> int | None:
+    found = whole(value)
+    return found if found in _TILES else None
 
 
 def edges(bench: Bench, node: Foreign) -> Outputs:

@@ -1,6 +1,7 @@
 """A document of InvokeAI, made into a graph of ours: each node by its equal, in its place.
 
-The table says which node has one. What has none is named, and what stood around it stands.
+The table says which node has one. What has none is named, and what stood around it stands; so is
+each field of the others that was set and that nothing here asked for.
 """
 
 import heapq
@@ -9,7 +10,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from core.graph.invokeai import denoising, models, numbers, pictures
+from core.graph.invokeai import denoising, fields, models, numbers, pictures
 from core.graph.invokeai.bench import Bench
 from core.graph.invokeai.document import Document, Foreign, read
 from core.graph.invokeai.models import Outputs
@@ -17,7 +18,7 @@ from core.graph.invokeai.values import Wire
 from core.records.graph import Graph, Json
 from core.records.workflow import LeftOut, WorkflowInput
 
-_EQUALS: dict[str, Callable[[Bench, Foreign], Outputs | None]] = {
+EQUALS: dict[str, Callable[[Bench, Foreign], Outputs | None]] = {
     **dict.fromkeys(
         ("main_model_loader", "sdxl_model_loader", "sd3_model_loader", "flux_model_loader"),
         models.load,
@@ -105,9 +106,13 @@ def translate(found: dict[str, Json], pointer: str = "") -> Translated:
         if node.id not in done:
             bench.tell(node, "circle")
     _save_ends(bench)
+    fields.tell_unread(bench)
     for name in bench.negative - bench.positive:
-        if bench.made[name].type == "prompt.encode":
-            bench.made[name].settings["negative"] = True
+        made = bench.made[name]
+        if made.type == "prompt.sizes":
+            made = bench.made[made.inputs["conditioning"][0]]
+        if made.type == "prompt.encode":
+            made.settings["negative"] = True
     return Translated(
         name=document.name,
         description=document.description,
@@ -151,11 +156,13 @@ def _ordered(document: Document) -> list[Foreign]:
 def _make(bench: Bench, node: Foreign) -> None:
     if node.type in _IDLE:
         return
-    equal = _EQUALS.get(node.type)
+    equal = EQUALS.get(node.type)
     outputs = equal(bench, node) if equal is not None else None
     if outputs is None:
         bench.tell(node, "no_equal")
         outputs = {field: bench.given(node, field) for field in _PASSED}
+    else:
+        bench.taken.append(node)
     for field, value in outputs.items():
         bench.gives(node, field, value)
     drawn = outputs.get("image")

@@ -5,6 +5,7 @@ noise or a control, becomes a node only where it is used.
 """
 
 import math
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from msgspec import Struct
@@ -106,11 +107,26 @@ def text(value: Json) -> str | None:
     return value if isinstance(value, str) and len(value) <= MAX_TEXT else None
 
 
+def one_of(words: Mapping[str, str]) -> Callable[[Json], str | None]:
+    """Make what takes one of some words, and gives ours for it."""
+    return lambda value: words.get(value) if isinstance(value, str) else None
+
+
+def truth(value: Json) -> bool | None:
+    """Take a yes or no."""
+    return value if isinstance(value, bool) else None
+
+
 def model(value: Json) -> str | None:
     """Take the name of a model; version 3 called it ``model_name``."""
     if isinstance(value, dict):
         value = value.get("name") or value.get("model_name")
     return value if isinstance(value, str) and 0 < len(value) <= 512 else None
+
+
+def is_set(value: Json, presets: tuple[Json, ...] = (0, "", [], {})) -> bool:
+    """Say whether a value is none of those that a field has by itself: nothing, or no."""
+    return value is not None and value not in presets
 
 
 def is_picture(value: Json) -> bool:

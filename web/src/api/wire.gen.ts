@@ -258,7 +258,8 @@ export type ImportedWorkflow = {
 };
 /** A node of another program's workflow that did not come over, or not whole. */
 export type LeftOut = {
-  title: string; type: string; code: "board" | "circle" | "damaged" | "first_only" | "no_equal";
+  title: string; type: string;
+  code: "board" | "circle" | "damaged" | "field" | "first_only" | "no_equal"; field: string;
 };
 /** One prompt style, with or without saved settings. */
 export type Preset = {

@@ -85,10 +85,12 @@ export function TakenOver(): ReactNode {
   const gone = told(["no_equal", "circle", "damaged"]);
   const first = told(["first_only"]);
   const boards = told(["board"]);
+  const fields = told(["field"]);
   return (
     <div className="wf-conflict" role="status">
       <div className="wf-told" dir="auto">
         {gone.length > 0 && <p>{t("ui.workflow.left_out", { count: gone.length, names: names(gone) })}</p>}
+        {fields.length > 0 && <p>{t("ui.workflow.left_fields", { names: names(fields) })}</p>}
         {first.length > 0 && <p>{t("ui.workflow.left_first", { names: names(first) })}</p>}
         {boards.length > 0 && <p>{t("ui.workflow.left_board")}</p>}
       </div>
@@ -97,7 +99,14 @@ export function TakenOver(): ReactNode {
   );
 }
 
+/** Name nodes, each once, and behind it which of its fields: "Draw (denoising_end, denoise_mask)". */
 function names(leftOut: LeftOut[]): string {
-  const each = [...new Set(leftOut.map(({ title, type }) => title || type || "?"))];
+  const fields = new Map<string, Set<string>>();
+  for (const { title, type, field } of leftOut) {
+    const name = title || type || "?";
+    const known = fields.get(name) ?? new Set();
+    fields.set(name, field === "" ? known : known.add(field));
+  }
+  const each = [...fields].map(([name, known]) => (known.size > 0 ? `${name} (${[...known].join(", ")})` : name));
   return each.length > NAMES ? `${each.slice(0, NAMES).join(", ")} …` : each.join(", ");
 }

@@ -97,7 +97,7 @@ describe("what somebody else saved", () => {
 
 describe("another program's workflow", () => {
   it("tells what did not come over until that is read, or something else is opened", () => {
-    const left = { title: "Canny", type: "canny_image_processor", code: "no_equal" } as const;
+    const left = { title: "Canny", type: "canny_image_processor", code: "no_equal", field: "" } as const;
     const taken = after(opened, { type: "slice.workflow.opened", doc: doc("theirs"), origin: ORIGIN, leftOut: [left] });
     expect(taken.workflow.leftOut).toEqual([left]);
     expect(after(taken, edit("other")).workflow.leftOut).toEqual([left]);

@@ -118,7 +118,8 @@ def test_a_collection_of_loras_for_the_denoiser_alone_is_one_node() -> None:
         ),
     )  # fmt: skip
     put = made(found)["put-1"]
-    assert (said(found), problems(found)) == ([], [])
+    assert said(found) == [("lora_selector", "field")], "a weight of 99 is held at 10"
+    assert problems(found) == []
     assert put.settings == {
         "loras": [{"model": "ink", "weight": 10.0}, {"model": "old", "weight": 0.5}]
     }
@@ -205,7 +206,7 @@ def test_what_has_no_equal_is_named_and_its_surroundings_stand() -> None:
 def test_a_walk_through_many_seeds_draws_one_anew_for_each_run_and_says_so() -> None:
     found = changed(
         text_to_image(),
-        node("many-1", "random_range", low=0, high=9, size=4, seed=1),
+        node("many-1", "random_range", low=0, high=2**31 - 1, size=4, seed=0),
         node("walk-1", "iterate", label="Each seed"),
         cut=("noise-1.seed",),
         add=("many-1.collection > walk-1.collection", "walk-1.item > noise-1.seed"),
@@ -256,6 +257,20 @@ def test_an_autoencoder_of_its_own_and_skipped_layers_become_settings() -> None:
     assert nodes["load-1"].settings == {"checkpoint": "tiny", "vae": "fine"}
     assert nodes["pos-1"].settings["clip_skip"] == 2
     assert nodes["draw-1"].settings["seamless"] == "x"
+    both = changed(found, node("wrap-1", "seamless", seamless_x=True, seamless_y=True))
+    assert made(both)["draw-1"].settings["seamless"] == "both"
+
+
+def test_an_autoencoder_of_its_own_is_wrapped_like_any() -> None:
+    found = changed(
+        text_to_image(),
+        node("vae-1", "vae_loader", vae_model=model("fine", kind="vae")),
+        node("wrap-1", "seamless", seamless_x=True, seamless_y=True),
+        cut=("show-1.vae",),
+        add=("vae-1.vae > wrap-1.vae", "wrap-1.vae > show-1.vae"),
+    )
+    assert (said(found), problems(found)) == ([], [])
+    assert made(found)["show-1"].settings == {"seamless": "both"}
 
 
 @pytest.mark.parametrize(
