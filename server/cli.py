@@ -13,8 +13,10 @@ from types import ModuleType
 
 import core
 from core.config import Config, Settings, load, spoken
-from core.errors import ConfigRefused, HeliographError, Params, StartError
+from core.errors import HeliographError, Params, StartError
 from core.paths import Layout, shipped
+from server import complaints
+from server.usage import Parser
 from server.words import Words
 
 COMMANDS = {  # name → help; the code of each is imported when it is asked for
@@ -43,9 +45,9 @@ def run(arguments: Sequence[str]) -> int:
     arguments = list(arguments)
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in _OWN):
         arguments.insert(0, "serve")
-    parsed = parser(arguments[0]).parse_args(arguments)
     before = _WORDS.set(None)
     try:
+        parsed = parser(arguments[0]).parse_args(arguments)
         flags = {name: getattr(parsed, name, None) for name in Settings.__struct_fields__}
         config = load(flags=flags, file=Path(parsed.config) if parsed.config else None)
         _WORDS.set(_speak(config))
@@ -104,13 +106,14 @@ _OWN = ("-h", "--help", "--version")
 
 def parser(wanted: str = "") -> argparse.ArgumentParser:
     """Make the parser; the arguments of ``wanted`` alone are filled in, to start fast."""
-    top = argparse.ArgumentParser(prog="heliograph", description="A studio server for diffusion.")
+    top = Parser(prog="heliograph", description="A studio server for diffusion.")
     top.add_argument("--version", action="version", version=f"heliograph {core.__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="command")
     for name, doc in COMMANDS.items():
         command = commands.add_parser(name, help=doc, description=doc)
         place_flags(command)
         if name == wanted:
+            top.asked = name
             _module(name).arguments(command)
     return top
 
@@ -137,16 +140,7 @@ def settings_flags(command: argparse.ArgumentParser) -> None:
 
 def complain(error: HeliographError) -> None:
     """Print an error to standard error, one line a problem."""
-    own, spoken_here = words(), language()
-    lines = [own.explain(spoken_here, problem) for problem in error.problems]
-    if isinstance(error, ConfigRefused):  # whose problems are each of one setting
-        names = [problem.pointer.strip("/") for problem in error.problems]
-        lines = [
-            f"{name}: {line}" if name else line for name, line in zip(names, lines, strict=True)
-        ]
-    if not lines:
-        lines = [own.say(spoken_here, f"errors.{error.name}", error.params) or str(error)]
-    for line in lines:
+    for line in complaints.lines(error, words(), language()):
         sys.stderr.write(f"heliograph: {line}\n")
 
 

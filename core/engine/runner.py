@@ -25,8 +25,8 @@ from core.graph.branches import stages
 from core.graph.catalogue import ANY, PLAIN_TYPES, NodeSpec
 from core.graph.check import check
 from core.graph.plan import Step
-from core.graph.reasons import BAD, fault_of
 from core.ipc.reports import Fatal, JobCanceled, JobDone, JobFailed
+from core.reasons import BAD, fault_of
 from core.records.graph import Graph, GraphNode, Json
 from core.records.task import MadeModel
 

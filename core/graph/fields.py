@@ -14,7 +14,7 @@ from msgspec import NODEFAULT, Struct
 from msgspec.structs import FieldInfo
 
 from core.errors import Invalid, Params, Problem
-from core.graph.reasons import BAD, fault_of
+from core.reasons import BAD, fault_of
 from core.records.graph import Json
 
 MAX_INT = 2**53 - 1  # the largest integer that a browser holds exactly

@@ -16,7 +16,7 @@ from core.errors import Params
 from core.graph import fields, schema
 from core.graph.catalogue import IMAGE_FORMATS, MODEL_FORMATS
 from core.graph.prompts import named
-from core.graph.reasons import BAD
+from core.reasons import BAD
 from core.records.graph import Json
 
 _CACHE_SIZE = 2048  # schemas; the oldest goes first

@@ -88,8 +88,9 @@ def end(
     :param batch: its batch, if that is known.
     """
     changed = line.end(
-        tx, job, status, seconds=seconds, error=error, degraded=degraded, result=result
-    )
+        tx, job, status, seconds=seconds, error=error, degraded=degraded, cached=cached,
+        result=result,
+    )  # fmt: skip
     assert changed  # read in this very transaction
     batch = batch or batches.head(tx.connection, job.batch)
     if batch.max_rows is not None and not job.held:

@@ -80,6 +80,7 @@ class Job(Struct, frozen=True, kw_only=True):
             " prompt_literal, loras_unused, subject_unknown."
         ),
     ] = []
+    cached: CachedNodes = []  # once it has ended; until then `progress` tells them
 
 
 class Axis(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -17,12 +17,13 @@ from core.store.place import places, rate
 from core.store.times import iso, maybe, now
 
 _PROBLEM = msgspec.json.Decoder(Problem)
-_RUNGS = msgspec.json.Decoder(list[str])
+_TEXTS = msgspec.json.Decoder(list[str])
 _RESULT = msgspec.json.Decoder(dict[str, Json])
 _IDS = msgspec.json.Encoder()
 _SELECT = """
     SELECT row, id, batch, client, owner, kind, status, cell, priority, turn, place, cost,
-        suspect, attempt, created, started, ended, seconds, error, degraded, successor, spot, result
+        suspect, attempt, created, started, ended, seconds, error, degraded, successor, spot,
+        result, cached
     FROM jobs
 """
 
@@ -61,6 +62,7 @@ class _Found(Struct, frozen=True):
     successor: str | None
     spot: int
     result: str | None
+    cached: str | None
 
 
 def oldest_waiting(connection: sqlite3.Connection) -> float | None:
@@ -262,9 +264,10 @@ def _dressed(
                 overrides=designs.overrides(axes, job.cell),
                 images=drawn.get(job.id, []),
                 error=None if job.error is None else _PROBLEM.decode(job.error),
-                degraded=[] if job.degraded is None else _RUNGS.decode(job.degraded),
+                degraded=[] if job.degraded is None else _TEXTS.decode(job.degraded),
                 successor=job.successor,
                 result=None if job.result is None else _RESULT.decode(job.result),
+                cached=[] if job.cached is None else _TEXTS.decode(job.cached),
             )
         )
     return made

@@ -179,6 +179,7 @@ def end(
     seconds: float | None = None,
     error: Problem | None = None,
     degraded: Sequence[str] = (),
+    cached: Sequence[str] = (),
     result: dict[str, Json] | None = None,
 ) -> bool:
     """End a job that is still as ``job`` says: same status, same boot and generation."""
@@ -186,8 +187,8 @@ def end(
         """
         UPDATE jobs
         SET status = :status, ended = :now, seconds = :seconds, error = :error,
-            degraded = :degraded, result = :result, boot = NULL, generation = NULL, canceling = 0,
-            suspect = 0, crashes = :crashes
+            degraded = :degraded, cached = :cached, result = :result, boot = NULL,
+            generation = NULL, canceling = 0, suspect = 0, crashes = :crashes
         WHERE row = :row AND status = :old AND boot IS :boot AND generation IS :generation
         """,
         {
@@ -200,6 +201,7 @@ def end(
             "seconds": seconds,
             "error": None if error is None else _ENCODER.encode(error).decode(),
             "degraded": _ENCODER.encode(list(degraded)).decode() if degraded else None,
+            "cached": _ENCODER.encode(list(cached)).decode() if cached else None,
             "crashes": job.crashes,
             "result": None if result is None else _ENCODER.encode(result).decode(),
         },

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from core.errors import Invalid, Problem
-from core.graph.reasons import fault_of
+from core.reasons import fault_of
 from core.records.recipe import Prompt, Recipe
 
 Folder = Annotated[str, Meta(min_length=1, max_length=4096)]

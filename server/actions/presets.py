@@ -11,8 +11,8 @@ from core.errors import Conflict, Invalid, Params, Problem, TooLarge
 from core.graph.fields import MAX_PROBLEMS, fields_of, join, pointer_of, value_faults
 from core.graph.prompts import styles_csv
 from core.graph.prompts.styles_csv import Row
-from core.graph.reasons import BAD
 from core.graph.recipes import Generate
+from core.reasons import BAD
 from core.records.graph import Json
 from core.records.preset import Preset
 from core.store import presets

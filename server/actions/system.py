@@ -12,8 +12,8 @@ import core
 from core.config import LIVE, SECRET, Settings, Source
 from core.errors import EngineUnavailable, Invalid, Problem
 from core.graph.fields import value_faults
-from core.graph.reasons import BAD
 from core.ipc.commands import Tune
+from core.reasons import BAD
 from core.records.events import ConfigChanged
 from core.store import tokens
 from server.actions.jobs import Id

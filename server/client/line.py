@@ -166,6 +166,8 @@ def _error(answer: httpx.Response) -> HeliographError:
             Problem(
                 code=one["code"],
                 pointer=one.get("pointer", ""),
+                node=one.get("node"),
+                path=one.get("path"),
                 message=one["message"],
                 params=one.get("params", {}),
             )

@@ -91,7 +91,7 @@ def _values(text: str) -> Any:
         try:
             return json.loads(text)
         except ValueError as error:
-            raise argparse.ArgumentTypeError(f"{text!r} is no JSON list") from error
+            raise argparse.ArgumentTypeError(f"{text!r} is not JSON") from error
     return [_plain(part.strip()) for part in text.split(",")]
 
 

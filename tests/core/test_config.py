@@ -68,11 +68,37 @@ def test_every_problem_is_told_at_once_with_its_source(tmp_path: Path) -> None:
         config.load({"in_flight": 99}, {"HELIOGRAPH_DEVICE": "abacus"}, file)
     told = {(p.pointer, p.code, p.params["source"]) for p in refused.value.problems}
     assert told == {
-        ("/port", "bad_setting", "file"),
+        ("/port", "number_too_large", "file"),
         ("/no_such", "unknown_setting", "file"),
-        ("/device", "bad_setting", "environment"),
-        ("/in_flight", "bad_setting", "flag"),
+        ("/device", "pattern_mismatch", "environment"),
+        ("/in_flight", "number_too_large", "flag"),
     }
+    assert {p.params.get("file") for p in refused.value.problems} == {str(file), None}
+
+
+def test_a_setting_is_refused_under_the_name_and_at_the_place_that_were_given(
+    tmp_path: Path,
+) -> None:
+    file = write(tmp_path, "ram_mb: much\nmodels_dirs: [a, 7]\ndtype: float12")
+    with pytest.raises(ConfigRefused) as refused:
+        config.load(environ={}, file=file)
+    assert [(p.pointer, p.code) for p in refused.value.problems] == [
+        ("/ram_mb", "wrong_type"), ("/models_dirs/1", "wrong_type"), ("/dtype", "not_one_of"),
+    ]  # fmt: skip
+    assert "bfloat16" in str(refused.value.problems[2].params["values"])
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"), [("port: 1\nhost: [1\na: :", "(3:2)"), ("a: [", "(1:5)")]
+)
+def test_a_file_that_is_no_yaml_is_refused_in_one_line_that_says_where(
+    tmp_path: Path, text: str, reason: str
+) -> None:
+    with pytest.raises(ConfigRefused) as refused:
+        config.load(environ={}, file=write(tmp_path, text))
+    said = str(refused.value.problems[0].params["reason"])
+    assert said.endswith(reason)
+    assert "\n" not in said
 
 
 @pytest.mark.parametrize("text", ["[1, 2]", "a: [", "\x00"])

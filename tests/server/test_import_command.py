@@ -43,4 +43,6 @@ def test_a_folder_is_taken_in_and_what_was_left_out_is_said(tmp_path: Path) -> N
         ]
         assert (board["name"], image["starred"], image["seed"]) == ("Foxes", True, 1)
         gone = command(data, str(tmp_path / "none"))
-        assert (gone.returncode, gone.stderr) == (1, "heliograph: There is no such folder.\n")
+        assert (gone.returncode, gone.stderr) == (
+            1, "heliograph: folder: There is no such folder.\n",
+        )  # fmt: skip

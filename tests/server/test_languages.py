@@ -86,9 +86,9 @@ async def test_a_new_language_is_a_new_file_and_nothing_else(
 @pytest.mark.parametrize(
     ("spoken", "begins"),
     [
-        ("de_AT.UTF-8", "port: Die Einstellung passt nicht"),
-        ("C.UTF-8", "port: The setting does not fit"),
-        ("tlh.UTF-8", "port: The setting does not fit"),
+        ("de_AT.UTF-8", "--port: Höchstens 65535."),
+        ("C.UTF-8", "--port: At most 65535."),
+        ("tlh.UTF-8", "--port: At most 65535."),
     ],
 )
 def test_a_command_speaks_the_language_of_the_terminal(

@@ -110,7 +110,7 @@ def test_a_taken_port_is_said_and_a_wrong_setting_too(tmp_path: Path) -> None:
         assert "Traceback" not in taken.stderr
     wrong = command("serve", "--port", "many", "--data-dir", str(tmp_path / "two"))
     assert wrong.returncode == 78
-    assert wrong.stderr.startswith("heliograph: port: ")
+    assert wrong.stderr.startswith("heliograph: --port: ")
 
 
 def test_generate_uses_a_running_server_else_one_of_its_own(tmp_path: Path) -> None:

@@ -131,6 +131,8 @@ async def test_what_came_from_the_cache_is_told_while_a_job_runs_and_at_its_end(
             assert told.isdisjoint({"latent.sample", "latent.decode", "image.save"})
             assert set(shown["cached"]) <= set(ended["cached"])
             assert set(running["progress"]["cached"]) == set(shown["cached"])
+            kept = (await studio.client.get(f"/api/v1/jobs/{ended['job']}")).json()
+            assert (running["cached"], kept["cached"]) == ([], ended["cached"])
 
 
 async def test_a_running_job_is_cancelled_from_the_socket(opener: Opener) -> None:

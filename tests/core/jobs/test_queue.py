@@ -97,16 +97,17 @@ async def test_an_end_stores_pictures_status_and_facts_together(
     first, second = await queue.claim(1, 2)
     published.clear()
     drawn = [picture(0), picture(1)]
-    assert await queue.finish(done(first.job, images=drawn, degraded=["tiled"]))
+    assert await queue.finish(done(first.job, images=drawn, degraded=["tiled"], cached=["n"]))
     assert told(published) == ["image.added", "image.added", "job.ended"]
     job = await read(queue, first.job)
-    assert (job.status, job.images, job.degraded) == (
-        "succeeded", [each.id for each in drawn], ["tiled"],
+    assert (job.status, job.images, job.degraded, job.cached) == (
+        "succeeded", [each.id for each in drawn], ["tiled"], ["n"],
     )  # fmt: skip
     error = Problem(code="node_failed", node="n")
     assert await queue.finish(done(second.job, status="failed", error=error))
     assert told(published)[3:] == ["job.ended", "batch.ended"]
-    assert (await read(queue, second.job)).error == error
+    failed = await read(queue, second.job)
+    assert (failed.error, failed.cached) == (error, [])
     found = await queue.database.read(lambda c: batches.get(c, added.batch))
     assert (found.counts["succeeded"], found.counts["failed"]) == (1, 1)
     assert found.ended is not None

@@ -280,6 +280,12 @@ VALUES (
 );
 """
 )
+ROWS[15] = (
+    ROWS[14]
+    + """
+UPDATE jobs SET cached = '["text","start"]' WHERE row = 1;
+"""
+)
 
 
 def released(version: int, layout: Layout) -> Path:

@@ -150,7 +150,7 @@ export type Job = {
   started: string | null; ended: string | null; seconds: number | null; progress: Progress;
   eta_seconds: number | null; overrides: Record<string, unknown>; images: string[];
   error: Problem | null; successor: string | null; result: Record<string, unknown> | null;
-  degraded: string[];
+  degraded: string[]; cached: string[];
 };
 /** How far a running job is. */
 export type Progress = { step: number; steps: number; phase: string; cached: string[]; };

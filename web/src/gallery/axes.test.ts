@@ -10,7 +10,7 @@ function job(id: string, overrides: Record<string, unknown>): Job {
   return {
     id, batch: "B", kind: "graph", owner: "", status: "succeeded", priority: 0, position: null, attempt: 1, created: "",
     started: null, ended: null, seconds: null, progress: { step: 0, steps: 0, phase: "", cached: [] }, eta_seconds: null, overrides,
-    images: [id], error: null, successor: null, result: null, degraded: [],
+    images: [id], error: null, successor: null, result: null, degraded: [], cached: [],
   };
 }
 

@@ -11,7 +11,7 @@ function job(id: string, change: Partial<Job> = {}): Job {
     id, batch: "B", kind: "graph", owner: "local", status: "queued", priority: 0, position: 0, attempt: 0,
     created: "2026-01-01T00:00:00Z", started: null, ended: null, seconds: null,
     progress: { step: 0, steps: 0, phase: "", cached: [] }, eta_seconds: null, overrides: {}, images: [], error: null,
-    successor: null, result: null, degraded: [], ...change,
+    successor: null, result: null, degraded: [], cached: [], ...change,
   };
 }
 

@@ -20,7 +20,7 @@ function job(id: string, status: Job["status"]): Job {
     id, batch: "B", kind: "graph", owner: "me", status, priority: 0, position: null, attempt: 0,
     created: BASE.at, started: null, ended: null, seconds: null, images: [], error: null,
     progress: { step: 0, steps: 0, phase: "", cached: [] }, eta_seconds: null, overrides: {}, degraded: [], result: null,
-    successor: null,
+    successor: null, cached: [],
   };
 }
 

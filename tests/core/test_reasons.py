@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from msgspec import Meta, Struct
 
-from core.graph.reasons import BAD, fault_of
+from core.reasons import BAD, fault_of
 
 
 class Colour(enum.Enum):
