@@ -37,6 +37,9 @@ class Hello(Struct, frozen=True, kw_only=True, tag_field="type", tag="hello"):
     resumed: Annotated[
         bool, Meta(description="False with a `since` that is too old: reload through REST.")
     ]
+    reasons: Annotated[
+        list[str], Meta(description="Why no work is done now, until a `readiness` says otherwise.")
+    ] = []
 
 
 class Reply(Struct, frozen=True, kw_only=True, tag_field="type", tag="reply"):

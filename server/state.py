@@ -73,6 +73,7 @@ class State:
     log_ring: LogRing = field(default_factory=LogRing)
     meters: Meters = field(default_factory=Meters)
     reasons: Callable[[], list[str]] = list  # why no work is done now; ``server.watchdog``
+    told: list[str] = field(default_factory=list)  # of these, what sockets heard last
     rescan: Callable[[], None] = lambda: None
     installs: Installs = field(init=False)
     imports: Imports = field(default_factory=Imports)

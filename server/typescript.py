@@ -78,6 +78,7 @@ export type Hello = {
   boot: string;
   version: string;
   resumed: boolean;
+  reasons: string[];
 };
 """
 FACTS: tuple[type[Struct], ...] = get_args(events.AnyFact)

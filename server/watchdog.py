@@ -1,4 +1,4 @@
-"""Whether work is done now, and if not, why: what ``/readyz`` says.
+"""Whether work is done now, and if not, why: what ``/readyz`` says, and sockets are told.
 
 A loop looks at disk, database, queue and engine every two seconds, so that asking costs nothing
 and cannot hang. When nothing shows that the engine or the writer works, it makes them show it: a
@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from core.errors import EngineUnavailable, HeliographError
 from core.ipc.commands import Ping
+from core.records.events import Readiness
 from core.store import counters
 from server.state import State
 
@@ -63,6 +64,14 @@ class Watchdog:
         await self._look_at_queue()
         self._look_at_engine()
         self._looked = time.monotonic()
+        self._tell()
+
+    def _tell(self) -> None:
+        """Tell sockets what changed since the last look; who comes later hears it in the hello."""
+        reasons = self.reasons()
+        if reasons != self._state.told:
+            self._state.told = reasons
+            self._state.bus.show(Readiness(reasons=reasons))
 
     def reasons(self) -> list[str]:
         """List why no work is done now; empty when it is. Never waits."""

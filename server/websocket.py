@@ -114,7 +114,7 @@ class Connection:
             self._subscriber = subscriber
             hello = protocol.Hello(
                 seq=subscriber.head, boot=self._state.boot, version=core.__version__,
-                resumed=since is not None and subscriber.resumed,
+                resumed=since is not None and subscriber.resumed, reasons=self._state.told,
             )  # fmt: skip
             await self._send(protocol.encode(hello))
             async with anyio.create_task_group() as group:

@@ -406,4 +406,14 @@ class Memory(Frame, frozen=True, kw_only=True, tag="memory"):
     models: list[str] = []
 
 
-AnyFrame = JobProgress | JobPreview | ImportProgress | ModelProgress | Memory
+class Readiness(Frame, frozen=True, kw_only=True, tag="readiness"):
+    """Why no work is done now, whenever that changes: the reasons of `/readyz`.
+
+    No fact, since a full disk cannot store one.
+    """
+
+    topic: ClassVar[Topic] = "system"
+    reasons: Annotated[list[str], Meta(description="Empty when all is well.")]
+
+
+AnyFrame = JobProgress | JobPreview | ImportProgress | ModelProgress | Memory | Readiness

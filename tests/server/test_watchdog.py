@@ -23,7 +23,9 @@ from server import lifespan
 from server.app import create_app
 from server.watchdog import Limits, Watchdog
 from tests.running import ROOT
-from tests.server.studio import DRAW, Opener, Studio, configured
+from tests.server.studio import DRAW, Opener, Studio, configured, listening
+from tests.server.test_socket import hear, socket
+from tests.server.test_socket import until as heard
 
 pytestmark = pytest.mark.anyio
 EAGER = Limits(tick=0.01, stuck=0.05, idle=0.0, failing=0.01, silent=9.0, given_up=60.0)
@@ -199,6 +201,32 @@ async def test_a_full_disk_is_told_until_there_is_room(opener: Opener) -> None:
             studio.state.config = with_room
             await studio.state.queue.resume()
             await until(studio.client, lambda found: found == [])
+
+
+async def test_sockets_are_told_of_a_full_disk_though_the_queue_was_paused_before(
+    opener: Opener,
+) -> None:
+    async with opener(disk_floor_mb=0) as studio:
+        state = studio.state
+        state.scanned.set()
+        await state.queue.pause()  # asked for: that the disk is full changes nothing of the queue
+
+        async def floor(megabytes: int) -> None:
+            state.config = await anyio.to_thread.run_sync(
+                lambda: configured(state.layout.root, disk_floor_mb=megabytes)
+            )
+
+        async with watched(studio, msgspec.structs.replace(EAGER, stuck=6.0, idle=60.0)):
+            await until(studio.client, lambda found: found == [])
+            await eventually(lambda: state.told == [])
+            async with listening(state) as address, socket(address, "?topics=system") as opened:
+                assert (await hear(opened))["reasons"] == []
+                await floor(1 << 40)
+                assert (await heard(opened, "readiness"))["reasons"] == ["disk_full"]
+                async with socket(address) as later:
+                    assert (await hear(later))["reasons"] == ["disk_full"]
+                await floor(0)
+                assert (await heard(opened, "readiness"))["reasons"] == []
 
 
 async def test_a_watchdog_that_is_stuck_itself_says_so(studio: Studio) -> None:

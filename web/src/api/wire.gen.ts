@@ -685,6 +685,8 @@ export type ModelProgress = {
 export type Memory = {
   type: "memory"; device: string; used: number; total: number; rss: number; models: string[];
 };
+/** Why no work is done now, whenever that changes: the reasons of `/readyz`. */
+export type Readiness = { type: "readiness"; reasons: string[]; };
 
 export type Fact =
   | JobQueued
@@ -723,7 +725,8 @@ export type Frame =
   | JobPreview
   | ImportProgress
   | ModelProgress
-  | Memory;
+  | Memory
+  | Readiness;
 
 /** One page of a list, newest first. */
 export type Page<T> = { items: T[]; next: string | null };
@@ -735,4 +738,5 @@ export type Hello = {
   boot: string;
   version: string;
   resumed: boolean;
+  reasons: string[];
 };

@@ -11,7 +11,8 @@ export function Connection(): ReactNode {
   const engine = useSelect((state) => state.engine);
   const queue = useSelect((state) => state.queue);
   const line = useSelect((state) => state.line);
-  const banner = bannerOf({ engine, queue, line }, online);
+  const reasons = useSelect((state) => state.reasons);
+  const banner = bannerOf({ engine, queue, line, reasons }, online);
   return (
     <div className="line">
       <div className="line-state" role="status" aria-live="polite" data-away={away}>

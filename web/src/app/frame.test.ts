@@ -21,6 +21,18 @@ describe("the banner", () => {
     expect(bannerOf({ ...well, engine: { state: "unavailable", device: null, reason: null } }, true)?.name).toBe("engine_lost");
     expect(bannerOf({ ...well, line: "reconnecting" }, false)?.name).toBe("offline");
   });
+
+  it("hears from the server's reasons what no fact could tell", () => {
+    const because = (...reasons: string[]): State => ({ ...well, reasons });
+    expect(bannerOf(because("disk_full"), true)).toMatchObject({ name: "disk_full", help: { href: "#/settings/storage" } });
+    const asked = { ...because("disk_full"), queue: { ...well.queue, paused: true, reason: "asked" } };
+    expect(bannerOf(asked, true)?.name).toBe("disk_full");
+    expect(bannerOf(because("database_failing", "disk_full"), true)?.name).toBe("disk_full");
+    expect(bannerOf(because("engine_silent", "disk_stuck"), true)?.name).toBe("storing_fails");
+    expect(bannerOf(because("engine_unavailable"), true)?.name).toBe("engine_lost");
+    expect(bannerOf(because("dispatcher_stuck"), true)).toMatchObject({ name: "work_stands", help: { href: "#/settings/log" } });
+    expect(bannerOf(because("engine_starting", "library_scanning"), true)).toBeNull();
+  });
 });
 
 describe("the guide of the first visit", () => {

@@ -69,7 +69,7 @@ describe("the list", () => {
   });
 
   it("is loaded anew where facts were lost, and facts alone load nothing", () => {
-    const hello = { type: "hello" as const, seq: 40, boot: "b", version: "1", resumed: false };
+    const hello = { type: "hello" as const, seq: 40, boot: "b", version: "1", resumed: false, reasons: [] };
     expect(all([{ type: "local.hello", hello, fresh: true }], long).gallery.state).toBe("stale");
     expect(all([{ type: "local.hello", hello, fresh: true }]).gallery.state).toBe("idle");
     expect(all([added(image("Z"))]).gallery.stretches).toEqual([]);

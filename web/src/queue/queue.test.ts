@@ -71,7 +71,7 @@ describe("the line", () => {
     ]) {
       expect(hear(listed([job("a")]), fact).queueList.state).toBe("stale");
     }
-    const hello = { type: "hello", seq: 1, boot: "x", version: "1", resumed: false } as const;
+    const hello = { type: "hello" as const, seq: 1, boot: "x", version: "1", resumed: false, reasons: [] };
     expect(reduce(listed([]), { type: "local.hello", hello, fresh: true }).queueList.state).toBe("stale");
   });
 

@@ -11,6 +11,7 @@ const CORE: Core = {
   system: null,
   engine: null,
   queue: { counts: {}, paused: false, reason: null, eta_seconds: null },
+  reasons: [],
   tiles: {},
   groups: [],
   others: [],

@@ -77,6 +77,7 @@ export type Core = {
   system: SystemInfo | null;
   engine: Pick<EngineState, "state" | "device" | "reason"> | null;
   queue: QueueState;
+  reasons: readonly string[]; // why the server does no work now
   tiles: Record<string, Record<string, Tile>>; // batch → job → tile: a change copies one batch
   groups: Group[]; // newest first
   others: string[]; // jobs that are trainings and tasks

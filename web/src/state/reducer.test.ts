@@ -119,12 +119,18 @@ describe("facts about pictures", () => {
 });
 
 describe("a hello", () => {
-  const hello = { type: "hello" as const, seq: 40, boot: "b", version: "1", resumed: true };
+  const hello = { type: "hello" as const, seq: 40, boot: "b", version: "1", resumed: true, reasons: ["disk_full"] };
 
   it("moves the place only where nothing is replayed", () => {
     const at = all([started(7, "J")]);
     expect(reduce(at, { type: "local.hello", hello, fresh: false }).seq).toBe(7);
     expect(reduce(at, { type: "local.hello", hello, fresh: true }).seq).toBe(40);
+  });
+
+  it("says why no work is done, until a frame says otherwise", () => {
+    const full = reduce(EMPTY_STATE, { type: "local.hello", hello, fresh: false });
+    expect(full.reasons).toEqual(["disk_full"]);
+    expect(reduce(full, { type: "readiness", reasons: [] }).reasons).toEqual([]);
   });
 });
 

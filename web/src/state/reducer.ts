@@ -109,6 +109,8 @@ function frame(state: State, shown: Frame): State {
       );
     case "memory":
       return { ...state, memory: { used: shown.used, total: shown.total } };
+    case "readiness":
+      return { ...state, reasons: shown.reasons };
     case "job.preview": // comes as a binary message, and from there as `local.preview`
     case "model.progress":
     case "import.progress":
@@ -124,7 +126,7 @@ function local(state: State, told: Local): State {
     case "local.line":
       return { ...state, line: told.line };
     case "local.hello":
-      return { ...state, line: "open", seq: told.fresh ? told.hello.seq : state.seq };
+      return { ...state, line: "open", seq: told.fresh ? told.hello.seq : state.seq, reasons: told.hello.reasons };
     case "local.signed_out":
       return { ...state, signedOut: told.value, line: told.value ? "refused" : state.line };
     case "local.capabilities":

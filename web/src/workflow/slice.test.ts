@@ -28,7 +28,7 @@ function edit(name: string, key: string | null = null): Message {
 
 const opened = after(EMPTY_STATE, { type: "slice.workflow.opened", doc: doc("mine"), origin: ORIGIN });
 const changed: Message = { type: "workflow.changed", seq: 1, at: "", owner: null, workflow: "w", deleted: false };
-const hello = { type: "hello", seq: 9, boot: "", version: "", resumed: false } as const;
+const hello = { type: "hello" as const, seq: 9, boot: "", version: "", resumed: false, reasons: [] };
 
 describe("a document", () => {
   it("is unsaved after a change, and saved again when that is taken back", () => {
