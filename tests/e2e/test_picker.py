@@ -1,4 +1,4 @@
-"""Picking a picture of the whole gallery in a browser."""
+"""Picking from what is long in a browser: a picture of the whole gallery, a dataset among many."""
 
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
@@ -13,6 +13,7 @@ from tests.running import RunningServer
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(300)]
 API = "/api/v1"
 MANY = 420  # pictures: more than a page of the picker's
+SETS = 230  # datasets: more than a page of the server's
 MOST = 60  # pictures in the page at once
 
 
@@ -22,7 +23,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     big.illustrate(root, MANY)
     with RunningServer(root, fake_engine="1") as started:
         started.wait_for("/readyz", 90)
-        started.client.post(f"{API}/datasets", json={"name": "Foxes"})
+        for number in range(SETS):
+            made = started.client.post(f"{API}/datasets", json={"name": f"Set {number:03}"})
+            assert made.status_code == 201
         yield started
 
 
@@ -172,6 +175,39 @@ def test_nothing_found_and_nothing_answered_are_said_in_words(
     expect(page.get_by_text("The pictures could not be loaded.")).to_have_count(0)
 
 
+def test_an_old_dataset_is_found_by_typing_and_stays_chosen(
+    page: Page, server: RunningServer
+) -> None:
+    page.goto(f"{server.url}/#/training")
+    field = page.get_by_role("combobox", name="Dataset", exact=True)
+    field.fill("set 00")
+    offers = page.get_by_role("listbox").get_by_role("option")
+    expect(offers).to_have_count(10)
+    field.fill("set 007")
+    expect(offers).to_have_count(1)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(field).to_have_value("Set 007")
+    expect(page.get_by_role("link", name="Captions and details")).to_be_visible()
+    page.reload()
+    expect(field).to_have_value("Set 007")  # though the newest fifty are not it
+    field.fill("no such set")
+    expect(page.get_by_text("No dataset has such a name.")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(field).to_have_value("Set 007")
+
+
+def test_the_list_of_datasets_goes_on_where_it_ends(page: Page, server: RunningServer) -> None:
+    page.goto(f"{server.url}/#/training")
+    field = page.get_by_role("combobox", name="Dataset", exact=True)
+    field.click()
+    offers = page.get_by_role("listbox").get_by_role("option")
+    expect(offers).to_have_count(200)
+    page.keyboard.press("ArrowUp")  # from the first to the last
+    expect(offers.nth(199)).to_be_in_viewport()
+    expect(offers).to_have_count(SETS)
+
+
 @pytest.mark.parametrize("language", ["en", "ar"])
 def test_picking_is_accessible_in_both_directions_and_on_a_phone(
     browser: Browser, server: RunningServer, language: str
@@ -188,4 +224,9 @@ def test_picking_is_accessible_in_both_directions_and_on_a_phone(
         page.keyboard.press("Space")
         expect(place(page, 1)).to_have_attribute("aria-pressed", "true")
         visit.look_on_top("pick pictures")
+        visit.go("training")
+        page.locator(".teach-pictures input[role=combobox]").click()
+        expect(page.get_by_role("listbox").get_by_role("option").first).to_be_visible()
+        page.keyboard.press("ArrowDown")
+        visit.look("choose a dataset")
         assert visit.wrong == []
