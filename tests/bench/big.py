@@ -1,12 +1,14 @@
 """A large data directory, made quickly: ``python -m tests.bench.big FOLDER --images 1000000``.
 
 Rows only, as the server itself would have written them: counters, search index and triggers
-agree with the tables. No picture has a file. What a killed server leaves is there, too: jobs that
-still run under a boot that is gone. The same arguments give the same rows.
+agree with the tables. No picture has a file; a thumbnail it has by ``illustrate``. What a killed
+server leaves is there, too: jobs that still run under a boot that is gone. The same arguments give
+the same rows.
 """
 
 import argparse
 import hashlib
+import os
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from random import Random
 from typing import Any
 
 import msgspec
+from PIL import Image
 
 from core.paths import Layout, shipped
 from core.store import link, migrate
@@ -28,6 +31,7 @@ BOARDS = 12  # the first holds every eighth picture, the last a few
 RUNNING = 8
 BATCH = 100  # jobs of a batch
 _MILLISECOND = 1_760_000_000_000  # when the first row was made
+_LINKS = 20_000  # names of one file, so that no file system refuses another
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _JSON = msgspec.json.Encoder()
 _GRAPH = _JSON.encode(
@@ -60,6 +64,24 @@ def build(root: Path, *, images: int, jobs: int = 0, queued: int = 0, events: in
         connection.execute("COMMIT")
         connection.execute("PRAGMA journal_mode = WAL").fetchall()
     return layout.database
+
+
+def illustrate(root: Path, images: int) -> None:
+    """Fill a new data directory, with a thumbnail for each picture: a link to one of a few.
+
+    With no picture there at all the server takes their folder for one that is not mounted.
+    """
+    database, layout = build(root, images=images), Layout(root)
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("UPDATE images SET blob = 0")
+        connection.commit()
+    for number in range(images):
+        file = root / f"linked-{number // _LINKS}.webp"
+        if number % _LINKS == 0:
+            Image.new("RGB", (256, 256), (number // _LINKS * 40 % 255, 90, 120)).save(file)
+        target = layout.thumbnail(new_id("image", number))
+        target.parent.mkdir(exist_ok=True)
+        os.link(file, target)
 
 
 def new_id(kind: str, number: int) -> str:

@@ -6,19 +6,14 @@
 """
 
 import gzip
-import os
 import re
 import shutil
-import sqlite3
 import tempfile
 import time
-from contextlib import closing
 from pathlib import Path
 
-from PIL import Image
 from playwright.sync_api import Browser, ViewportSize, expect, sync_playwright
 
-from core.paths import Layout
 from tests.bench import big, frames, hand, watched
 from tests.bench.report import Row, quantile
 from tests.e2e.conftest import ARGUMENTS
@@ -26,7 +21,6 @@ from tests.running import ROOT, RunningServer, running
 
 DIST = ROOT / "web" / "dist"
 PICTURES, DRAWN = 100_000, 1_000
-_LINKS = 20_000  # names of one file, so that no file system refuses another
 _SCRIPT = re.compile(r"assets/[^/?]+\.js")
 _SIZE = ViewportSize(width=1280, height=800)
 _SCROLL = """
@@ -54,7 +48,7 @@ def measure(*, tiny: bool = False) -> list[Row]:
             rows = [*_first_load(browser, server), *watched.measure(browser, server, drawn)]
             rows += hand.measure(browser, server)
         root = Path(folder) / "large"
-        _fill(root, pictures)
+        big.illustrate(root, pictures)
         with RunningServer(root, fake_engine="1") as server:
             server.wait_for("/readyz", 120)
             rows += _gallery(browser, server, pictures)
@@ -112,21 +106,3 @@ def _gallery(browser: Browser, server: RunningServer, pictures: int) -> list[Row
         Row(what="the page's heap after that scroll, grown by", value=after - before, unit="MB",
             target=10, beside=f"{before:.1f} → {after:.1f} MB"),
     ]  # fmt: skip
-
-
-def _fill(root: Path, pictures: int) -> None:
-    """Make rows, and a thumbnail for each that is a link to one of a few.
-
-    With no picture there at all the server takes their folder for one that is not mounted.
-    """
-    database, layout = big.build(root, images=pictures), Layout(root)
-    with closing(sqlite3.connect(database)) as connection:
-        connection.execute("UPDATE images SET blob = 0")
-        connection.commit()
-    for number in range(pictures):
-        file = root / f"linked-{number // _LINKS}.webp"
-        if number % _LINKS == 0:
-            Image.new("RGB", (256, 256), (number // _LINKS * 40 % 255, 90, 120)).save(file)
-        target = layout.thumbnail(big.new_id("image", number))
-        target.parent.mkdir(exist_ok=True)
-        os.link(file, target)

@@ -182,7 +182,8 @@ def test_training_with_pictures_a_plan_a_run_and_what_comes_of_it(
     visit.look_on_top("as a model sees it")
 
     visit.go("training")
-    page.locator(".teach-pictures select").select_option(dataset)
+    page.locator(".teach-pictures input[role=combobox]").click()
+    page.locator(f"[role=option][value='{dataset}']").click()
     page.locator(".teach-pair input").nth(1).fill("fox")
     expect(page.locator(".plan-facts dd").first).not_to_have_text("–")
     closed = page.locator(".group-head[aria-expanded=false]")

@@ -139,7 +139,8 @@ def test_a_recipe_survives_a_reload_and_says_what_is_wrong_at_its_field(
     page: Page, server: RunningServer, tmp_path: Path
 ) -> None:
     page.goto(f"{server.url}/#/training")
-    page.get_by_label("Dataset", exact=True).select_option(index=1)
+    page.get_by_role("combobox", name="Dataset", exact=True).click()
+    page.get_by_role("listbox").get_by_role("option").first.click()
     page.get_by_role("textbox", name="Class", exact=True).fill("creature")
     fill(page, Rank="8", Go_on_from_a_LoRA="no such thing")
     expect(page.locator(".plan-faults")).to_contain_text("no such thing")

@@ -1,25 +1,13 @@
 import { Modal } from "@mantine/core";
-import { useEffect, useState, type ReactNode } from "react";
+import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import type { Image } from "../api/wire.gen";
-import { useFeature, useTools } from "../state/store";
-import { pictureActions } from "./pictures";
+import { Picker } from "../gallery/Picker";
 
 type Props = { onPick: (image: string) => void; onClose: () => void };
 
-/** Choose one of the newest pictures of the gallery. */
+/** Choose one of the pictures of the gallery. */
 export function PickPicture({ onPick, onClose }: Props): ReactNode {
   const { t } = useTranslation();
-  const { fail } = useTools();
-  const { list } = useFeature(pictureActions);
-  const [images, setImages] = useState<Image[] | null>(null);
-  useEffect(() => {
-    const leaving = new AbortController();
-    list(leaving.signal).then(setImages).catch((error: unknown) => {
-      if (!leaving.signal.aborted) fail(error);
-    });
-    return () => leaving.abort();
-  }, [list, fail]);
   return (
     <Modal
       opened
@@ -29,16 +17,7 @@ export function PickPicture({ onPick, onClose }: Props): ReactNode {
       size="lg"
       centered
     >
-      <ul className="pick-grid" aria-busy={images === null}>
-        {images?.map((image) => (
-          <li key={image.id}>
-            <button type="button" aria-label={image.prompt ?? t("ui.picture")} onClick={() => onPick(image.id)}>
-              <img src={image.thumbnail_url} alt="" loading="lazy" />
-            </button>
-          </li>
-        ))}
-      </ul>
-      {images?.length === 0 && <p className="quiet">{t("ui.picture.none")}</p>}
+      <Picker onPick={onPick} />
     </Modal>
   );
 }

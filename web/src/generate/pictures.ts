@@ -1,8 +1,8 @@
-import type { Image, Page } from "../api/wire.gen";
+import type { Image } from "../api/wire.gen";
 import { mostOfPicture } from "../state/limits";
 import type { Tools } from "../state/tools";
 
-/** What fields that hold a picture do: take one in, and list those there are. */
+/** What fields that hold a picture do: take one in. */
 export function pictureActions({ http, send, run, toast, get, t }: Tools) {
   /** Take in a file; one that is larger than the server takes is not sent. */
   async function upload(file: File, then: (image: string) => void): Promise<void> {
@@ -16,12 +16,7 @@ export function pictureActions({ http, send, run, toast, get, t }: Tools) {
     then(image.id);
   }
 
-  async function list(signal: AbortSignal): Promise<Image[]> {
-    return (await http<Page<Image>>("/images", { query: { limit: 120 }, signal })).items;
-  }
-
   return {
     upload: (file: File, then: (image: string) => void) => run(() => upload(file, then)),
-    list,
   };
 }

@@ -1,7 +1,8 @@
 import { Button, Modal } from "@mantine/core";
-import { useEffect, useState, type ReactNode } from "react";
+import { useEffect, useMemo, useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import type { Image, Model } from "../api/wire.gen";
+import type { Model } from "../api/wire.gen";
+import { Picker } from "../gallery/Picker";
 import { useActions, useFeature, useTools } from "../state/store";
 import { modelsActions } from "./actions";
 
@@ -10,15 +11,16 @@ export function CoverDialog({ model, onClose }: { model: Model; onClose: () => v
   const { t } = useTranslation();
   const { run } = useTools();
   const { fail } = useActions();
-  const { covers, change } = useFeature(modelsActions);
-  const [images, setImages] = useState<Image[] | null>(null);
+  const { drew, change } = useFeature(modelsActions);
+  const [own, setOwn] = useState<boolean | null>(null); // whether it has pictures of its own
   useEffect(() => {
     const leave = new AbortController();
-    covers(model, leave.signal).then(setImages, (error: unknown) => {
+    drew(model.name, leave.signal).then(setOwn, (error: unknown) => {
       if (!leave.signal.aborted) fail(error);
     });
     return () => leave.abort();
-  }, [covers, fail, model]);
+  }, [drew, fail, model.name]);
+  const chosen = useMemo(() => new Set(model.cover === null ? [] : [model.cover]), [model.cover]);
 
   function choose(cover: string): void {
     run(async () => {
@@ -29,20 +31,14 @@ export function CoverDialog({ model, onClose }: { model: Model; onClose: () => v
 
   return (
     <Modal opened onClose={onClose} size="lg" title={t("ui.models.choose_cover")} closeButtonProps={{ "aria-label": t("ui.close") }} centered>
-      {images === null ? (
+      {own === null ? (
         <div className="covers" aria-busy="true" />
-      ) : images.length === 0 ? (
-        <p className="quiet">{t("ui.models.no_covers")}</p>
       ) : (
-        <ul className="covers">
-          {images.map((image) => (
-            <li key={image.id}>
-              <button type="button" aria-pressed={image.id === model.cover} onClick={() => choose(image.id)}>
-                <img src={image.thumbnail_url} alt={image.prompt ?? t("ui.picture")} loading="lazy" />
-              </button>
-            </li>
-          ))}
-        </ul>
+        <Picker
+          model={own ? model.name : null}
+          chosen={chosen}
+          onPick={choose}
+        />
       )}
       {model.cover !== null && (
         <Button mt="md" variant="default" onClick={() => choose("")}>

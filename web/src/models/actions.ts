@@ -87,12 +87,8 @@ export function modelsActions(tools: Tools) {
           await loadRoots();
         }));
       }),
-    /** Pictures that may become a cover: those of the model first. */
-    covers: async (model: Model, signal: AbortSignal): Promise<Image[]> => {
-      const call = (name: string | null) =>
-        http<Page<Image>>("/images", { query: { model: name, limit: 60 }, signal });
-      const own = (await call(model.name)).items;
-      return own.length > 0 ? own : (await call(null)).items;
-    },
+    /** Say whether a model has pictures of its own, from which a cover is chosen. */
+    drew: async (model: string, signal: AbortSignal): Promise<boolean> =>
+      (await http<Page<Image>>("/images", { query: { model, limit: 1 }, signal })).items.length > 0,
   };
 }

@@ -1,4 +1,4 @@
-import { ActionIcon, Button, NativeSelect, TextInput } from "@mantine/core";
+import { ActionIcon, Button, TextInput } from "@mantine/core";
 import { useState, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { go } from "../app/route";
@@ -136,29 +136,5 @@ function Aside({ dataset }: { dataset: Dataset }): ReactNode {
         ))}
       </ul>
     </section>
-  );
-}
-
-/** Choose a dataset for a training. */
-export function DatasetSelect({ error }: { error: string | null }): ReactNode {
-  const { t } = useTranslation();
-  const { choose } = useFeature(setActions);
-  const sets = useSelect((state) => state.training.sets);
-  const chosen = useSelect((state) => state.training.draft.dataset);
-  const known = chosen === null || sets.some(({ id }) => id === chosen);
-  return (
-    <NativeSelect
-      label={t("ui.dataset.one")}
-      value={known ? (chosen ?? "") : ""}
-      error={error}
-      onChange={(event) => choose(event.currentTarget.value || null)}
-    >
-      <option value="">{t("ui.dataset.choose")}</option>
-      {sets.map((set) => (
-        <option key={set.id} value={set.id}>
-          {set.name} ({set.count})
-        </option>
-      ))}
-    </NativeSelect>
   );
 }

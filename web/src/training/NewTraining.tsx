@@ -6,7 +6,7 @@ import { checkpoints } from "../state/choices";
 import { problemsOf } from "../state/tools";
 import { useFeature, useSelect, useTools } from "../state/store";
 import { Icon } from "../ui/icons";
-import { DatasetSelect } from "./DatasetPage";
+import { DatasetSelect } from "./DatasetSelect";
 import { bodyOf, runsOf } from "./draft";
 import { Drop } from "./Drop";
 import { BELOW } from "./FieldView";
@@ -32,7 +32,8 @@ export function NewTraining(): ReactNode {
   const { train, draft: change } = useFeature(runActions);
   const draft = useSelect((state) => state.training.draft);
   const models = useSelect((state) => state.models);
-  const count = useSelect(({ training }) => training.sets.find(({ id }) => id === training.draft.dataset)?.count ?? 0);
+  const count = useSelect(({ training: { sets, whole, draft: { dataset } } }) =>
+    (sets.find(({ id }) => id === dataset) ?? whole[dataset ?? ""]?.dataset)?.count ?? 0);
   const fields = useFields();
   const [busy, setBusy] = useState(false);
   const [refused, setRefused] = useState<{ of: string; problems: Record<string, string> } | null>(null);

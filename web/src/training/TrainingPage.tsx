@@ -1,4 +1,6 @@
 import "@mantine/core/styles/InlineInput.css";
+import "@mantine/core/styles/Popover.css";
+import "@mantine/core/styles/Combobox.css"; // after what it stands in
 import "@mantine/core/styles/Switch.css";
 import "uplot/dist/uPlot.min.css";
 import "./training.css";

@@ -30,7 +30,10 @@ export const theme = createTheme({
     xs: "4px", sm: "var(--radius)", md: "var(--radius)", lg: "var(--radius)", xl: "var(--radius)",
   },
   defaultRadius: "md",
-  components: { Checkbox: { defaultProps: { radius: "xs" } } }, // else as round as a radio
+  components: {
+    Checkbox: { defaultProps: { radius: "xs" } }, // else as round as a radio
+    ComboboxTarget: { defaultProps: { withExpandedAttribute: true } }, // else nobody hears that there is a list
+  },
   focusRing: "auto",
   respectReducedMotion: true,
   cursorType: "pointer",

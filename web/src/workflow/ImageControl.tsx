@@ -1,18 +1,16 @@
 import { Modal } from "@mantine/core";
-import { useEffect, useState, type DragEvent, type ReactNode } from "react";
+import { useState, type DragEvent, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import type { Image, Page } from "../api/wire.gen";
+import type { Image } from "../api/wire.gen";
+import { Picker } from "../gallery/Picker";
 import { useFeature, useSelect, useTools } from "../state/store";
 import type { Tools } from "../state/tools";
 import { Icon } from "../ui/icons";
 import type { ControlProps } from "./Control";
 
-const LATEST = 60;
-
 function imageActions({ http }: Tools) {
   return {
     upload: (file: Blob) => http<Image>("/uploads", { method: "POST", body: file }),
-    latest: (signal: AbortSignal) => http<Page<Image>>("/images", { query: { limit: LATEST }, signal }),
   };
 }
 
@@ -56,7 +54,7 @@ export function ImageControl({ id, label, value, faulty, describedBy, onChange }
         )}
       </button>
       {open && (
-        <Picker
+        <Choose
           label={label}
           onClose={() => setOpen(false)}
           onFile={take}
@@ -67,24 +65,16 @@ export function ImageControl({ id, label, value, faulty, describedBy, onChange }
   );
 }
 
-type PickerProps = {
+type ChooseProps = {
   label: string;
   onClose: () => void;
   onFile: (file: File) => void;
   onPick: (id: string) => void;
 };
 
-function Picker({ label, onClose, onFile, onPick }: PickerProps): ReactNode {
+function Choose({ label, onClose, onFile, onPick }: ChooseProps): ReactNode {
   const { t } = useTranslation();
-  const { latest } = useFeature(imageActions);
-  const { fail } = useTools();
   const types = useSelect((state) => state.capabilities?.upload_types);
-  const [images, setImages] = useState<Image[] | null>(null);
-  useEffect(() => {
-    const asked = new AbortController();
-    latest(asked.signal).then((page) => setImages(page.items), fail);
-    return () => asked.abort();
-  }, [latest, fail]);
   return (
     <Modal opened onClose={onClose} title={label} size="lg" centered closeButtonProps={{ "aria-label": t("ui.close") }}>
       <label className="wf-file">
@@ -101,23 +91,12 @@ function Picker({ label, onClose, onFile, onPick }: PickerProps): ReactNode {
           }}
         />
       </label>
-      <ul className="wf-pictures" aria-busy={images === null} aria-label={t("ui.nav.gallery")}>
-        {images?.map((image) => (
-          <li key={image.id}>
-            <button
-              type="button"
-              aria-label={image.prompt ?? t("ui.picture")}
-              title={image.prompt ?? undefined}
-              onClick={() => {
-                onPick(image.id);
-                onClose();
-              }}
-            >
-              <img src={image.thumbnail_url} alt="" loading="lazy" />
-            </button>
-          </li>
-        ))}
-      </ul>
+      <Picker
+        onPick={(id) => {
+          onPick(id);
+          onClose();
+        }}
+      />
     </Modal>
   );
 }
