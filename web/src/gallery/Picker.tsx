@@ -29,7 +29,7 @@ export function Picker({ model = null, chosen, onPick }: Props): ReactNode {
   const reading = useReel({ q, model });
   return (
     <div className="picker" ref={frame}>
-      <div className="picker-head" role="search">
+      <div className="picker-head">
         <Search
           onWords={setQ}
           onDown={() => frame.current?.querySelector<HTMLElement>(".picker-tile[tabindex='0']")?.focus()}
@@ -55,11 +55,13 @@ function Search({ onWords, onDown }: { onWords: (q: string) => void; onDown: () 
   const [typed, setTyped] = useState("");
   const timer = useRef<number | undefined>(undefined);
   useEffect(() => () => window.clearTimeout(timer.current), []);
+  const first = matchMedia("(pointer: fine)").matches; // a finger would get a keyboard over the pictures
   return (
     <TextInput
       className="grow"
       type="search"
-      data-autofocus={matchMedia("(pointer: fine)").matches || undefined} // a finger would get a keyboard over the pictures
+      autoFocus={first} // where it comes into a dialog that is open
+      data-autofocus={first || undefined} // and with one that opens
       aria-label={t("ui.search")}
       placeholder={t("ui.search_hint")}
       leftSection={<Icon name="search" />}
