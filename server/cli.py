@@ -14,6 +14,7 @@ from types import ModuleType
 import core
 from core.config import Config, Settings, load, spoken
 from core.errors import HeliographError, Params, StartError
+from core.log import escape
 from core.paths import Layout, shipped
 from server import complaints
 from server.usage import Parser
@@ -141,13 +142,13 @@ def settings_flags(command: argparse.ArgumentParser) -> None:
 def complain(error: HeliographError) -> None:
     """Print an error to standard error, one line a problem."""
     for line in complaints.lines(error, words(), language()):
-        sys.stderr.write(f"heliograph: {line}\n")
+        sys.stderr.write(f"heliograph: {escape(line)}\n")
 
 
 def remark(name: str, of: str = "degraded", params: Params | None = None) -> None:
     """Print to standard error what is not as it was asked for, where there are words for it."""
     if said := told(f"{of}.{name}", params):
-        sys.stderr.write(f"heliograph: {said}\n")
+        sys.stderr.write(f"heliograph: {escape(said)}\n")
 
 
 def told(key: str, params: Params | None = None) -> str | None:
@@ -156,5 +157,7 @@ def told(key: str, params: Params | None = None) -> str | None:
 
 
 def say(text: str) -> None:
-    """Print a line of a command's result."""
+    """Print a line of a command's result, or some; programs get it as it is, a terminal escaped."""
+    if sys.stdout.isatty():
+        text = "\n".join(map(escape, text.split("\n")))
     sys.stdout.write(f"{text}\n")

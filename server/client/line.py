@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from core.errors import HeliographError, Problem
 
@@ -126,8 +126,15 @@ class Client:
     async def events(
         self, topics: str = "jobs,system"
     ) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
-        """Follow facts and frames; the first message is hello."""
-        async with self.socket(f"topics={topics}") as socket:
+        """Follow facts and frames; the first message is hello.
+
+        :raises HeliographError: ``server_gone`` where nobody answers as a socket of ours does.
+        """
+        try:
+            opened = await self.socket(f"topics={topics}")
+        except (OSError, TimeoutError, WebSocketException) as error:
+            raise HeliographError("server_gone", reason=type(error).__name__) from error
+        async with opened as socket:
             yield _texts(socket)
 
     def socket(self, query: str) -> connect:

@@ -1,9 +1,13 @@
 """What a stranger sees when something was wrong: each place and the reason, in their language."""
 
+import json
 import os
+import pty
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -172,3 +176,65 @@ def test_an_input_of_a_workflow_that_is_refused_is_named_as_it_was_given(
             "heliograph: inputs.steps: At least 1.",
         ],
     )
+
+
+class Hostile(BaseHTTPRequestHandler):
+    """A server that answers everything with words that would take a terminal over."""
+
+    def do_GET(self) -> None:
+        """Refuse."""
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        problem = {
+            "code": "of_theirs",
+            "pointer": "/\x1b[2J",
+            "message": "\x1b]0;mine\x07\nheliograph: fine",
+        }
+        body = json.dumps({"code": "of_theirs", "detail": "", "errors": [problem]}).encode()
+        self.send_response(422)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def foreign() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hostile)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.slow
+def test_what_a_foreign_server_says_cannot_steer_a_terminal_or_forge_a_line(foreign: str) -> None:
+    assert command("workflows", "list", "--url", foreign) == (
+        1,
+        [r"heliograph: \x1b[2J: \x1b]0;mine\x07\nheliograph: fine"],
+    )
+
+
+@pytest.mark.slow
+def test_an_address_that_is_no_studio_is_told_in_a_line(foreign: str) -> None:
+    asked = command("generate", "a fox", "--quiet", "--url", foreign)
+    assert asked == (1, ["heliograph: The server does not answer: InvalidMessage"])
+
+
+@pytest.mark.slow
+def test_a_terminal_gets_names_escaped_and_a_program_as_they_are() -> None:
+    script = 'from server import cli; cli.say("a\\x1b[31m\\nb")'
+    piped = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, timeout=60
+    )
+    assert piped.stdout == b"a\x1b[31m\nb\n"
+    ours, theirs = pty.openpty()
+    try:
+        subprocess.run(
+            [sys.executable, "-c", script], cwd=ROOT, stdout=theirs, timeout=60, check=True
+        )
+        assert os.read(ours, 1000) == b"a\\x1b[31m\r\nb\r\n"
+    finally:
+        os.close(ours)
+        os.close(theirs)
