@@ -46,10 +46,10 @@ def open_fox(page: Page, server: RunningServer) -> "np.ndarray[Any, Any]":
     return pixels(server, image["id"])
 
 
-def open_white(page: Page, server: RunningServer) -> "np.ndarray[Any, Any]":
-    """Open white paper of 128 × 128 on the canvas; give its pixels."""
+def open_white(page: Page, server: RunningServer, colour: str = "white") -> "np.ndarray[Any, Any]":
+    """Open white paper of 128 × 128 on the canvas, or one of a colour; give its pixels."""
     body = io.BytesIO()
-    Image.new("RGB", (128, 128), "white").save(body, "PNG")
+    Image.new("RGB", (128, 128), colour).save(body, "PNG")
     sent = server.client.post(
         "/api/v1/uploads", content=body.getvalue(), headers={"content-type": "image/png"}
     ).json()
@@ -128,6 +128,33 @@ def test_a_mask_by_brush_is_drawn_anew_and_the_rest_stays_as_it_was(
     page.get_by_role("button", name="Redo").click()
     expect(layers(page)).to_have_count(3)
     assert (to_gallery(page, server) == after).all()
+
+
+def test_a_mask_is_seen_on_a_picture_of_its_own_colour_and_sent_without_a_line(
+    page: Page, server: RunningServer
+) -> None:
+    paper = open_white(page, server, "hsl(38, 90%, 55%)")  # which masks are painted in
+    stage = page.get_by_role("application").bounding_box()
+    assert stage is not None
+    x, y = middle(page)
+    left, top = round(x - stage["x"]), round(y - stage["y"])
+
+    def contrast(shot: bytes) -> int:
+        seen = np.asarray(Image.open(io.BytesIO(shot)).convert("L")).astype(int)
+        under = seen[top - 12 : top + 12, left : left + 40]
+        return int(under.max() - under.min())
+
+    assert contrast(page.get_by_role("application").screenshot()) == 0
+    drag(page, 40)
+    page.mouse.move(x, stage["y"] + 4)  # the brush shows its tip where it is
+    expect_pixels(page, lambda shot: contrast(shot) > 60)
+    assert (to_gallery(page, server) == paper).all()
+    draw_one(page)
+    sent = server.client.get("/api/v1/images", params={"intermediate": "true"}).json()["items"]
+    found = [pixels(server, each["id"])[..., :3] for each in sent[:2]]
+    [mask] = [one for one in found if one[0, 0].max() == 0]
+    assert (mask == mask[..., :1]).all()  # black, white and what is between
+    assert (mask[62:66, 64:68] == 255).all()  # no line of the hatching
 
 
 def test_a_box_that_is_moved_over_the_edge_paints_the_picture_on(

@@ -26,9 +26,14 @@ export function hardened(brush: Brush, harder: boolean): Brush {
   return { ...brush, hardness: limit(brush.hardness + (harder ? HARDER : -HARDER), 0, 100) };
 }
 
+/** Say whether a layer marks a part of the picture, in a colour that means nothing else. */
+export function marks(layer: Layer): boolean {
+  return layer.kind === "mask" || layer.kind === "region";
+}
+
 /** Say what a layer is painted with: a mask has its own colour. */
 export function inkOf(layer: Layer, colour: string): string {
-  return layer.kind === "mask" || layer.kind === "region" ? `hsl(${layer.hue} 90% 55%)` : colour;
+  return marks(layer) ? `hsl(${layer.hue} 90% 55%)` : colour;
 }
 
 /** Read opacity from digits: 4 is 40 %, 0 is 100 %, and 4 5 in one go is 45 %. */

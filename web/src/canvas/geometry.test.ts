@@ -1,12 +1,16 @@
 import { describe, expect, it } from "vitest";
 import {
-  covers, dragged, fitted, gripAt, intersect, outward, side, swept, tilePlace, tilesOf, toScreen,
+  covers, dragged, fitted, gripAt, grown, intersect, outward, side, swept, tilePlace, tilesOf, toScreen,
   toWorld, union, zoomed,
 } from "./geometry";
 
 const BOX = { x: 0, y: 0, width: 512, height: 512 };
 
 describe("rectangles", () => {
+  it("take a margin on every side", () => {
+    expect(grown({ x: 4, y: -2, width: 8, height: 0 }, 3)).toEqual({ x: 1, y: -5, width: 14, height: 6 });
+  });
+
   it("share what lies in both, or nothing", () => {
     expect(intersect(BOX, { x: 500, y: -8, width: 64, height: 16 })).toEqual({ x: 500, y: 0, width: 12, height: 8 });
     expect(intersect(BOX, { x: 512, y: 0, width: 8, height: 8 })).toBeNull();

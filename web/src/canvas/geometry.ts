@@ -41,6 +41,11 @@ export function outward({ x, y, width, height }: Rect): Rect {
   return { x: left, y: top, width: Math.ceil(x + width) - left, height: Math.ceil(y + height) - top };
 }
 
+/** Give a rectangle with a margin on every side. */
+export function grown({ x, y, width, height }: Rect, by: number): Rect {
+  return { x: x - by, y: y - by, width: width + 2 * by, height: height + 2 * by };
+}
+
 export function between(one: Point, two: Point): Rect {
   const x = Math.min(one.x, two.x);
   const y = Math.min(one.y, two.y);
@@ -49,9 +54,7 @@ export function between(one: Point, two: Point): Rect {
 
 /** Give what a stroke of this width from one point to the other may change. */
 export function swept(one: Point, two: Point, size: number): Rect {
-  const margin = size / 2 + 1;
-  const { x, y, width, height } = between(one, two);
-  return outward({ x: x - margin, y: y - margin, width: width + 2 * margin, height: height + 2 * margin });
+  return outward(grown(between(one, two), size / 2 + 1));
 }
 
 export function shifted(rect: Rect, x: number, y: number): Rect {
@@ -134,8 +137,7 @@ export function snap(value: number, grid: number): number {
 
 /** Say what a point holds of a box; `slack` is in pixels of the world. */
 export function gripAt(box: Rect, { x, y }: Point, slack: number): Grip | null {
-  const outer = { x: box.x - slack, y: box.y - slack, width: box.width + 2 * slack, height: box.height + 2 * slack };
-  if (!within(outer, { x, y })) return null;
+  if (!within(grown(box, slack), { x, y })) return null;
   const inset = Math.min(slack, box.width / 4, box.height / 4); // leave an inside to a small box
   const north = y < box.y + inset ? "n" : y > box.y + box.height - inset ? "s" : "";
   const west = x < box.x + inset ? "w" : x > box.x + box.width - inset ? "e" : "";

@@ -1,21 +1,23 @@
 import Konva from "konva";
+import { marks } from "./brush";
 import type { Easel } from "./easel";
-import { intersect, outward, shifted, tilePlace, tilesOf, toScreen, toWorld, TILE, union, type Rect, type View } from "./geometry";
+import { grown, intersect, outward, toScreen, toWorld, union, type Rect, type View } from "./geometry";
 import type { Hand } from "./hand";
-import type { Surface } from "./tiles";
+import { reachOf } from "./hatching";
+import { around, createMasks } from "./masks";
+import { paintSquares, SHARP, squaresOf } from "./squares";
 
 /** A picture that lies on the canvas and is not part of it yet. */
 export type Staged = { picture: CanvasImageSource; box: Rect };
 
 export type Screen = { redraw: () => void; touch: (area: Rect) => void; stage: (staged: Staged | null) => void };
 
-const SHARP = 3; // from here on pixels are shown as squares
-
 /** Paint the layers onto a Konva layer: all of them when something moved, else only what changed. */
 export function createScreen(easel: Easel, hand: Hand, layer: Konva.Layer, paper: () => string): Screen {
   let dirty: Rect | null = null;
   let frame: number | null = null;
   let staged: Staged | null = null;
+  const masks = createMasks();
   const shape = new Konva.Shape({ listening: false, sceneFunc: () => paint(null) });
   layer.add(shape);
 
@@ -23,10 +25,14 @@ export function createScreen(easel: Easel, hand: Hand, layer: Konva.Layer, paper
     return layer.getCanvas().getContext()._context;
   }
 
+  function ratio(): number {
+    return layer.getCanvas().getPixelRatio();
+  }
+
+  /** Give the view in pixels of the device, and whole ones: what moved is then the same as before. */
   function deviceView(): View {
-    const ratio = layer.getCanvas().getPixelRatio();
     const { x, y, scale } = easel.get().view;
-    return { x: x * ratio, y: y * ratio, scale: scale * ratio };
+    return { x: Math.round(x * ratio()), y: Math.round(y * ratio()), scale: scale * ratio() };
   }
 
   function paint(area: Rect | null): void {
@@ -34,7 +40,7 @@ export function createScreen(easel: Easel, hand: Hand, layer: Konva.Layer, paper
     const view = deviceView();
     const { width, height } = context.canvas;
     const all = { x: 0, y: 0, width, height };
-    const part = area ? intersect(all, outward(toScreen(view, area))) : all;
+    const part = area ? intersect(all, grown(outward(toScreen(view, area)), reachOf(ratio()))) : all;
     if (!part) return;
     context.save();
     context.setTransform(1, 0, 0, 1, 0, 0);
@@ -48,7 +54,7 @@ export function createScreen(easel: Easel, hand: Hand, layer: Konva.Layer, paper
     const box = toScreen(view, hand.box ?? easel.scene().document.box);
     context.fillStyle = paper();
     context.fillRect(box.x, box.y, box.width, box.height);
-    paintLayers(context, view, part);
+    paintLayers(context, view, part, area === null && !easel.drawing());
     if (staged) {
       const at = toScreen(view, staged.box);
       context.globalAlpha = 1;
@@ -57,14 +63,23 @@ export function createScreen(easel: Easel, hand: Hand, layer: Konva.Layer, paper
     context.restore();
   }
 
-  function paintLayers(context: CanvasRenderingContext2D, view: View, part: Rect): void {
-    const corner = toWorld(view, part);
-    const seen = { ...corner, width: part.width / view.scale, height: part.height / view.scale };
-    for (const { id, hidden, opacity, x, y } of easel.layers()) {
-      if (hidden) continue;
+  function paintLayers(context: CanvasRenderingContext2D, view: View, part: Rect, still: boolean): void {
+    for (const layer of easel.layers()) {
+      if (layer.hidden) continue;
+      const { id, opacity } = layer;
       const carried = hand.carry?.layer === id ? hand.carry : { x: 0, y: 0 };
-      context.globalAlpha = opacity;
-      paintSurface(context, view, easel.pixels(id), { x: x + carried.x, y: y + carried.y }, seen);
+      const offset = { x: layer.x + carried.x, y: layer.y + carried.y };
+      const surface = easel.pixels(id);
+      const sight = marks(layer) ? grown(part, around(ratio(), still)) : part;
+      const seen = { ...toWorld(view, sight), width: sight.width / view.scale, height: sight.height / view.scale };
+      const squares = squaresOf(surface, view, offset, seen);
+      if (marks(layer)) {
+        const origin = toScreen(view, { ...offset, width: 0, height: 0 });
+        masks(context, { id, surface, squares, offset, origin, scale: view.scale, ratio: ratio(), opacity }, part, still);
+      } else {
+        context.globalAlpha = opacity;
+        paintSquares(context, squares);
+      }
     }
   }
 
@@ -89,22 +104,4 @@ export function createScreen(easel: Easel, hand: Hand, layer: Konva.Layer, paper
       layer.batchDraw();
     },
   };
-}
-
-function paintSurface(
-  context: CanvasRenderingContext2D, view: View, surface: Surface, offset: { x: number; y: number }, seen: Rect,
-): void {
-  if (surface.size === 0) return;
-  const own = shifted(seen, -offset.x, -offset.y);
-  const few = (own.width / TILE + 1) * (own.height / TILE + 1) < surface.size;
-  const keys = few ? tilesOf(own).map(({ key }) => key) : surface.keys();
-  for (const key of keys) {
-    const tile = surface.get(key);
-    const place = tile && tilePlace(key);
-    if (!place) continue;
-    const square = { ...place, width: TILE, height: TILE };
-    if (!intersect(square, own)) continue;
-    const at = toScreen(view, shifted(square, offset.x, offset.y));
-    context.drawImage(tile.canvas, at.x, at.y, at.width, at.height);
-  }
 }
