@@ -151,6 +151,7 @@ def test_the_queue_is_reordered_by_keys_and_by_hand_and_a_job_canceled(
         page.mouse.up()
     expect(rows).to_contain_text(["a grey owl", "a green frog", "a red fox"])
     rows.nth(1).get_by_role("button", name="Cancel").click()
+    expect(rows).to_have_count(2)
     expect(rows).to_contain_text(["a grey owl", "a red fox"])
     assert line(server) == [owl, fox]
 

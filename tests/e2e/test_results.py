@@ -66,7 +66,7 @@ def test_what_is_looked_at_stays_in_its_place_when_pictures_come_above_it(
     page: Page, server: RunningServer
 ) -> None:
     draw(server, 40)
-    page.goto(server.url)
+    page.goto(server.url, wait_until="networkidle")  # all that there was is in the list
     page.locator(".tile").first.wait_for()
     scroll(page, "900")
     top = page.evaluate(f"document.querySelector('{LIST}').getBoundingClientRect().top")
