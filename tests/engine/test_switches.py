@@ -17,6 +17,7 @@ from tests.engine.tiny import SIZE, write_model
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 MIB = 1 << 20
 LARGE = 300 * MIB  # bytes of the weights of a model that is worth giving back
+ROUNDS = 5
 
 
 @pytest.fixture(scope="module")
@@ -59,17 +60,17 @@ def test_unloading_gives_everything_back(
     engine: EngineProcess, models: Models, tmp_path: Path
 ) -> None:
     large = write_large(tmp_path / "large")
-    # What libraries keep for shapes they have seen is no model's: see each once.
-    engine.run("warm", draw(64, steps=1), JobDone, resources={"m": models.one})
-    engine.run("warm, large", draw(32, steps=1), JobDone, resources={"m": large})
-    before = unload(engine)
-    engine.run("starter", draw(64, steps=1), JobDone, resources={"m": models.one})
-    engine.run("large", draw(32, steps=1), JobDone, resources={"m": large})
-    loaded = resident(engine)
-    assert loaded - before >= LARGE
-    after = unload(engine)
-    say(f"{before / MIB:.0f} MiB, loaded {loaded / MIB:.0f}, unloaded {after / MIB:.0f}")
-    assert after - before <= FLAT
+    levels: list[int] = []
+    for turn in range(ROUNDS):
+        engine.run(f"starter-{turn}", draw(64, steps=1), JobDone, resources={"m": models.one})
+        engine.run(f"large-{turn}", draw(32, steps=1), JobDone, resources={"m": large})
+        loaded = resident(engine)
+        levels.append(unload(engine))
+        say(f"loaded {loaded / MIB:.0f} MiB, unloaded {levels[-1] / MIB:.0f}")
+        assert loaded - levels[-1] >= LARGE
+    # What the first round leaves is the libraries' own, and a pool more or less stays with each
+    # thread: what a model left behind would be there once for every round.
+    assert min(levels[-2:]) - min(levels[1:3]) <= FLAT
 
 
 @pytest.mark.parametrize("room", [0, 32], ids=["for both", "for one"])
