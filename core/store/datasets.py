@@ -15,6 +15,7 @@ from core.records.events import DatasetChanged
 from core.records.training import Dataset, PictureSize
 from core.store import counters, dataset_reads, needs
 from core.store import page as pages
+from core.store.link import folded
 from core.store.page import Page
 from core.store.times import iso
 from core.store.transaction import Transaction
@@ -102,9 +103,11 @@ def page(
     owner: str | None = None,
     cursor: str | None = None,
     limit: int = 50,
+    q: str | None = None,
 ) -> Page[Dataset]:
     """Read a page, newest first, without pictures and buckets.
 
+    :param q: a part of the name.
     :raises Malformed: ``cursor_mismatch``.
     """
     found = connection.execute(
@@ -112,16 +115,18 @@ def page(
         SELECT {_COLUMNS}
         FROM datasets
         WHERE row < :before {"" if owner is None else "AND owner = :owner"}
+            AND (:part IS NULL OR holds(name, :part))
         ORDER BY row DESC
         LIMIT :limit
         """,
         {
-            "before": pages.decode(cursor, "datasets", owner),
+            "before": pages.decode(cursor, "datasets", owner, q),
             "owner": owner,
+            "part": folded(q) if q else None,
             "limit": pages.clamp(limit) + 1,
         },
     ).fetchall()
-    return pages.cut(found, limit, _dataset, "datasets", owner)
+    return pages.cut(found, limit, _dataset, "datasets", owner, q)
 
 
 def rename(tx: Transaction, dataset: str, name: str, owner: str | None = None) -> Dataset:

@@ -5,6 +5,7 @@ Knows no tables and no transactions.
 
 import sqlite3
 import time
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -46,8 +47,20 @@ def writer(path: Path) -> sqlite3.Connection:
 
 
 def reader(path: Path) -> sqlite3.Connection:
-    """Open a connection that cannot write."""
-    return _opened(path, "ro", _BOTH + _READER)
+    """Open a connection that cannot write. It knows ``holds(text, part)``, with `part` folded."""
+    connection = _opened(path, "ro", _BOTH + _READER)
+    connection.create_function("holds", 2, lambda text, part: part in folded(text or ""))
+    return connection
+
+
+def folded(text: str) -> str:
+    """Give a text as it is compared by who searches: ``LIKE`` knows small letters of ASCII alone.
+
+    Source: The Unicode Standard, section 3.13.5, compatibility caseless matching.
+    """
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKD", text).casefold())
 
 
 def connect(path: Path, mode: str) -> sqlite3.Connection:

@@ -10,6 +10,7 @@ from core.errors import NotFound
 from core.graph.sizes import native
 from core.records.model import Model, ModelDefaults, ModelFacts, ModelKind
 from core.store import page as pages
+from core.store.link import folded
 from core.store.page import Page
 from core.store.times import iso
 from core.store.work import ModelFile
@@ -127,9 +128,9 @@ def page(
         WHERE row < :before AND (:kind IS NULL OR kind = :kind)
             AND (:family IS NULL OR family = :family) AND missing = :missing
             AND (
-                :like IS NULL OR name LIKE :like ESCAPE '!' OR file LIKE :like ESCAPE '!'
-                OR trigger LIKE :like ESCAPE '!' OR description LIKE :like ESCAPE '!'
-                OR trigger_words LIKE :like ESCAPE '!'
+                :part IS NULL OR holds(name, :part) OR holds(file, :part)
+                OR holds(trigger, :part) OR holds(description, :part)
+                OR holds(trigger_words, :part)
             )
         ORDER BY row DESC
         LIMIT :limit
@@ -139,7 +140,7 @@ def page(
             "kind": kind,
             "family": family,
             "missing": missing,
-            "like": _like(q) if q else None,
+            "part": folded(q) if q else None,
             "limit": pages.clamp(limit) + 1,
         },
     ).fetchall()
@@ -164,11 +165,6 @@ def unhashed(connection: sqlite3.Connection, limit: int = 50) -> list[ModelFile]
 def everything(connection: sqlite3.Connection) -> list[ModelFile]:
     """Read where every model lies, or lay: what a scan compares its folders with."""
     return [_file(each) for each in connection.execute(f"SELECT {_FILE} FROM models ORDER BY row")]
-
-
-def _like(text: str) -> str:
-    escaped = text.replace("!", "!!").replace("%", "!%").replace("_", "!_")
-    return f"%{escaped}%"
 
 
 def _model(found: Sequence[Any]) -> Model:

@@ -30,6 +30,7 @@ class ListDatasets(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     cursor: Cursor | None = None
     limit: Limit = 50
+    q: Annotated[str, Meta(max_length=200, description="Part of the name.")] | None = None
 
 
 class NewDataset(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -89,7 +90,7 @@ class ChangeDatasetImage(Struct, frozen=True, kw_only=True, forbid_unknown_field
 async def page(state: State, principal: Principal, ask: ListDatasets) -> Page[Dataset]:
     """List datasets, newest first, without their pictures."""
     return await state.db.read(
-        lambda connection: datasets.page(connection, principal.sees, ask.cursor, ask.limit)
+        lambda connection: datasets.page(connection, principal.sees, ask.cursor, ask.limit, ask.q)
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import Conflict, NotFound
+from core.errors import Conflict, Malformed, NotFound
 from core.ids import new_id
 from core.records.events import Numbered
 from core.records.training import Bucket, DatasetImage, PictureSize, Quarantined, Warned
@@ -58,6 +58,38 @@ async def test_each_owner_sees_their_own_page_by_page(database: Database) -> Non
     assert [each.id for each in (*first.items, *rest.items)] == mine[::-1]
     assert rest.next is None
     assert len((await database.read(lambda c: datasets.page(c))).items) == 6
+
+
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [
+        ("лис", ["Лисы"]), ("STRASSE", ["Straße"]), ("straße", ["Straße"]), ("ﬁ", ["fifty_50%"]),
+        ("50%", ["fifty_50%"]), ("_", ["fifty_50%"]), ("%", ["fifty_50%"]), ("owl", []),
+        ("", ["fifty_50%", "Straße", "Лисы"]),
+    ],
+)  # fmt: skip
+async def test_a_dataset_is_found_by_a_part_of_its_name_in_any_script(
+    database: Database, q: str, found: list[str]
+) -> None:
+    for name in ("Лисы", "Straße", "fifty_50%"):
+        await made(database, name)
+    await made(database, "Лисы", owner="you")
+    pages: list[str] = []
+    cursor = None
+    while True:
+        page = await database.read(lambda c, at=cursor: datasets.page(c, "me", at, 1, q))
+        pages += [each.name for each in page.items]
+        if (cursor := page.next) is None:
+            break
+    assert pages == found
+
+
+async def test_a_cursor_is_of_its_words(database: Database) -> None:
+    for name in ("fox", "foxes"):
+        await made(database, name)
+    page = await database.read(lambda c: datasets.page(c, "me", limit=1, q="fox"))
+    with pytest.raises(Malformed):
+        await database.read(lambda c: datasets.page(c, "me", page.next, q="foxes"))
 
 
 @pytest.mark.parametrize("owner", ["you", ""])

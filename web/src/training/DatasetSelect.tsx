@@ -5,7 +5,6 @@ import { useFeature, useSelect } from "../state/store";
 import { setActions } from "./setActions";
 import { useSets } from "./useSets";
 
-const FITTING = 100; // datasets that are offered for some words; for more of them more is typed
 const IN_PLACE = { transitionProps: { duration: 0 }, withinPortal: false };
 
 /** Choose a dataset for a training: from the newest on, or by typing some of its name. */
@@ -19,11 +18,10 @@ export function DatasetSelect({ error }: { error: string | null }): ReactNode {
   const [typed, setTyped] = useState("");
   const known = newest.find(({ id }) => id === chosen) ?? open;
   const searching = typed.trim() !== "" && typed !== known?.name;
-  const { sets, busy, failed, begin, more } = useSets(opened, searching);
-  const offered = useMemo(() => {
-    const all = sets ?? newest;
-    return known && !all.some(({ id }) => id === known.id) ? [known, ...all] : all;
-  }, [sets, newest, known]);
+  const { sets, busy, failed, begin, more } = useSets(opened, searching ? typed.trim() : "");
+  const found = sets ?? newest;
+  const offered = useMemo(
+    () => (known && !found.some(({ id }) => id === known.id) ? [known, ...found] : found), [found, known]);
   const counts = useMemo(() => new Map(offered.map(({ id, count }) => [id, count])), [offered]);
   const data = useMemo(() => offered.map(({ id, name }): ComboboxItem => ({ value: id, label: name })), [offered]);
   return (
@@ -37,7 +35,7 @@ export function DatasetSelect({ error }: { error: string | null }): ReactNode {
       searchable
       clearable
       maxLength={200}
-      limit={searching ? FITTING : Infinity}
+      filter={({ options }) => (offered === found || !searching ? options : options.slice(1))} // what fits, the server said
       comboboxProps={IN_PLACE}
       withScrollArea={false} // the list itself scrolls, as its keys expect of it
       attributes={{ options: { onScroll: (event: UIEvent<HTMLElement>) => atEnd(event.currentTarget) && more() } }}
