@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(300)]
 
 Dropped = list[tuple[str, str, str]]  # name, type, base64
 MEDIA = "image/png"
+LISTED = 50  # datasets that the page reads at first
 SLOW = 120_000  # milliseconds for what trains or draws on a busy machine
 
 
@@ -106,6 +107,12 @@ def test_five_dropped_pictures_become_a_model_that_draws(page: Page, server: Run
 
     made = server.generate(prompt="a photo of {subject} <lora:my creature>", steps=4)
     assert made["images"][0]["prompt"].startswith("a photo of")
+
+    name = server.client.get("/api/v1/datasets").json()["items"][0]["name"]
+    for number in range(LISTED):
+        server.client.post("/api/v1/datasets", json={"name": f"newer {number}"})
+    page.reload()
+    expect(page.locator(".run-facts").get_by_role("link", name=name)).to_be_visible()
 
 
 def test_captions_and_pictures_are_the_same_in_every_tab(page: Page, server: RunningServer) -> None:

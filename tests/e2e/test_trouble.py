@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.core.media.conftest import encoded, picture
 from tests.disks import may_mount, small_disk
@@ -178,9 +178,21 @@ def test_a_server_that_is_started_again_is_waited_for_and_found(page: Page, tmp_
         kept(page)
 
 
+def visitor(browser: Browser, server: RunningServer) -> Page:
+    """Open the page as somebody who may look and draw, and no more."""
+    asked = {"name": "visitor", "scopes": ["read", "generate"]}
+    token = server.client.post("/api/v1/tokens", json=asked).json()["text"]
+    context = browser.new_context(locale="en-US")
+    assert context.request.post(f"{server.url}/api/v1/session", data={"token": token}).ok
+    opened = context.new_page()
+    opened.goto(server.url)
+    expect(opened.locator("#prompt")).to_be_visible()
+    return opened
+
+
 @pytest.mark.skipif(not may_mount(), reason="a disk of a known size is mounted")
 def test_a_full_disk_says_what_waits_and_goes_on_once_there_is_room(
-    page: Page, tmp_path: Path
+    page: Page, browser: Browser, tmp_path: Path
 ) -> None:
     with small_disk(tmp_path / "data", 192 << 20) as disk:
         with running(tmp_path, fake_engine="1", disk_floor_mb="16") as server:
@@ -188,6 +200,7 @@ def test_a_full_disk_says_what_waits_and_goes_on_once_there_is_room(
             typed(page)
             page.locator("#prompt").press("Control+Enter")
             expect(page.locator(".tile-final").first).to_be_visible()
+            reader = visitor(browser, server)
             disk.fill(server.process.pid)
             line = page.locator(".banner", has_text="The disk is almost full")
             expect(line).to_be_visible(timeout=20_000)  # nothing waits, nothing was asked for
@@ -195,6 +208,10 @@ def test_a_full_disk_says_what_waits_and_goes_on_once_there_is_room(
                 page.locator(f'nav a[href="#/{place}"]').click()
                 expect(page.locator("main h1")).to_be_attached()
                 expect(line).to_be_visible()
+            told_too = reader.locator(".banner", has_text="The disk is almost full")
+            expect(told_too).to_be_visible()
+            expect(told_too.get_by_role("link")).to_have_count(0)  # to a page that is not theirs
+            reader.context.close()
             line.get_by_role("link", name="Look what takes the room").click()
             expect(page.get_by_role("heading", name="Disk")).to_be_visible()
             page.locator('nav a[href="#/generate"]').click()

@@ -2,6 +2,7 @@ import { useSyncExternalStore, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useSelect } from "../state/store";
 import { bannerOf } from "./banners";
+import { useAdmin } from "./useAdmin";
 
 /** A thin line while the socket is away, and what else keeps work from being done. */
 export function Connection(): ReactNode {
@@ -13,6 +14,7 @@ export function Connection(): ReactNode {
   const line = useSelect((state) => state.line);
   const reasons = useSelect((state) => state.reasons);
   const banner = bannerOf({ engine, queue, line, reasons }, online);
+  const admin = useAdmin(banner !== null && banner.help !== null);
   return (
     <div className="line">
       <div className="line-state" role="status" aria-live="polite" data-away={away}>
@@ -22,7 +24,7 @@ export function Connection(): ReactNode {
         {banner !== null && (
           <p className="banner" data-tone={banner.tone}>
             {t(`ui.banner.${banner.name}`)}
-            {banner.help !== null && <a href={banner.help.href}>{t(banner.help.words)}</a>}
+            {banner.help !== null && admin && <a href={banner.help.href}>{t(banner.help.words)}</a>}
           </p>
         )}
       </div>

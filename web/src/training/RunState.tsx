@@ -1,10 +1,10 @@
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { LossPoint, Training } from "../api/wire.gen";
-import { hashOf } from "../app/route";
 import { useFormat } from "../i18n/format";
 import { useSelect } from "../state/store";
 import { isActive, secondsLeft, staged } from "./states";
+import { SetLink } from "./SetLink";
 import { problemWords, warningWords } from "./told";
 
 const NONE: LossPoint[] = [];
@@ -17,7 +17,6 @@ export function RunState({ run }: { run: Training }): ReactNode {
   const points = useSelect((state) => state.training.opened[run.id]?.points ?? NONE);
   const progress = useSelect((state) => state.training.progress[run.job]);
   const base = useSelect((state) => state.models?.find(({ id }) => id === run.base_model)?.name);
-  const set = useSelect((state) => state.training.sets.find(({ id }) => id === run.dataset));
   const other = useSelect(({ training: { runs } }) =>
     run.status === "queued" ? runs.find(({ id, status }) => id !== run.id && status === "running")?.name : undefined);
   const last = points.at(-1);
@@ -57,7 +56,7 @@ export function RunState({ run }: { run: Training }): ReactNode {
         <Fact words={t("ui.training.subject")} value={`${run.token} ${run.class_word}`} />
         <div>
           <dt>{t("ui.dataset.one")}</dt>
-          <dd>{set ? <a href={hashOf("training", "datasets", set.id)}><bdi>{set.name}</bdi></a> : "–"}</dd>
+          <dd><SetLink id={run.dataset} /></dd>
         </div>
       </dl>
       {other && <p className="run-note">{t("ui.training.waits_for", { name: other })}</p>}
