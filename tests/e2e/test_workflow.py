@@ -103,15 +103,18 @@ def test_a_workflow_is_built_from_nothing_run_saved_and_run_by_its_form(
 
     page.reload()
     expect(page.get_by_role("textbox", name="Name", exact=True)).to_have_value("Foxes")
+    expect(page.locator("[data-pass=done]")).to_have_count(6)  # the last run is found again
+    for known in ("load", "encode", "empty"):
+        expect(node(page, known).get_by_text("from cache")).to_be_visible()
+    results = page.get_by_role("region", name="Results").get_by_role("img")
+    expect(results).to_have_count(1)
     page.get_by_text("Form", exact=True).click()
     expect(page.locator(".react-flow")).to_have_count(0)
     prompt = page.get_by_role("textbox", name="Prompt")
     expect(prompt).to_have_value(FOX)
     prompt.fill("a flat green frog on a white background")
     page.get_by_role("button", name="Run").last.click()
-    expect(page.get_by_role("region", name="Results").get_by_role("img")).to_be_visible(
-        timeout=60_000
-    )
+    expect(results).to_have_count(2, timeout=60_000)
     newest = server.client.get("/api/v1/images").json()["items"][0]
     assert newest["prompt"] == "a flat green frog on a white background"
 

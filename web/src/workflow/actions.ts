@@ -1,6 +1,6 @@
 import { idempotencyKey, ProblemError } from "../api/http";
 import type {
-  Catalogue, Checked, Enqueue, Enqueued, MadeBy, NewWorkflow, Problem, SaveWorkflow, Workflow,
+  Catalogue, Checked, Enqueue, Enqueued, Job, MadeBy, NewWorkflow, Page, Problem, SaveWorkflow, Workflow,
 } from "../api/wire.gen";
 import { drawSeed } from "../state/choices";
 import type { Tools } from "../state/tools";
@@ -9,7 +9,7 @@ import { EMPTY_DOC, fromWorkflow, toSave, type Doc } from "./doc";
 import { leave, leftHere } from "./draft";
 import { drawFresh } from "./edits";
 import { own } from "./own";
-import { isDirty, type Wanted, type WorkflowLocal } from "./slice";
+import { isDirty, RESULTS, type Wanted, type WorkflowLocal } from "./slice";
 
 const CHECK_AFTER = 250; // milliseconds without a change
 const LEAVE_AFTER = 400;
@@ -45,7 +45,11 @@ export function workflowActions(tools: Tools) {
 
   /** Check and keep the document whenever it changes; read it again when somebody saved it. */
   function watch(): () => void {
-    if (!held().begun) send({ type: "slice.workflow.begun", ...leftHere() });
+    if (!held().begun) {
+      const { batch, ...left } = leftHere();
+      send({ type: "slice.workflow.begun", ...left });
+      if (batch !== null) run(() => findRun(batch));
+    }
     let last = held();
     let checkTimer: number | undefined;
     let leaveTimer: number | undefined;
@@ -63,7 +67,7 @@ export function workflowActions(tools: Tools) {
         window.clearTimeout(checkTimer);
         checkTimer = window.setTimeout(() => run(check), CHECK_AFTER);
       }
-      if (now.doc !== before.doc || now.saved !== before.saved || now.origin !== before.origin) {
+      if (now.doc !== before.doc || now.saved !== before.saved || now.origin !== before.origin || now.run?.batch !== before.run?.batch) {
         window.clearTimeout(leaveTimer);
         leaveTimer = window.setTimeout(flush, LEAVE_AFTER);
       }
@@ -82,6 +86,15 @@ export function workflowActions(tools: Tools) {
       window.clearTimeout(checkTimer);
       checking?.abort();
     };
+  }
+
+  /** Find the run again that was left here, as far as the server still knows it. */
+  async function findRun(batch: string): Promise<void> {
+    const { items: jobs } = await http<Page<Job>>("/jobs", { query: { batch, limit: RESULTS } });
+    if (jobs.length === 0 || held().run !== null) return;
+    store.send({ type: "local.jobs", jobs });
+    const cached = jobs.flatMap((job) => [...job.cached, ...job.progress.cached]);
+    send({ type: "slice.workflow.ran", batch, jobs: jobs.map(({ id }) => id).reverse(), cached });
   }
 
   async function fetchCatalogue(): Promise<void> {

@@ -47,10 +47,11 @@ describe("a document", () => {
   it("survives in the browser's storage, or begins anew", () => {
     const box = new Map<string, string>();
     const storage = { getItem: (key: string) => box.get(key) ?? null, setItem: (key: string, value: string) => box.set(key, value) };
-    leave({ doc: template, saved: null, origin: { id: "w", version: 3 } }, storage);
-    expect(leftHere(storage)).toEqual({ doc: template, origin: { id: "w", version: 3 }, clean: false });
+    const run = { batch: "b", jobs: ["j"], node: null, drawing: null, seen: [], cached: [] };
+    leave({ doc: template, saved: null, origin: { id: "w", version: 3 }, run }, storage);
+    expect(leftHere(storage)).toEqual({ doc: template, origin: { id: "w", version: 3 }, clean: false, batch: "b" });
     box.set("heliograph.workflow", "{broken");
-    expect(leftHere(storage)).toEqual({ doc: EMPTY_DOC, origin: null, clean: true });
+    expect(leftHere(storage)).toEqual({ doc: EMPTY_DOC, origin: null, clean: true, batch: null });
     expect(leftHere(null).doc).toBe(EMPTY_DOC);
   });
 

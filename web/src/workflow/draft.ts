@@ -6,25 +6,25 @@ import type { Origin, WorkflowHeld } from "./slice";
 
 const KEY = "heliograph.workflow";
 
-export type Left = { doc: Doc; origin: Origin | null; clean: boolean };
+export type Left = { doc: Doc; origin: Origin | null; clean: boolean; batch: string | null }; // of its last run
 
 /** Read what was left in this browser; what does not fit any more is a new document. */
 export function leftHere(box = storage()): Left {
   const found = parsed(box?.getItem(KEY) ?? "null");
   const doc = found ? asDoc(found.doc) : null;
-  if (!found || !doc) return { doc: EMPTY_DOC, origin: null, clean: true };
-  const { origin } = found;
+  if (!found || !doc) return { doc: EMPTY_DOC, origin: null, clean: true, batch: null };
+  const { origin, batch } = found;
   const known = isRecord(origin) && typeof origin.id === "string" && typeof origin.version === "number";
   return {
-    doc, clean: found.clean === true,
+    doc, clean: found.clean === true, batch: typeof batch === "string" ? batch : null,
     origin: known ? { id: String(origin.id), version: Number(origin.version) } : null,
   };
 }
 
 /** Leave the document here; a full or forbidden storage loses nothing that is on the page. */
-export function leave({ doc, saved, origin }: Pick<WorkflowHeld, "doc" | "saved" | "origin">, box = storage()): void {
+export function leave({ doc, saved, origin, run }: Pick<WorkflowHeld, "doc" | "saved" | "origin" | "run">, box = storage()): void {
   try {
-    box?.setItem(KEY, JSON.stringify({ doc: toSave(doc), origin, clean: doc === saved }));
+    box?.setItem(KEY, JSON.stringify({ doc: toSave(doc), origin, clean: doc === saved, batch: run?.batch ?? null }));
   } catch {
     return;
   }

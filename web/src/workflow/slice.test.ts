@@ -142,6 +142,9 @@ describe("a run", () => {
     expect(cached(after(running, end("succeeded", ["a"]), again))).toEqual([]);
     const early = after({ ...opened, recent: [{ ...end("succeeded", ["a"]), job: "k" }] }, again, told("c"));
     expect(early.workflow.run?.cached).toEqual(["a"]);
+    const found: Message = { type: "slice.workflow.ran", batch: "1", jobs: ["j"], cached: ["b"] }; // after a reload
+    expect(cached(after(opened, found, at("c")))).toEqual([]);
+    expect(cached(after(opened, found, end("succeeded", [])))).toEqual(["b"]);
   });
 
   it("keeps the last pictures and no more", () => {

@@ -65,9 +65,11 @@ export type WorkflowLocal =
   | { type: "slice.workflow.theirs"; workflow: Workflow | null }
   | { type: "slice.workflow.lost"; id: string }
   | { type: "slice.workflow.settled"; keep: "mine" | "theirs" | "copy" }
-  | { type: "slice.workflow.ran"; batch: string; jobs: string[] };
+  | { type: "slice.workflow.ran"; batch: string; jobs: string[]; cached?: string[] };
 
-const RESULTS = 24; // jobs whose pictures the page shows
+export const RESULTS = 24; // jobs whose pictures the page shows
+
+type Ran = Extract<WorkflowLocal, { type: "slice.workflow.ran" }>;
 
 const FIRST: WorkflowHeld = {
   begun: false, catalogue: null, catalogueState: "idle", library: [], libraryState: "idle",
@@ -139,7 +141,7 @@ function own(held: WorkflowHeld, told: WorkflowLocal, state: State): WorkflowHel
     case "slice.workflow.settled":
       return settled(held, told.keep);
     case "slice.workflow.ran":
-      return ran(held, told.batch, told.jobs, state);
+      return ran(held, told, state);
   }
 }
 
@@ -202,11 +204,11 @@ function settled(held: WorkflowHeld, keep: "mine" | "theirs" | "copy"): Workflow
   }
 }
 
-function ran(held: WorkflowHeld, batch: string, jobs: string[], state: State): WorkflowHeld {
+function ran(held: WorkflowHeld, { batch, jobs, cached }: Ran, state: State): WorkflowHeld {
   const open = jobs.filter((job) => tileOf(state, job, batch)?.status !== "succeeded");
   const over = state.recent.findLast((fact): fact is JobEnded => fact.type === "job.ended" && jobs.includes(fact.job));
   const seen = open.length > 0 ? [] : held.doc.nodes.map(({ id }) => id);
-  const run = { batch, jobs, node: null, drawing: null, seen, cached: over?.cached ?? [] };
+  const run = { batch, jobs, node: null, drawing: null, seen, cached: cached ?? over?.cached ?? [] };
   return { ...held, run, results: [...[...jobs].reverse(), ...held.results].slice(0, RESULTS) };
 }
 
