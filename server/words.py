@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import msgspec
 
@@ -25,16 +26,26 @@ _WORDED = {
 _PLACEHOLDER = re.compile(r"\{\{?\s*(\w+)\s*\}?\}")
 
 
+class _Named(msgspec.Struct):
+    """What a language calls itself, without the rest of its file."""
+
+    name: str = msgspec.field(name="language.name", default="")
+
+
 class Words:
-    """Every language there is, read once: call the constructor where files may be read."""
+    """Every language there is, read once: call the constructor where files may be read.
+
+    Most are never spoken, so that a file's sentences are taken apart when the first is asked for.
+    """
 
     def __init__(self, folder: Path, default: str = SOURCE, own: Path | None = None) -> None:
         """Read the languages of `folder`, and those of `own`, which may replace them."""
         found = [file for place in (folder, own) if place for file in place.glob("*.json")]
         files = {file.stem: file for file in found if languages.read(file.stem)}
         self._files = {code: file.read_bytes() for code, file in sorted(files.items())}
-        self._tables = {code: _read(content) for code, content in self._files.items()}
-        self._pages = {code: _page(table) for code, table in self._tables.items()}
+        self._tables: dict[str, dict[str, str]] = {}
+        self._pages: dict[str, bytes] = {}
+        self._names: dict[str, str] = {}
         self._default = SOURCE
         self.speak(default)
 
@@ -48,14 +59,19 @@ class Words:
         return list(self._files) or [SOURCE]
 
     def names(self) -> dict[str, str]:
-        """Map each language to its name in itself: ``{"de": "Deutsch"}``."""
-        return {code: self._table(code).get("language.name", code) for code in self.codes}
+        """Map each language to its name in itself, in their order: ``{"de": "Deutsch"}``."""
+        if not self._names:
+            found = {code: self._name(code) for code in self.codes}
+            self._names = dict(sorted(found.items(), key=lambda item: _letters(item[1])))
+        return dict(self._names)
 
     def file(self, code: str) -> bytes | None:
         """Give a language as the page reads it; ``None`` when there is none.
 
         Descriptions are left out: the page has them from what they describe.
         """
+        if code in self._files and code not in self._pages:
+            self._pages[code] = _page(self._table(code))
         return self._pages.get(code)
 
     def choose(self, accept: str | None) -> str:
@@ -118,8 +134,22 @@ class Words:
         prefix = _WORDED.get(name) if isinstance(value, str) else None
         return (prefix and self._find(language, f"{prefix}{value}")) or str(value)
 
+    def _name(self, code: str) -> str:
+        try:
+            name = msgspec.json.decode(self._files.get(code, b""), type=_Named).name
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return code
+        return name or self._table(code).get("language.name", code)
+
     def _table(self, code: str) -> dict[str, str]:
+        if code in self._files and code not in self._tables:
+            self._tables[code] = _read(self._files[code])
         return self._tables.get(code, {})
+
+
+def _letters(name: str) -> str:
+    """Give a name as it is sorted: an accent changes nothing where the letters differ."""
+    return normalize("NFKD", name).casefold()
 
 
 def _read(content: bytes) -> dict[str, str]:
