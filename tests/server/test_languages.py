@@ -18,7 +18,8 @@ WORDS = Words(shipped("i18n"))
     ("tag", "code"),
     [
         ("pt-PT", "pt-BR"), ("pt", "pt-BR"), ("PT-br", "pt-BR"), ("zh-CN", "zh-Hans"),
-        ("zh-Hans-SG", "zh-Hans"), ("zh-TW", "zh-Hans"), ("zh", "zh-Hans"), ("cmn-CN", "zh-Hans"),
+        ("zh-Hans-SG", "zh-Hans"), ("zh-TW", "zh-Hant"), ("zh-HK", "zh-Hant"),
+        ("zh", "zh-Hans"), ("cmn-CN", "zh-Hans"),
         ("de-AT", "de"), ("de-Latn-DE-1996", "de"), ("es-419", "es"), ("fr-CA", "fr"),
         ("ar-EG-u-nu-arab", "ar"), ("ja-JP", "ja"), ("en-GB", "en"), ("tlh", None), ("x", None),
         ("../../etc", None), ("", None),
@@ -41,12 +42,18 @@ def test_a_nearer_script_or_region_wins_where_there_is_one() -> None:
 @pytest.mark.parametrize(
     ("accept", "code"),
     [
-        ("tlh,pt-PT;q=0.8,en;q=0.5", "pt-BR"), ("en;q=0.5,zh-TW;q=0.9", "zh-Hans"),
+        ("tlh,pt-PT;q=0.8,en;q=0.5", "pt-BR"), ("en;q=0.5,zh-TW;q=0.9", "zh-Hant"),
         ("de-CH, de;q=0.9, en;q=0.8, *;q=0.1", "de"), ("tlh, *;q=0.5", "en"), ("fr;q=0, es", "es"),
     ],
 )  # fmt: skip
 def test_a_header_is_read_by_its_weights(accept: str, code: str) -> None:
     assert WORDS.choose(accept) == code
+
+
+def test_languages_are_listed_by_their_names_not_by_their_codes() -> None:
+    names = list(WORDS.names().values())
+    assert names.index("Bahasa Indonesia") < names.index("Čeština") < names.index("Deutsch")
+    assert names.index("Tiếng Việt") < names.index("Русский")
 
 
 def test_the_servers_own_language_may_be_asked_for_by_region() -> None:
@@ -63,24 +70,24 @@ async def test_a_new_language_is_a_new_file_and_nothing_else(
     folder = tmp_path / "data" / "i18n"
     folder.mkdir(parents=True)
     english = json.loads((shipped("i18n") / "en.json").read_text("utf-8"))
-    dutch = english | {"language.name": "Nederlands", "errors.language_not_found": "Geen taal."}
-    (folder / "nl.json").write_text(json.dumps(dutch), "utf-8")
+    swedish = english | {"language.name": "Svenska", "errors.language_not_found": "Inget språk."}
+    (folder / "sv.json").write_text(json.dumps(swedish), "utf-8")
     (folder / "no language at all.json").write_text("{}")
     async with opener() as studio:
         told = (await studio.client.get("/i18n")).json()
-        assert told["languages"] == WORDS.names() | {"nl": "Nederlands"}
+        assert told["languages"] == WORDS.names() | {"sv": "Svenska"}
         capable = (await studio.client.get("/api/v1/capabilities")).json()
         assert capable["languages"] == told["languages"]
-        sent = {key: text for key, text in dutch.items() if not key.startswith("about.")}
-        assert (await studio.client.get("/i18n/nl.json")).json() == sent
-        asked = {"accept-language": "nl-BE, en;q=0.5"}
+        sent = {key: text for key, text in swedish.items() if not key.startswith("about.")}
+        assert (await studio.client.get("/i18n/sv.json")).json() == sent
+        asked = {"accept-language": "sv-FI, en;q=0.5"}
         answer = await studio.client.get("/i18n/xx.json", headers=asked)
-        assert answer.json()["detail"] == "Geen taal."
+        assert answer.json()["detail"] == "Inget språk."
         assert (
-            await studio.client.patch("/api/v1/config", json={"language": "nl"})
+            await studio.client.patch("/api/v1/config", json={"language": "sv"})
         ).status_code == 200
-        assert (await studio.client.get("/i18n")).json()["language"] == "nl"
-        assert (await studio.client.get("/i18n/xx.json")).json()["detail"] == "Geen taal."
+        assert (await studio.client.get("/i18n")).json()["language"] == "sv"
+        assert (await studio.client.get("/i18n/xx.json")).json()["detail"] == "Inget språk."
 
 
 @pytest.mark.parametrize(
