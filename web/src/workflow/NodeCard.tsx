@@ -23,12 +23,12 @@ import { Setting } from "./Setting";
 const SHOWN = 6; // settings of a node that is folded
 
 /** One node: its ports, its settings, what is wrong with it, and what it is doing. */
-export const NodeCard = memo(function NodeCard({ id, selected }: NodeProps<StepNode>): ReactNode {
+export const NodeCard = memo(function NodeCard({ id, selected, height }: NodeProps<StepNode>): ReactNode {
   const node = useSelect((state) => nodeOf(state.workflow.doc, id));
-  return node && <Card node={node} selected={selected} />;
+  return node && <Card node={node} selected={selected} measured={height !== undefined} />;
 });
 
-function Card({ node, selected }: { node: GraphNode; selected: boolean }): ReactNode {
+function Card({ node, selected, measured }: { node: GraphNode; selected: boolean; measured: boolean }): ReactNode {
   const { t } = useTranslation();
   const { id } = node;
   const { help } = useBoard();
@@ -38,7 +38,7 @@ function Card({ node, selected }: { node: GraphNode; selected: boolean }): React
   const pass = useSelect((state) => passOf(state, id));
   const title = t(`nodes.${node.type}.title`, spec?.title ?? node.type);
   return (
-    <article className="wf-node" data-pass={pass} data-selected={selected} data-faulty={faults.own.length > 0 || Object.keys(faults.fields).length > 0} aria-label={title}>
+    <article className="wf-node" data-measured={measured} data-pass={pass} data-selected={selected} data-faulty={faults.own.length > 0 || Object.keys(faults.fields).length > 0} aria-label={title}>
       <header className="wf-head" dir="auto">
         <strong>{title}</strong>
         {pass === "done" && <span className="wf-done" title={t("ui.workflow.done")}><Icon name="check" /><span className="hidden">{t("ui.workflow.done")}</span></span>}
