@@ -76,6 +76,25 @@ CLIPPED = """() => {
 }"""
 
 
+# Words that were to be read whole: what people named or wrote may end in an ellipsis.
+CUT = """() => {
+    const said = "main button, main label, main h1, main h2, main a, nav a, [role=tab], th";
+    const cut = [];
+    for (const one of document.querySelectorAll(said)) {
+        if (!one.checkVisibility({opacityProperty: true, visibilityProperty: true})) continue;
+        for (const part of [one, ...one.querySelectorAll("*")]) {
+            const texts = [...part.childNodes].filter(({nodeType}) => nodeType === 3);
+            const own = texts.some((text) => text.data.trim());
+            if (!own || part.closest("bdi, .hidden, [aria-hidden=true], svg")) continue;
+            if (part.clientWidth < 2) continue; // said to who hears the page alone
+            if (getComputedStyle(part).overflowX === "visible") continue;
+            if (part.scrollWidth > part.clientWidth + 1) cut.push(`cut off: ${part.textContent}`);
+        }
+    }
+    return cut;
+}"""
+
+
 @cache
 def table(language: str) -> dict[str, str]:
     """Read the words of a language."""
@@ -159,6 +178,12 @@ class Visit:
             self._axe(f"{state}, phone", "everything")
         self._add(f"{state}, phone", self.page.evaluate(CLIPPED))
         self.page.set_viewport_size(WIDE)
+
+    def fit(self, size: ViewportSize) -> list[str]:
+        """Look only whether there is room for all words and controls, and tell what has none."""
+        self.page.set_viewport_size(size)
+        self.page.evaluate(FRAMES)
+        return [*self.page.evaluate(CLIPPED), *self.page.evaluate(CUT)]
 
     def look_on_top(self, state: str) -> None:
         """Look at a dialog, and leave it with Escape."""
