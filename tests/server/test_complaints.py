@@ -130,8 +130,8 @@ def test_an_argument_that_no_command_takes_is_two_calm_lines_in_the_readers_lang
     assert command("serve", "--prot", "1", LC_ALL="fr_FR.UTF-8") == (
         2,
         [
-            "heliograph: --prot 1: Il n’y a pas d’argument de ce genre.",
-            "heliograph: « heliograph serve --help » dit ce qu’il y a.",
+            "heliograph: --prot 1: Cet argument n’existe pas.",
+            "heliograph: « heliograph serve --help » liste ce qui existe.",
         ],
     )
 

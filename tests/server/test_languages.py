@@ -129,7 +129,7 @@ def test_what_a_sentence_is_filled_with_is_said_in_words_where_it_has_some() -> 
     kinds = Problem(
         code="model_wrong_kind", params={"name": "x", "kind": "upscaler", "wanted": "checkpoint"}
     )
-    assert "Vergrößerer" in WORDS.explain("de", kinds)
+    assert "Upscaler" in WORDS.explain("de", kinds)
     answered = WORDS.say("de", "errors.webhook_answered", {"status": 500})
     assert answered is not None and "500" in answered
 
