@@ -156,7 +156,7 @@ async def test_models_are_found_by_a_part_of_what_is_known(home: Studio) -> None
     safetensors(home.state.layout.models / "up_1%.safetensors", {"conv_first.weight": [1, 1, 1, 1]})
     await look(home)
     for query, names in (
-        ("q=nnch", {"Ännchen"}), ("q=red+FOX", {"Ännchen"}), ("q=p_1%25", {"up_1%"}),
+        ("q=%C3%A4NNCH", {"Ännchen"}), ("q=red+FOX", {"Ännchen"}), ("q=p_1%25", {"up_1%"}),
         ("q=x%25", set()), ("kind=upscaler", {"up_1%"}),
         ("family=sd1&kind=lora", {"Ännchen"}), ("q=!", set()),
     ):  # fmt: skip
