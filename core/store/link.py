@@ -47,10 +47,8 @@ def writer(path: Path) -> sqlite3.Connection:
 
 
 def reader(path: Path) -> sqlite3.Connection:
-    """Open a connection that cannot write. It knows ``holds(text, part)``, with `part` folded."""
-    connection = _opened(path, "ro", _BOTH + _READER)
-    connection.create_function("holds", 2, lambda text, part: part in folded(text or ""))
-    return connection
+    """Open a connection that cannot write."""
+    return _opened(path, "ro", _BOTH + _READER)
 
 
 def folded(text: str) -> str:
@@ -152,8 +150,10 @@ def examine(connection: sqlite3.Connection) -> None:
 
 
 def _opened(path: Path, mode: str, pragmas: tuple[str, ...]) -> sqlite3.Connection:
+    """Open a connection that knows ``holds(text, part)``, with `part` folded."""
     connection = connect(path, mode)
     try:
+        connection.create_function("holds", 2, lambda text, part: part in folded(text or ""))
         for pragma in pragmas:
             connection.execute(pragma).fetchall()
     except sqlite3.Error:

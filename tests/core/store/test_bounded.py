@@ -15,6 +15,7 @@ from core.store import (
     events,
     image_reads,
     line,
+    link,
     migrate,
     needs,
 )
@@ -67,7 +68,7 @@ ASKED: dict[str, Callable[[sqlite3.Connection], object]] = {
 @pytest.mark.parametrize("name", ASKED)
 def test_no_table_that_grows_is_read_from_end_to_end(layout: Layout, name: str) -> None:
     migrate.prepare(layout.database, backups=layout.backups, migrations=shipped("migrations"))
-    with closing(sqlite3.connect(layout.database, isolation_level=None)) as connection:
+    with closing(link.writer(layout.database)) as connection:
         asked: list[str] = []
         connection.set_trace_callback(asked.append)
         ASKED[name](connection)
