@@ -46,7 +46,11 @@ return axe.run(document, {
     .slice(0, 4).map(({html}) => ({id, impact, html}))));
 }"""
 THEMED = "(theme) => document.documentElement.setAttribute('data-mantine-color-scheme', theme)"
-FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+# Two frames, or as long as a browser that paints nothing may let one wait for them.
+FRAMES = """() => new Promise((done) => {
+    requestAnimationFrame(() => requestAnimationFrame(done));
+    setTimeout(done, 2_000);
+})"""
 # What may be pressed or filled must lie in the window, or in something that scrolls to it.
 # A board that is panned is no page: WCAG 1.4.10 leaves out what needs two dimensions.
 CLIPPED = """() => {
