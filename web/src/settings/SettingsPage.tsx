@@ -1,10 +1,9 @@
 import { useEffect, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { hashOf } from "../app/route";
-import { useFeature, useSelect } from "../state/store";
+import { useActions, useSelect } from "../state/store";
 import { Tabs } from "../ui/Tabs";
 import { About } from "./About";
-import { systemActions } from "./actions";
 import { General } from "./General";
 import { LogView } from "./LogView";
 import { ServerSettings } from "./ServerSettings";
@@ -19,7 +18,7 @@ const FOR_ALL: readonly Part[] = ["general", "about"]; // the others need the sc
 /** How the page looks and speaks, and what the server does. */
 export function SettingsPage({ rest }: { rest: string[] }): ReactNode {
   const { t } = useTranslation();
-  const { loadSession } = useFeature(systemActions);
+  const { loadSession } = useActions();
   const scopes = useSelect((state) => state.systemPage.session?.scopes ?? null);
   useEffect(() => loadSession(), [loadSession]);
   const may = scopes === null || scopes.includes("admin");

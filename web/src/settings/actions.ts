@@ -1,4 +1,4 @@
-import type { Cleared, ConfigInfo, Intermediates, LogPage, NewToken, Session, Storage, Token, TokenList } from "../api/wire.gen";
+import type { Cleared, ConfigInfo, Intermediates, LogPage, NewToken, Storage, Token, TokenList } from "../api/wire.gen";
 import type { Tools } from "../state/tools";
 import type { Level } from "./slice";
 
@@ -40,8 +40,6 @@ export function systemActions(tools: Tools) {
   }
 
   return {
-    loadSession: () =>
-      run(async () => send({ type: "slice.system.session", session: await http<Session>("/session") })),
     loadConfig: () =>
       run(async () => {
         try {

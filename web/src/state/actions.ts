@@ -9,6 +9,7 @@ import type {
   Model,
   Page,
   QueueState,
+  Session,
   SystemInfo,
 } from "../api/wire.gen";
 import { sweepOf } from "../generate/axes";
@@ -184,6 +185,8 @@ export function createActions(tools: Tools, onSignedIn: () => void) {
     upload: (file: Blob) => run(() => upload(file)),
     loadImage: (id: string) =>
       run(async () => store.send({ type: "local.image", image: await http<Image>(`/images/${id}`) })),
+    loadSession: () =>
+      run(async () => store.send({ type: "slice.system.session", session: await http<Session>("/session") })),
     loadSystem: () =>
       run(async () => store.send({ type: "local.system", system: await http<SystemInfo>("/system") })),
     scan: () =>

@@ -90,8 +90,9 @@ export function workflowActions(tools: Tools) {
 
   /** Find the run again that was left here, as far as the server still knows it. */
   async function findRun(batch: string): Promise<void> {
+    const { doc } = held();
     const { items: jobs } = await http<Page<Job>>("/jobs", { query: { batch, limit: RESULTS } });
-    if (jobs.length === 0 || held().run !== null) return;
+    if (jobs.length === 0 || held().run !== null || held().doc !== doc) return; // it is of what was left
     store.send({ type: "local.jobs", jobs });
     const cached = jobs.flatMap((job) => [...job.cached, ...job.progress.cached]);
     send({ type: "slice.workflow.ran", batch, jobs: jobs.map(({ id }) => id).reverse(), cached });
